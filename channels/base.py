@@ -1,0 +1,276 @@
+"""What the hub and every provider's adapter agree on: a message, its outcome, a receipt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, HttpUrl, TypeAdapter
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    TELEGRAM = "telegram"
+    VK = "vk"
+    MAX = "max"
+    SMS = "sms"
+    PUSH = "push"
+    VIBER = "viber"
+    WHATSAPP = "whatsapp"
+
+
+class Category(StrEnum):
+    TRANSACTIONAL = "transactional"
+    MARKETING = "marketing"
+    SECURITY = "security"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Pressed in the messenger: either `data` comes back to the bot, or `url` is opened."""
+
+    text: str
+    data: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One rendered message to one address.
+
+    `key` is the delivery's id: the same at every repeat, so providers that de-duplicate do it by this.
+    `batch_key` names the batch in which the delivery was first handed to the provider and stays the
+    same at every repeat; where one provider call carries many messages under one duplicate guard
+    (VK's `random_id`), the guard is made of it.
+    `to` is in the channel's normal form: e-mail, E.164 with the plus sign, Telegram chat id, VK peer
+    id, FCM token, or a Web Push subscription as JSON text.
+    `html` is a whole letter for e-mail and Telegram's HTML subset for Telegram; `text` is always there.
+    """
+
+    key: str
+    to: str
+    text: str
+    subject: str = ""
+    html: str = ""
+    category: Category = Category.TRANSACTIONAL
+    batch_key: str = ""
+    to_name: str = ""
+    unsubscribe_url: str = ""
+    expires_at: datetime | None = None
+    collapse_key: str = ""
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+class Scope(StrEnum):
+    RECIPIENT = "recipient"
+    """This address cannot be written to: suppress it."""
+    MESSAGE = "message"
+    """This content can never go to anybody: tell its author."""
+    ACCOUNT = "account"
+    """Credentials, balance, sender, rights: pause the account and take the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took it. `provider_id` is what its receipts will name."""
+
+    provider_id: str = ""
+    cost: Decimal | None = None
+    """In the account's currency; None where the provider does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now. `after` is what the provider asked for; the hub waits that long or longer.
+
+    `maybe_sent`: the request left and no clear answer came, so a repeat may be a double.
+    `throttled`: the provider is well and asks for patience; this does not count as a failure of it.
+    """
+
+    reason: str
+    after: timedelta = timedelta(0)
+    maybe_sent: bool = False
+    throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Never, as it is. `suppress=False` with scope RECIPIENT: not this message to this address, but the
+    address itself stays good (full mailbox, a limit of the day)."""
+
+    scope: Scope
+    code: str
+    reason: str
+    suppress: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The address has a new value (a Telegram group became a supergroup): store it, send again."""
+
+    to: str
+
+
+Outcome = Accepted | Retry | Refused | Moved
+
+
+class ReceiptStatus(StrEnum):
+    SENT = "sent"
+    """On its way; nothing new."""
+    DELIVERED = "delivered"
+    READ = "read"
+    CLICKED = "clicked"
+    FAILED = "failed"
+    """Did not arrive; the address stays good."""
+    BOUNCED = "bounced"
+    """Did not arrive and never will: suppress the address."""
+    COMPLAINED = "complained"
+    """Reported as spam: suppress the address."""
+    UNSUBSCRIBED = "unsubscribed"
+    """Left at the provider: no more marketing on this channel."""
+    LOST = "lost"
+    """The provider lost it and asks for a new call."""
+    DEFERRED = "deferred"
+    """Still trying; nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says later of one message, found by `key` where it echoes ours, else by `provider_id`."""
+
+    status: ReceiptStatus
+    provider_id: str = ""
+    key: str = ""
+    code: str = ""
+    text: str = ""
+    at: datetime | None = None
+    cost: Decimal | None = None
+
+
+class Tells(StrEnum):
+    """The furthest a provider can ever report."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Defaults from the provider's documentation; an account's settings may name others.
+
+    `per_second`: provider calls a second over all processes, None where none is published.
+    `per_recipient`: the least pause between two messages to one address.
+    `concurrency`: calls under way at once from one process.
+    """
+
+    per_second: float | None = None
+    per_recipient: timedelta = timedelta(0)
+    concurrency: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What `vestnik check` prints of one account: `text` says who answered or what was wrong."""
+
+    ok: bool
+    text: str
+
+
+def _base_url(value: str) -> str:
+    """A base URL as every adapter uses it: checked, without the final slash."""
+    url = TypeAdapter(HttpUrl).validate_python(value)
+    if url.query or url.fragment:
+        raise ValueError("must have no query and no fragment")
+    return value.strip().rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class AccountConfig(BaseModel):
+    """The keys of one account beside `name`, `channel` and `provider`; each provider has its own subclass."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Adapter(Protocol):
+    """One account at one provider.
+
+    Built as `Adapter(config, http)` inside a running loop; `close` when done with. `send` never raises
+    for what a provider or the network does: those are outcomes. What does raise is a bug.
+    """
+
+    Config: ClassVar[type[AccountConfig]]
+    channel: ClassVar[Channel]
+    provider: ClassVar[str]
+    tells: ClassVar[Tells]
+    limits: ClassVar[Limits]
+    deduplicates: ClassVar[timedelta]
+    """How long the provider recognises a repeat of the same `key` or `batch_key`; zero: never."""
+
+    def split(self, messages: Sequence[Message]) -> list[list[Message]]:
+        """The messages as provider calls: each inner list becomes exactly one `send`."""
+        ...
+
+    async def send(self, messages: Sequence[Message]) -> list[Outcome]:
+        """One provider call with one of the lists of `split`; an outcome for each, in order."""
+        ...
+
+    async def check(self) -> Check:
+        """Asks the provider, sending nothing, whether the credentials hold."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """What a provider sent to `/hooks/{account_token}`; `headers` have lower-case names."""
+
+    method: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HookReply:
+    """What the provider wants to hear so that it does not send the same again."""
+
+    body: str = ""
+    status: int = 200
+    content_type: str = "text/plain"
+
+
+class BadHook(ValueError):
+    """Not from the provider, or not readable. `forged`: the proof did not match (401), else 400."""
+
+    def __init__(self, reason: str, *, forged: bool = False) -> None:
+        super().__init__(reason)
+        self.forged = forged
+
+
+@runtime_checkable
+class ReadsReceipts(Protocol):
+    """Adapters whose provider calls back. Nothing is written here: the hub stores, then replies."""
+
+    def read_hook(self, request: HookRequest) -> tuple[list[Receipt], HookReply]:
+        """Checks the signature in constant time, then reads. Raises `BadHook`."""
+        ...
+
+
+def one_each(messages: Sequence[Message]) -> list[list[Message]]:
+    """`split` of a provider that takes one message a call."""
+    return [[message] for message in messages]
+
+
+def chunks(messages: Sequence[Message], size: int) -> list[list[Message]]:
+    """`split` of a provider that takes up to `size` messages a call."""
+    return [list(messages[i : i + size]) for i in range(0, len(messages), size)]
+
+
+JsonObject = Mapping[str, Any]

@@ -1,0 +1,154 @@
+"""The only place that calls providers over HTTP and names transport failures."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+from channels.base import Retry
+from channels.guard import Blocked, Network, PublicOnly
+
+TIMEOUT = timedelta(seconds=20)
+CONNECT_TIMEOUT = timedelta(seconds=5)
+MAX_REPLY_BYTES = 4 * 1024 * 1024
+
+
+class NoReply(Exception):
+    """The call came to nothing; `outcome` is what to make of it."""
+
+    def __init__(self, outcome: Retry) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+class BlockedAddress(Exception):
+    """The URL leads outside the public internet; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A provider's answer of any status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """With lower-case names."""
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON. Raises `NoReply`: after a 2xx the message was probably taken, so it may have been
+        sent; a gateway's page is what `gateway_failure` says it is."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise NoReply(unclear(self)) from error
+
+    @property
+    def retry_after(self) -> timedelta:
+        """The header `Retry-After`, as seconds or as a date (RFC 9110, 10.2.3); zero where there is none."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isdigit():
+            return timedelta(seconds=min(int(value), 86_400))
+        try:
+            wait = parsedate_to_datetime(value) - datetime.now(UTC)
+        except (TypeError, ValueError):
+            return timedelta(0)
+        return max(wait, timedelta(0))
+
+
+def unclear(reply: Reply) -> Retry:
+    """What an answer without readable content comes to, by its HTTP status.
+
+    500 and 503 are the provider's own "not done"; 502 and 504 come from a gateway that may have passed the
+    request on; a 2xx or 3xx that cannot be read was probably taken.
+    """
+    if reply.status == 429:
+        return Retry("throttled", reply.retry_after, throttled=True)
+    if reply.status in (500, 503):
+        return Retry(f"http-{reply.status}", reply.retry_after)
+    return Retry(f"http-{reply.status}-unreadable", reply.retry_after, maybe_sent=True)
+
+
+class ProviderHttp:
+    """One connection pool for all adapters of a process.
+
+    Redirects are not followed, cookies not kept, nothing is logged: URLs and bodies hold secrets and
+    personal data.
+    """
+
+    def __init__(self, *, allow: Sequence[Network] = ()) -> None:
+        self._plain = _session(aiohttp.TCPConnector(limit=0, limit_per_host=100))
+        guard = PublicOnly(allow)
+        self._guarded = _session(
+            aiohttp.TCPConnector(limit=100, socket_factory=guard.socket_factory)
+        )
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: Any = None,
+        within: timedelta = TIMEOUT,
+        public_only: bool = False,
+    ) -> Reply:
+        """One call. `public_only` for URLs that came from outside.
+
+        Raises `NoReply` when nothing readable came back, `BlockedAddress` when the guard refused.
+        """
+        session = self._guarded if public_only else self._plain
+        try:
+            async with session.request(
+                method,
+                url,
+                headers=headers,
+                params=params,
+                json=json,
+                data=data,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=within.total_seconds(),
+                    sock_connect=CONNECT_TIMEOUT.total_seconds(),
+                ),
+            ) as response:
+                body = await response.content.read(MAX_REPLY_BYTES)
+                names = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(response.status, names, body)
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            if isinstance(error.__cause__, Blocked) or isinstance(
+                getattr(error, "os_error", None), Blocked
+            ):
+                raise BlockedAddress(str(error.__cause__ or error)) from None
+            raise NoReply(Retry("no-connection")) from None
+        except aiohttp.InvalidURL as error:
+            raise BlockedAddress("not a usable URL") from error
+        except TimeoutError:
+            raise NoReply(Retry("no-answer", maybe_sent=True)) from None
+        except aiohttp.ClientError as error:
+            # Written to a connection that broke: it may have arrived.
+            raise NoReply(Retry(type(error).__name__, maybe_sent=True)) from None
+
+    async def get(self, url: str, **options: Any) -> Reply:
+        return await self.request("GET", url, **options)
+
+    async def post(self, url: str, **options: Any) -> Reply:
+        return await self.request("POST", url, **options)
+
+    async def close(self) -> None:
+        await self._plain.close()
+        await self._guarded.close()
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        json_serialize=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+        headers={"User-Agent": "vestnik"},
+    )

@@ -1,0 +1,1 @@
+"""Providers of the channel `push`, one file each."""
