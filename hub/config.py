@@ -1,0 +1,368 @@
+"""The settings file and the environment, read once and checked before anything starts."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import time, timedelta
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from channels.base import AccountConfig, Category, Channel
+from channels.registry import SANDBOX, UnknownProvider, adapter_class
+
+LOCALES = ("ru", "en")
+
+
+class SettingsError(Exception):
+    """One line for a person: which key, which value, what is allowed."""
+
+
+def _duration(value: Any) -> Any:
+    """`"90s"`, `"10m"`, `"4h"`, `"2d"`."""
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"(\d{1,6})(s|m|h|d)", value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError('must be a number with a unit: "90s", "10m", "4h" or "2d"')
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    return timedelta(**{units[match[2]]: int(match[1])})
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError('must be a time zone of the IANA list, like "Europe/Moscow"')
+    return value
+
+
+def _clock(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        return time.fromisoformat(value)
+    if isinstance(value, time):
+        return value
+    raise ValueError('must be a time of day like "22:00"')
+
+
+def host_and_port(value: str) -> tuple[str, int]:
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError('must be HOST:PORT, like "127.0.0.1:8080" (port 0: a free one)')
+    return host.strip("[]"), int(port)
+
+
+def _listen(value: str) -> str:
+    if value:
+        host_and_port(value)
+    return value
+
+
+def _public_url(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        raise ValueError("must be an http:// or https:// URL without a query")
+    return value.rstrip("/")
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    return _with_scheme(value, ("postgresql", "postgres"))
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    return _with_scheme(value, ("redis", "rediss", "unix"))
+
+
+def _with_scheme(url: SecretStr, allowed: tuple[str, ...]) -> SecretStr:
+    text = url.get_secret_value()
+    if text and text.partition("://")[0] not in allowed:
+        raise ValueError(f"must begin with {allowed[0]}:// (empty: an embedded server)")
+    return url
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if 0 < len(value.get_secret_value()) < 16:
+        raise ValueError("must have 16 characters or more (empty: one is made and kept)")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Clock = Annotated[time, BeforeValidator(_clock)]
+Locale = Literal["ru", "en"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class QuietHours(Section):
+    """From `start` to `end` in the person's own time; over midnight where `start` is the later one."""
+
+    start: Clock = Field(alias="from")
+    end: Clock = Field(alias="to")
+    categories: tuple[Category, ...] | None = None
+    """None: every category but `security`, which nothing ever holds."""
+
+    @model_validator(mode="after")
+    def _some_time(self) -> "QuietHours":
+        if self.start == self.end:
+            raise ValueError('"from" and "to" must differ')
+        return self
+
+
+class OrderSettings(Section):
+    stock_confirmation: bool = True
+    remind_after: Duration = timedelta(minutes=10)
+    answer_within: Duration = timedelta(minutes=30)
+    escalate_to: Literal["seller", "admin"] = "seller"
+
+
+class ChannelOrder(Section):
+    """Which channels a category may use, in this order where the contact names none."""
+
+    transactional: tuple[Channel, ...] = (
+        Channel.TELEGRAM,
+        Channel.VK,
+        Channel.PUSH,
+        Channel.EMAIL,
+        Channel.SMS,
+    )
+    marketing: tuple[Channel, ...] = (Channel.TELEGRAM, Channel.VK, Channel.EMAIL)
+    security: tuple[Channel, ...] = (Channel.PUSH, Channel.SMS)
+
+    def of(self, category: Category) -> tuple[Channel, ...]:
+        return {
+            Category.TRANSACTIONAL: self.transactional,
+            Category.MARKETING: self.marketing,
+            Category.SECURITY: self.security,
+        }[category]
+
+
+class Patience(Section):
+    """How long one channel is tried before the next one of the plan gets its turn."""
+
+    transactional: Duration = timedelta(minutes=2)
+    marketing: Duration = timedelta(hours=1)
+    security: Duration = timedelta(seconds=20)
+
+    def of(self, category: Category) -> timedelta:
+        return {
+            Category.TRANSACTIONAL: self.transactional,
+            Category.MARKETING: self.marketing,
+            Category.SECURITY: self.security,
+        }[category]
+
+
+class AccountLimits(Section):
+    """Instead of the provider's documented limits."""
+
+    per_second: float | None = Field(default=None, gt=0, le=100_000)
+    per_recipient: Duration | None = None
+    concurrency: int | None = Field(default=None, ge=1, le=1000)
+
+
+class Account(Section):
+    """One account; `config` is the provider's own model, already checked."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    channel: Channel
+    provider: str = Field(min_length=1, max_length=64)
+    limits: AccountLimits = AccountLimits()
+    config: AccountConfig = AccountConfig()
+
+
+class Shop(Section):
+    name: str = Field(default="", max_length=200)
+    locale: Locale = "ru"
+    timezone: Zone = "Europe/Moscow"
+    order: OrderSettings = OrderSettings()
+    quiet_hours: QuietHours | None = None
+    channels: ChannelOrder = ChannelOrder()
+    fallback_after: Patience = Patience()
+    accounts: tuple[Account, ...] = ()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> "Shop":
+        seen: set[str] = set()
+        for account in self.accounts:
+            if account.name in seen:
+                raise ValueError(f"accounts: the name {account.name!r} is used twice")
+            seen.add(account.name)
+        return self
+
+
+class HubSettings(Section):
+    listen: Annotated[str, Field(min_length=1), AfterValidator(_listen)] = "127.0.0.1:8080"
+    public_url: Annotated[str, AfterValidator(_public_url)] = ""
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("")
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr("")
+    secret: Annotated[SecretStr, AfterValidator(_secret)] = SecretStr("")
+    outgoing_allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    rate_limit: int = Field(default=1000, ge=0, le=1_000_000)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_listen: Annotated[str, AfterValidator(_listen)] = ""
+    """Where a worker serves its own `/metrics`, for a fleet; empty: nowhere."""
+
+
+class Settings(Section):
+    """Everything that the command line, the file and the environment said."""
+
+    hub: HubSettings = HubSettings()
+    shops: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")], Shop] = Field(
+        default_factory=lambda: {"main": Shop()}, min_length=1
+    )
+    data: Path = Path(".vestnik")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return host_and_port(self.hub.listen)
+
+    @property
+    def public_url(self) -> str:
+        """Without the final slash; where none is set, the address that is listened on."""
+        if self.hub.public_url:
+            return self.hub.public_url
+        host, port = self.address
+        return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
+
+
+def load(
+    path: Path | None = None,
+    *,
+    data: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Reads the file (`path`, else VESTNIK_CONFIG, else ./vestnik.toml if there) and the environment.
+
+    Raises `SettingsError` with one line that names the key, the value and what is allowed.
+    """
+    raw, source = _read(path, environ)
+    data = data or Path(environ.get("VESTNIK_DATA") or ".vestnik")
+    raw = _resolved(raw, environ, "")
+    hub = raw.setdefault("hub", {})
+    if not isinstance(hub, dict):
+        raise SettingsError(f"{source}: hub = {hub!r}: must be a table, [hub]")
+    for name in HubSettings.model_fields:
+        value = environ.get(f"VESTNIK_{name.upper()}")
+        if value is not None:
+            hub[name] = _listed(value) if name == "outgoing_allow" else value
+    _check_accounts(raw.get("shops"), source)
+    if "data" in raw:
+        raise SettingsError(
+            f"{source}: data: not a setting of the file; use --data or VESTNIK_DATA"
+        )
+    try:
+        return Settings.model_validate(raw | {"data": data.absolute()})
+    except ValidationError as error:
+        raise SettingsError(_one_line(error, raw, source)) from None
+
+
+def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+    named = path or (Path(environ["VESTNIK_CONFIG"]) if environ.get("VESTNIK_CONFIG") else None)
+    file = named or Path("vestnik.toml")
+    if named is None and not file.exists():
+        return {}, "environment"
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")), str(file)
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: not TOML: {error}") from None
+
+
+def _listed(value: str) -> list[str]:
+    return [item for item in re.split(r"[\s,]+", value.strip("[] ").replace('"', "")) if item]
+
+
+def _resolved(value: Any, environ: Mapping[str, str], where: str) -> Any:
+    """`env:NAME` becomes what the environment says."""
+    if isinstance(value, dict):
+        return {k: _resolved(v, environ, f"{where}.{k}".lstrip(".")) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_resolved(v, environ, f"{where}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, str) and value.startswith("env:"):
+        name = value.removeprefix("env:")
+        if name not in environ:
+            raise SettingsError(f'{where} = "{value}": the environment has no variable {name}')
+        return environ[name]
+    return value
+
+
+def _check_accounts(shops: Any, source: str) -> None:
+    """Puts each account's own keys, checked by its provider's model, under `config`."""
+    if not isinstance(shops, dict):
+        return
+    for slug, shop in shops.items():
+        accounts = shop.get("accounts") if isinstance(shop, dict) else None
+        if not isinstance(accounts, list):
+            continue
+        for i, account in enumerate(accounts):
+            if isinstance(account, dict):
+                where = f"shops.{slug}.accounts[{i}]"
+                accounts[i] = _checked_account(account, f"{source}: {where}")
+
+
+def _checked_account(account: dict[str, Any], where: str) -> dict[str, Any]:
+    common = {k: v for k, v in account.items() if k in Account.model_fields and k != "config"}
+    own = {k: v for k, v in account.items() if k not in common}
+    try:
+        channel = Channel(str(account.get("channel")))
+    except ValueError:
+        choice = ", ".join(Channel)
+        raise SettingsError(
+            f"{where}.channel = {account.get('channel')!r}: must be one of {choice}"
+        ) from None
+    provider = account.get("provider")
+    if provider == SANDBOX:
+        # `base_url` is a key of every account; the sandbox has nobody to call.
+        model: type[AccountConfig] = AccountConfig
+        own.pop("base_url", None)
+    else:
+        try:
+            model = adapter_class(channel, str(provider)).Config
+        except UnknownProvider as error:
+            raise SettingsError(f"{where}.provider = {provider!r}: {error}") from None
+    try:
+        return common | {"config": model.model_validate(own)}
+    except ValidationError as error:
+        raise SettingsError(_one_line(error, own, where, joint=".")) from None
+
+
+_SECRET_KEYS = re.compile(r"token|secret|password|key|credential|_url$", re.IGNORECASE)
+
+
+def _one_line(error: ValidationError, raw: Any, source: str, joint: str = ": ") -> str:
+    fault = error.errors(include_url=False, include_context=False)[0]
+    where, value = "", raw
+    for part in fault["loc"]:
+        if part == "[key]":
+            continue
+        where += f"[{part}]" if isinstance(part, int) else f".{part}"
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            value = None
+    where = where.removeprefix(".")
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = "there is no such setting"
+    shown = ""
+    if isinstance(value, str | int | float | bool) and fault["type"] != "missing":
+        hidden = _SECRET_KEYS.search(where.rpartition(".")[2]) and where != "hub.public_url"
+        shown = " = [hidden]" if hidden else f" = {value!r}"
+    return f"{source}{joint if where else ': '}{where}{shown}: {message}"
