@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import time, timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -56,6 +56,13 @@ def _clock(value: Any) -> Any:
     raise ValueError('must be a time of day like "22:00"')
 
 
+def _network(value: Any) -> Any:
+    try:
+        return ip_network(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f'must be a network like "10.0.0.0/8" ({error})') from None
+
+
 def host_and_port(value: str) -> tuple[str, int]:
     host, separator, port = value.rpartition(":")
     if not separator or not host or not port.isdigit() or int(port) > 65535:
@@ -96,6 +103,9 @@ def _secret(value: SecretStr) -> SecretStr:
     return value
 
 
+Network = Annotated[
+    IPv4Network | IPv6Network, Field(union_mode="left_to_right"), BeforeValidator(_network)
+]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Clock = Annotated[time, BeforeValidator(_clock)]
@@ -212,7 +222,7 @@ class HubSettings(Section):
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("")
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr("")
     secret: Annotated[SecretStr, AfterValidator(_secret)] = SecretStr("")
-    outgoing_allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    outgoing_allow: tuple[Network, ...] = ()
     rate_limit: int = Field(default=1000, ge=0, le=1_000_000)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_listen: Annotated[str, AfterValidator(_listen)] = ""

@@ -1,0 +1,47 @@
+"""Connections to PostgreSQL, with JSON and the words used everywhere for them."""
+
+from typing import Any
+
+import asyncpg
+import orjson
+
+Pool = asyncpg.Pool
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Db = Pool | Connection
+
+# What asyncpg raises when the server is away, going away or coming up: nothing was decided, try again.
+UNREACHABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+
+
+async def _prepare(connection: Any) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name,
+            encoder=lambda value: orjson.dumps(value).decode(),
+            decoder=orjson.loads,
+            schema="pg_catalog",
+        )
+
+
+async def open_pool(url: str, *, size: int = 10) -> Pool:
+    """A pool whose statements give up after 30 s. Raises what `UNREACHABLE` lists when nobody answers."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        init=_prepare,
+        command_timeout=30,
+        timeout=5,
+        max_inactive_connection_lifetime=300,
+        server_settings={"application_name": "vestnik", "timezone": "UTC", "jit": "off"},
+    )
