@@ -1,0 +1,1 @@
+"""Provider accounts: which there are, their limits, their health."""

@@ -1,0 +1,1 @@
+"""Notifications: intake, plan, delivery, receipts, the tick."""

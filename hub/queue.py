@@ -1,0 +1,137 @@
+"""Hands ids of due deliveries to workers; with worker/ the only place that knows arq.
+
+Nothing here is the truth: what a lost Redis forgets, the tick finds again in PostgreSQL.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from channels.base import Category
+
+log = structlog.get_logger()
+
+BATCH = 500
+"""Deliveries in one job."""
+
+DELIVER = "deliver"
+"""The one task of a worker."""
+
+_EPOCH_KEY = "vestnik:epoch"
+
+
+class Lane(StrEnum):
+    """The queue that a category travels in, so that a campaign never delays a code."""
+
+    SECURITY = "security"
+    TRANSACTIONAL = "transactional"
+    BULK = "bulk"
+
+
+LANES = {
+    Category.SECURITY: Lane.SECURITY,
+    Category.TRANSACTIONAL: Lane.TRANSACTIONAL,
+    Category.MARKETING: Lane.BULK,
+}
+
+
+class QueueAway(Exception):
+    """Redis does not answer; nothing is lost, the tick hands out later."""
+
+
+class Queue(Protocol):
+    async def hand_out(self, lane: Lane, ids: Sequence[UUID]) -> None:
+        """Raises `QueueAway`."""
+        ...
+
+    async def depth(self, lane: Lane) -> int:
+        """Jobs that wait. Raises `QueueAway`."""
+        ...
+
+    async def was_wiped(self, mark: str) -> bool:
+        """Whether Redis has forgotten everything since `mark` was last set. Raises `QueueAway`."""
+        ...
+
+    async def set_mark(self, mark: str) -> None: ...
+
+    async def ping(self) -> None:
+        """Raises `QueueAway`."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def queue_name(lane: Lane) -> str:
+    return f"vestnik:lane:{lane}"
+
+
+def redis_settings(url: str) -> RedisSettings:
+    settings = RedisSettings.from_dsn(url)
+    settings.conn_timeout = 2
+    settings.conn_retries = 1
+    settings.conn_retry_delay = 0
+    return settings
+
+
+def connect(url: str) -> ArqRedis:
+    """A client that has not connected yet and gives up on a silent server within 3 s."""
+    pool: ConnectionPool = ConnectionPool.from_url(
+        url,
+        socket_connect_timeout=2,
+        socket_timeout=3,
+        retry=Retry(NoBackoff(), 1),
+        health_check_interval=15,
+    )
+    return ArqRedis(pool_or_conn=pool)
+
+
+class ArqQueue:
+    def __init__(self, redis: ArqRedis) -> None:
+        self.redis = redis
+
+    async def hand_out(self, lane: Lane, ids: Sequence[UUID]) -> None:
+        try:
+            for start in range(0, len(ids), BATCH):
+                batch = [id_.hex for id_ in ids[start : start + BATCH]]
+                # The row's own times say when and until when: `_expires` only keeps Redis from filling up.
+                await self.redis.enqueue_job(
+                    DELIVER, batch, _queue_name=queue_name(lane), _expires=3600
+                )
+        except (RedisError, OSError) as error:
+            raise QueueAway(type(error).__name__) from error
+
+    async def depth(self, lane: Lane) -> int:
+        try:
+            return int(await self.redis.zcard(queue_name(lane)))
+        except (RedisError, OSError) as error:
+            raise QueueAway(type(error).__name__) from error
+
+    async def was_wiped(self, mark: str) -> bool:
+        try:
+            found = await self.redis.get(_EPOCH_KEY)
+        except (RedisError, OSError) as error:
+            raise QueueAway(type(error).__name__) from error
+        return found is None or found.decode() != mark
+
+    async def set_mark(self, mark: str) -> None:
+        try:
+            await self.redis.set(_EPOCH_KEY, mark)
+        except (RedisError, OSError) as error:
+            raise QueueAway(type(error).__name__) from error
+
+    async def ping(self) -> None:
+        try:
+            await self.redis.ping()
+        except (RedisError, OSError) as error:
+            raise QueueAway(type(error).__name__) from error
+
+    async def close(self) -> None:
+        await self.redis.aclose()

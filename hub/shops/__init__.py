@@ -1,0 +1,1 @@
+"""Shops, their API keys and scopes."""

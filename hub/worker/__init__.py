@@ -1,0 +1,1 @@
+"""The worker process: arq loops, one per lane, and the tick."""
