@@ -1,0 +1,253 @@
+"""What the hub may rely on with every adapter, whoever carries the message."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import chain
+from typing import Any, get_args
+
+import pytest
+
+from channels import registry
+from channels.base import Accepted, Adapter, Message, Outcome, Refused, Retry, Scope
+from channels.http import ProviderHttp
+from tests.contract.cases import (
+    PATIENCE,
+    Case,
+    Refusal,
+    Throttle,
+    Trouble,
+    cases,
+    named,
+    odd_answer,
+)
+
+CASES = cases()
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """An adapter that stands against its running simulator."""
+
+    case: Case
+    simulator: Any
+    adapter: Adapter
+
+    @property
+    def call(self) -> list[Message]:
+        """The first provider call of the case's messages."""
+        return self.adapter.split(self.case.messages)[0]
+
+    async def send(self, call: Sequence[Message]) -> list[Outcome]:
+        """`send`, with what holds of every answer to it."""
+        outcomes = await self.adapter.send(call)
+
+        assert len(outcomes) == len(call)
+        assert all(isinstance(outcome, get_args(Outcome)) for outcome in outcomes)
+        assert not self.leaks(repr(outcomes))
+        return outcomes
+
+    def leaks(self, text: str) -> list[str]:
+        return [secret for secret in self.case.secrets if secret in text]
+
+
+@pytest.fixture
+async def rig(case: Case) -> AsyncIterator[Rig]:
+    async with case.simulator() as simulator:
+        http = ProviderHttp(timeout=PATIENCE)
+        adapter = case.build(simulator, http)
+        yield Rig(case, simulator, adapter)
+        await adapter.close()
+        await http.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`case` alone, or `case` with each of its troubles, throttles or refusals."""
+    names = metafunc.fixturenames
+    if "trouble" in names:
+        pairs: list[tuple[Case, Any, str]] = [
+            (case, trouble, trouble.name)
+            for case in CASES
+            for trouble in (*case.troubles, *map(odd_answer, case.odd_answers))
+        ]
+        _parametrize(metafunc, "trouble", pairs)
+    elif "throttle" in names:
+        _parametrize(metafunc, "throttle", [(c, t, t.name) for c in CASES for t in c.throttles])
+    elif "refusal" in names:
+        _parametrize(
+            metafunc, "refusal", [(c, r, f"{r.scope}-{r.name}") for c in CASES for r in c.refusals]
+        )
+    elif "case" in names:
+        metafunc.parametrize("case", CASES, ids=str)
+
+
+def _parametrize(
+    metafunc: pytest.Metafunc, name: str, pairs: Sequence[tuple[Case, Any, str]]
+) -> None:
+    metafunc.parametrize(
+        ("case", name),
+        [(case, value) for case, value, _ in pairs],
+        ids=[f"{case}-{label}" for case, _, label in pairs],
+    )
+
+
+def test_every_adapter_is_here() -> None:
+    assert named() == set(registry.known())
+
+
+def test_the_case_is_of_the_adapter_that_it_names(case: Case) -> None:
+    adapter = registry.adapter_class(case.channel, case.provider)
+
+    assert (adapter.channel, adapter.provider) == (case.channel, case.provider)
+
+
+def test_there_is_a_refusal_of_every_scope(case: Case) -> None:
+    assert {refusal.scope for refusal in case.refusals} == set(Scope)
+
+
+async def test_accepted_messages_get_the_providers_ids_in_order(rig: Rig) -> None:
+    calls = rig.adapter.split(rig.case.messages)
+
+    outcomes = [await rig.send(call) for call in calls]
+
+    got = [
+        (rig.case.recipient(message), outcome.provider_id)
+        for call, results in zip(calls, outcomes, strict=True)
+        for message, outcome in zip(call, results, strict=True)
+        if isinstance(outcome, Accepted)
+    ]
+    assert got == [(sent.to, sent.provider_id) for sent in rig.simulator.sent]
+    assert len({provider_id for _, provider_id in got}) == len(rig.case.messages)
+    assert all(provider_id for _, provider_id in got)
+
+
+async def test_trouble_is_a_retry_that_says_whether_it_may_have_been_sent(
+    rig: Rig, trouble: Trouble
+) -> None:
+    if rig.case.warm:
+        await rig.send(rig.call)
+    trouble.arrange(rig.simulator)
+
+    outcomes = await rig.send(rig.call)
+
+    for outcome in outcomes:
+        assert isinstance(outcome, Retry)
+        assert outcome.maybe_sent is trouble.maybe_sent
+        assert outcome.reason
+
+
+async def test_a_refused_connection_means_that_nothing_was_sent(rig: Rig) -> None:
+    await rig.simulator.stop()
+
+    outcomes = await rig.send(rig.call)
+
+    for outcome in outcomes:
+        assert isinstance(outcome, Retry)
+        assert not outcome.maybe_sent
+
+
+async def test_throttling_is_waited_out_and_is_nobodys_fault(rig: Rig, throttle: Throttle) -> None:
+    throttle.arrange(rig.simulator)
+
+    outcomes = await rig.send(rig.call)
+
+    for outcome in outcomes:
+        assert isinstance(outcome, Retry)
+        assert outcome.throttled
+        assert not outcome.maybe_sent
+        assert outcome.after >= throttle.after
+
+
+async def test_a_refusal_names_whose_fault_it_is(rig: Rig, refusal: Refusal) -> None:
+    refusal.arrange(rig.simulator)
+
+    [outcome] = await rig.send([refusal.message])
+
+    assert isinstance(outcome, Refused)
+    assert outcome.scope is refusal.scope
+    assert outcome.code
+    assert outcome.reason
+    assert not rig.simulator.sent
+
+
+async def test_one_bad_address_does_not_stop_the_others(rig: Rig) -> None:
+    first, *rest = rig.case.messages
+    refusal = next(r for r in rig.case.refusals if r.scope is Scope.RECIPIENT)
+    refusal.arrange(rig.simulator)
+    calls = rig.adapter.split([first, refusal.message, *rest])
+
+    outcomes = list(chain.from_iterable([await rig.send(call) for call in calls]))
+
+    keys = [message.key for message in chain.from_iterable(calls)]
+    accepted = [isinstance(outcome, Accepted) for outcome in outcomes]
+    assert dict(zip(keys, accepted, strict=True)) == {
+        first.key: True,
+        refusal.message.key: False,
+        **{message.key: True for message in rest},
+    }
+
+
+async def test_a_recognised_repeat_is_not_a_second_message(rig: Rig) -> None:
+    if rig.adapter.deduplicates == timedelta(0):
+        pytest.skip("this provider recognises no repeats")
+    first = await rig.send(rig.call)
+
+    second = await rig.send(rig.call)
+
+    assert all(isinstance(outcome, Accepted) for outcome in (*first, *second))
+    assert len(rig.simulator.sent) == len(rig.call)
+
+
+async def test_check_names_who_answered(rig: Rig) -> None:
+    check = await rig.adapter.check()
+
+    assert check.ok, check.text
+    assert check.text
+    assert not rig.simulator.sent
+
+
+async def test_check_says_what_is_wrong(rig: Rig) -> None:
+    if rig.case.bad_credentials is None:
+        pytest.skip("there is nobody to ask")
+    rig.case.bad_credentials(rig.simulator)
+
+    check = await rig.adapter.check()
+
+    assert not check.ok
+    assert check.text
+    assert not rig.leaks(check.text)
+
+
+async def test_check_survives_a_provider_that_is_away(rig: Rig) -> None:
+    if rig.case.bad_credentials is None:
+        pytest.skip("there is nobody to ask")
+    await rig.simulator.stop()
+
+    check = await rig.adapter.check()
+
+    assert not check.ok
+    assert check.text
+    assert not rig.leaks(check.text)
+
+
+async def test_split_loses_nothing_and_keeps_the_order_of_each_address(rig: Rig) -> None:
+    messages = [
+        replace(message, key=f"{message.key}-{i}")
+        for i in range(250)
+        for message in rig.case.messages
+    ]
+
+    calls = rig.adapter.split(messages)
+
+    handed_out = list(chain.from_iterable(calls))
+    assert all(calls)
+    assert len(handed_out) == len(messages)
+    assert _by_address(handed_out) == _by_address(messages)
+    assert rig.adapter.split([]) == []
+
+
+def _by_address(messages: Sequence[Message]) -> dict[str, list[str]]:
+    keys: dict[str, list[str]] = {}
+    for message in messages:
+        keys.setdefault(message.to, []).append(message.key)
+    return keys
