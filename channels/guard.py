@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 Network = IPv4Network | IPv6Network
@@ -22,25 +22,37 @@ class PublicOnly:
         """`address`: an IPv4 or IPv6 literal, with or without a scope."""
         ip = ip_address(address.partition("%")[0])
         inner = _embedded_v4(ip) if isinstance(ip, IPv6Address) else None
-        ip = inner or ip
-        if any(ip in network for network in self._allow if network.version == ip.version):
+        # Both forms are looked for: a mapped address in 127.0.0.0/8, and ::1 in ::1/128.
+        if any(form in network for form in (ip, inner) if form for network in self._allow):
             return True
-        return ip.is_global and not ip.is_multicast
+        if any(ip in network for network in _INNER):
+            return False
+        real = inner or ip
+        return real.is_global and not real.is_multicast
 
     def socket_factory(self, addr_info: tuple[Any, ...]) -> socket.socket:
         """For `aiohttp.TCPConnector(socket_factory=…)`: called for each address before it is connected to."""
         family, kind, proto, _, address = addr_info
         if not self.permits(str(address[0])):
-            raise Blocked(f"{address[0]} is outside the public internet (see outgoing_allow)")
+            # The same words for each address of a name: only then the connector lets `Blocked` through
+            # when it has tried them all, instead of one `OSError` that sums them up.
+            raise Blocked("the address is outside the public internet (see outgoing_allow)")
         return socket.socket(family=family, type=kind, proto=proto)
 
 
-def _embedded_v4(ip: IPv6Address) -> Any:
-    """The IPv4 address that a v6 form really leads to (mapped, 6to4, NAT64), if any."""
+# Each carries an IPv4 address in its last 32 bits: NAT64, SIIT, and the old "IPv4-compatible" form.
+_CARRY_V4 = tuple(map(IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+
+# Inner networks that `ipaddress` of Python 3.11 takes for global: NAT64 of one's own, site-local.
+_INNER = tuple(map(IPv6Network, ("64:ff9b:1::/48", "fec0::/10")))
+
+
+def _embedded_v4(ip: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that a v6 form really leads to (mapped, 6to4, NAT64 and kin), if any."""
     if ip.ipv4_mapped:
         return ip.ipv4_mapped
     if ip.sixtofour:
         return ip.sixtofour
-    if ip in IPv6Network("64:ff9b::/96"):
-        return ip_address(int(ip) & 0xFFFFFFFF)
+    if any(ip in network for network in _CARRY_V4):
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
     return None

@@ -40,11 +40,12 @@ class Reply:
 
     def json(self) -> Any:
         """The body as JSON. Raises `NoReply`: after a 2xx the message was probably taken, so it may have been
-        sent; a gateway's page is what `gateway_failure` says it is."""
+        sent; any other page is what `unclear` says it is."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
-            raise NoReply(unclear(self)) from error
+        except (ValueError, RecursionError):
+            # Without the cause: its text and attributes hold the body.
+            raise NoReply(unclear(self)) from None
 
     @property
     def retry_after(self) -> timedelta:
@@ -76,10 +77,12 @@ class ProviderHttp:
     """One connection pool for all adapters of a process.
 
     Redirects are not followed, cookies not kept, nothing is logged: URLs and bodies hold secrets and
-    personal data.
+    personal data. `allow`: networks that guarded calls may reach beyond the public internet; `timeout`: how
+    long a whole call may take where it does not say itself.
     """
 
-    def __init__(self, *, allow: Sequence[Network] = ()) -> None:
+    def __init__(self, *, allow: Sequence[Network] = (), timeout: timedelta = TIMEOUT) -> None:
+        self._timeout = timeout
         self._plain = _session(aiohttp.TCPConnector(limit=0, limit_per_host=100))
         guard = PublicOnly(allow)
         self._guarded = _session(
@@ -95,11 +98,12 @@ class ProviderHttp:
         params: Mapping[str, str] | None = None,
         json: Any = None,
         data: Any = None,
-        within: timedelta = TIMEOUT,
+        within: timedelta | None = None,
         public_only: bool = False,
     ) -> Reply:
-        """One call. `public_only` for URLs that came from outside.
+        """One call. `public_only` for URLs that came from outside; `within`: for the whole call.
 
+        Answers are read up to `MAX_REPLY_BYTES`; what is longer is cut and so cannot be parsed.
         Raises `NoReply` when nothing readable came back, `BlockedAddress` when the guard refused.
         """
         session = self._guarded if public_only else self._plain
@@ -113,11 +117,11 @@ class ProviderHttp:
                 data=data,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
-                    total=within.total_seconds(),
+                    total=(within or self._timeout).total_seconds(),
                     sock_connect=CONNECT_TIMEOUT.total_seconds(),
                 ),
             ) as response:
-                body = await response.content.read(MAX_REPLY_BYTES)
+                body = await _read(response.content)
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status, names, body)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
@@ -126,8 +130,9 @@ class ProviderHttp:
             ):
                 raise BlockedAddress(str(error.__cause__ or error)) from None
             raise NoReply(Retry("no-connection")) from None
-        except aiohttp.InvalidURL as error:
-            raise BlockedAddress("not a usable URL") from error
+        except aiohttp.InvalidURL:
+            # Without the cause: its text is the URL.
+            raise BlockedAddress("not a usable URL") from None
         except TimeoutError:
             raise NoReply(Retry("no-answer", maybe_sent=True)) from None
         except aiohttp.ClientError as error:
@@ -143,6 +148,16 @@ class ProviderHttp:
     async def close(self) -> None:
         await self._plain.close()
         await self._guarded.close()
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """`StreamReader.read(n)` returns what has come so far; this waits for the end."""
+    body = bytearray()
+    async for part in content.iter_any():
+        body += part
+        if len(body) >= MAX_REPLY_BYTES:
+            break
+    return bytes(body[:MAX_REPLY_BYTES])
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
