@@ -26,6 +26,7 @@ CREATE TABLE idempotency (
     fingerprint  bytea NOT NULL,
     status       smallint NOT NULL,
     body         bytea NOT NULL,
+    contacts     uuid[] NOT NULL DEFAULT '{}',
     created_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (shop_id, path, key)
 );

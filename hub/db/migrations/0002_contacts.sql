@@ -54,7 +54,7 @@ CREATE TABLE suppression (
     code         text NOT NULL DEFAULT '',
     delivery_id  uuid,
     created_at   timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (shop_id, channel, digest)
+    PRIMARY KEY (shop_id, digest, channel)
 );
 
 -- "Whoever opens this link is that contact": once, and for a while.

@@ -1,0 +1,62 @@
+"""Where the provider `sandbox` keeps its messages: readable through the API, leaving the machine to nobody."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from channels.base import Channel, Message
+from hub.db.pool import Db
+from hub.ids import new_id
+
+KEPT = 10_000
+"""Messages of a shop; the tick drops older ones."""
+
+
+def keeper(
+    db: Db, shop_id: int
+) -> Callable[[Channel, Sequence[Message]], Awaitable[list[str]]]:
+    """What the sandbox adapter of one shop calls instead of a provider; gives the kept messages' ids."""
+
+    async def keep(channel: Channel, messages: Sequence[Message]) -> list[str]:
+        ids = [new_id() for _ in messages]
+        await db.execute(
+            """
+            INSERT INTO sandbox_message
+                (id, shop_id, delivery_id, channel, address, subject, text, html, buttons)
+            SELECT id, $1, delivery_id, $2, address, subject, text, html, buttons
+              FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
+                          $9::jsonb[])
+                AS t (id, delivery_id, address, subject, text, html, buttons)
+            """,
+            shop_id,
+            channel,
+            ids,
+            [UUID(m.key) for m in messages],
+            [m.to for m in messages],
+            [m.subject for m in messages],
+            [m.text for m in messages],
+            [m.html for m in messages],
+            [_buttons(m) for m in messages],
+        )
+        return [str(id_) for id_ in ids]
+
+    return keep
+
+
+def _buttons(message: Message) -> list[list[dict[str, str]]]:
+    return [
+        [{"text": b.text, "data": b.data, "url": b.url} for b in row] for row in message.buttons
+    ]
+
+
+async def trim(db: Db) -> None:
+    """Keeps the newest `KEPT` messages of every shop."""
+    await db.execute(
+        """
+        DELETE FROM sandbox_message AS m
+         USING shop
+         WHERE m.shop_id = shop.id
+           AND m.id < (SELECT id FROM sandbox_message
+                        WHERE shop_id = shop.id ORDER BY id DESC OFFSET $1 LIMIT 1)
+        """,
+        KEPT,
+    )
