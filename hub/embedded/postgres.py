@@ -8,7 +8,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -151,7 +152,7 @@ class Postgres:
         password = self._home / "password"
         if not password.exists():
             write_private(password, secrets.token_urlsafe(24) + "\n")
-        command = [
+        command: list[str | Path] = [
             bin_dir / "initdb",
             f"--pgdata={fresh}",
             f"--username={_NAME}",
@@ -165,23 +166,20 @@ class Postgres:
             *(f"--set={name}={value}" for name, value in _TUNABLE.items()),
             *(["--no-sync"] if not self._durable else []),
         ]
-        output = await self._run(command)
-        if output is not None:
-            raise StartFailed(f"{self._home}: initdb failed: {_last_words(output)}")
+        await self._run(command)
         fresh.rename(self._cluster)
 
-    async def _run(self, command: list[str | Path]) -> bytes | None:
-        """None when it went well, else what it said."""
+    async def _run(self, initdb: Sequence[str | Path]) -> None:
         log = self._home / "initdb.log"
-        with log.open("wb") as file:
-            process = self._spawn(command, file)
+        process = self._spawn(initdb, log)
         try:
             await until(lambda: process.poll() is not None, timedelta(minutes=2))
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        return None if process.returncode == 0 else log.read_bytes()
+        if process.returncode != 0:
+            raise StartFailed(f"{self._home}: initdb failed: {_last_words(log)} (log: {log})")
 
     def _check_version(self) -> None:
         version = (self._cluster / "PG_VERSION").read_text(encoding="ascii").strip()
@@ -197,8 +195,7 @@ class Postgres:
             settings |= {"fsync": "off"}
         options = [f"--{name}={value}" for name, value in settings.items()]
         log = self._home / "start.log"
-        with log.open("wb") as file:
-            self._process = self._spawn([bin_dir / "postgres", "-D", self._cluster, *options], file)
+        self._process = self._spawn([bin_dir / "postgres", "-D", self._cluster, *options], log)
         self._records.add(self.name, self._process)
         try:
             await self._wait_ready(self._process, log)
@@ -206,19 +203,20 @@ class Postgres:
             await self.stop()
             raise
 
-    def _spawn(self, command: list[str | Path], log: object) -> Process:
+    def _spawn(self, command: Sequence[str | Path], log: Path) -> Process:
         # Not our environment: PGPORT and its like would be heard, and our secrets are not its business.
         env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
         try:
-            return spawn(
-                command,
-                cwd=self._home,
-                env=env,
-                stdout=subprocess.DEVNULL if log is None else log,  # type: ignore[arg-type]
-                stderr=subprocess.STDOUT,
-                death_signal=signal.SIGINT,
-                run_as=self._run_as,
-            )
+            with log.open("wb") as file:
+                return spawn(
+                    command,
+                    cwd=self._home,
+                    env=env,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    death_signal=signal.SIGINT,
+                    run_as=self._run_as,
+                )
         except (OSError, subprocess.SubprocessError):
             raise StartFailed(_cannot_run(self._run_as)) from None
 
@@ -226,9 +224,9 @@ class Postgres:
         end = monotonic() + _READY_WITHIN.total_seconds()
         while monotonic() < end:
             if process.poll() is not None:
-                said = _last_words(log.read_bytes()) or "see its log"
                 raise StartFailed(
-                    f"PostgreSQL ended at its start: {said} (logs: {self._cluster / 'log'}, {log})"
+                    f"PostgreSQL ended at its start: {_last_words(log)}"
+                    f" (logs: {log}, {self._cluster / 'log'})"
                 )
             try:
                 await self._ensure_database()
@@ -268,7 +266,7 @@ class Postgres:
                     os.kill(pid, number)
             if await until(lambda: not _servers_in(self._cluster), patience):
                 break
-        if Path("/proc/self").exists():
+        if sys.platform == "linux":
             # Whatever process has this number now, it is not ours; PostgreSQL itself cannot tell.
             (self._cluster / "postmaster.pid").unlink(missing_ok=True)
 
@@ -316,9 +314,8 @@ def _servers_in(cluster: Path) -> list[int]:
 
 
 def _process_ids() -> Iterator[int]:
-    proc = Path("/proc")
-    if (proc / "self").exists():
-        yield from (int(entry.name) for entry in proc.iterdir() if entry.name.isdigit())
+    if sys.platform == "linux":
+        yield from (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
 def _works_in(pid: int, cluster: Path) -> bool:
@@ -341,7 +338,8 @@ def _cannot_run(run_as: RunAs | None) -> str:
     )
 
 
-def _last_words(output: bytes) -> str:
-    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = [line.strip() for line in lines if line.strip()]
     telling = [line for line in lines if "FATAL" in line or "error" in line.lower()]
-    return (telling or lines or [""])[-1]
+    return (telling or lines or ["it said nothing"])[-1]

@@ -17,7 +17,11 @@ from hub.embedded.privileges import RunAs, die_with_parent
 
 Process = subprocess.Popen[bytes]
 File = int | IO[bytes] | None
+Steps = Sequence[tuple[int, timedelta]]
+"""Signals, and how long to wait for the end after each."""
 
+# Told to end when its supervisor died, a role is busy with that already.
+_ROLE_STOPPING: Steps = ((signal.SIGTERM, timedelta(seconds=5)),)
 _GLANCE = 0.05
 
 
@@ -66,7 +70,7 @@ async def until(happened: Callable[[], bool], within: timedelta) -> bool:
     return True
 
 
-async def stop(process: Process, steps: Sequence[tuple[int, timedelta]]) -> None:
+async def stop(process: Process, steps: Steps) -> None:
     """Sends each signal in turn and waits that long for the end, then kills."""
     for number, patience in steps:
         if process.poll() is not None:
@@ -96,16 +100,17 @@ class Records:
         if self._known.pop(name, None):
             write_private(self._path, json.dumps(self._known))
 
-    async def stop_leftovers(self) -> None:
-        """Stops what an earlier run left: our own roles, then the servers that they use."""
+    async def stop_leftovers(self, last: Mapping[str, Steps]) -> None:
+        """Stops what an earlier run left: our own roles, then those of `last`, each in its own way."""
         left = read_json(self._path)
-        for name in sorted(left, key=list(_LEFTOVER_STOPPING).index):
-            match left[name]:
+        roles = {name: _ROLE_STOPPING for name in left if name not in last}
+        for name, steps in {**roles, **last}.items():
+            match left.get(name):
                 case {"pid": int(pid), "started": str(started)} if started:
-                    await _stop_leftover(pid, started, _LEFTOVER_STOPPING[name])
+                    await _stop_leftover(pid, started, steps)
 
 
-async def _stop_leftover(pid: int, started: str, steps: Sequence[tuple[int, timedelta]]) -> None:
+async def _stop_leftover(pid: int, started: str, steps: Steps) -> None:
     for number, patience in [*steps, (signal.SIGKILL, timedelta(seconds=5))]:
         if _started(pid) != started:
             return

@@ -99,9 +99,7 @@ class Redis:
         end = monotonic() + _READY_WITHIN.total_seconds()
         while monotonic() < end:
             if process.poll() is not None:
-                lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-                said = next((line for line in reversed(lines) if line.strip()), "nothing")
-                raise StartFailed(f"Redis ended at its start; it said: {said.strip()} ({log})")
+                raise StartFailed(f"Redis ended at its start: {_last_words(log)} (log: {log})")
             async with Client.from_url(self.url) as client:
                 try:
                     await client.ping()
@@ -110,6 +108,11 @@ class Redis:
                 else:
                     return
         raise StartFailed(f"Redis is not ready after {_READY_WITHIN.seconds} s; see {log}")
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def _program() -> Path:

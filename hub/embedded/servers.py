@@ -50,6 +50,7 @@ class Servers:
 
     async def start(self) -> None:
         """Stops what a killed run left, then starts. Raises `StartFailed`, with nothing left running."""
+        (self._data / _FILE).unlink(missing_ok=True)
         await self.records.stop_leftovers({"redis": STOPPING, "postgres": LEFTOVER_STOPPING})
         try:
             for server in self.all:

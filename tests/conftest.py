@@ -1,0 +1,32 @@
+"""Fixtures that every test may use: real PostgreSQL and Redis, started once."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.embedded.folder import locked
+from hub.embedded.servers import Servers
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The hub's own servers, one pair for all tests."""
+    data: Path = tmp_path_factory.mktemp("servers")
+    started = Servers(data, durable=False)
+    # A runner of our own: the tests' event loops stay as pytest-asyncio made them.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner, locked(data):
+        runner.run(started.start())
+        yield started
+        runner.run(started.stop())
+
+
+@pytest.fixture(scope="session")
+def database_url(servers: Servers) -> str:
+    return servers.urls.database
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: Servers) -> str:
+    return servers.urls.redis
