@@ -5,10 +5,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from channels.sandbox import Sandbox
+
 from channels.base import Adapter, Channel, Limits, Tells
 from channels.http import ProviderHttp
 from channels.registry import SANDBOX, build
-from channels.sandbox import Sandbox
 from hub.accounts import health, sandbox
 from hub.config import Account, AccountLimits
 from hub.db.pool import Pool
@@ -101,8 +102,6 @@ def _live(shop_id: int, account: Account, http: ProviderHttp, db: Pool) -> LiveA
 def _merged(default: Limits, own: AccountLimits) -> Limits:
     return Limits(
         per_second=own.per_second or default.per_second,
-        per_recipient=(
-            default.per_recipient if own.per_recipient is None else own.per_recipient
-        ),
+        per_recipient=(default.per_recipient if own.per_recipient is None else own.per_recipient),
         concurrency=own.concurrency or default.concurrency,
     )

@@ -11,9 +11,7 @@ KEPT = 10_000
 """Messages of a shop; the tick drops older ones."""
 
 
-def keeper(
-    db: Db, shop_id: int
-) -> Callable[[Channel, Sequence[Message]], Awaitable[list[str]]]:
+def keeper(db: Db, shop_id: int) -> Callable[[Channel, Sequence[Message]], Awaitable[list[str]]]:
     """What the sandbox adapter of one shop calls instead of a provider; gives the kept messages' ids."""
 
     async def keep(channel: Channel, messages: Sequence[Message]) -> list[str]:

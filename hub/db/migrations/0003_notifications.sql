@@ -61,9 +61,9 @@ CREATE TABLE delivery (
     delivered_at     timestamptz,
     read_at          timestamptz,
     updated_at       timestamptz NOT NULL DEFAULT now()
-) PARTITION BY RANGE (id) ;
+) PARTITION BY RANGE (id);
 CREATE INDEX delivery_notification ON delivery (notification_id);
-CREATE INDEX delivery_handout ON delivery (category, handout_at) WHERE status = 'queued';
+CREATE INDEX delivery_handout ON delivery (shop_id, category, handout_at) WHERE status = 'queued';
 CREATE INDEX delivery_leased ON delivery (leased_until) WHERE status = 'sending';
 CREATE INDEX delivery_provider_id ON delivery (provider_id, account) WHERE provider_id IS NOT NULL;
 CREATE INDEX delivery_ordering ON delivery (contact_id, ordering_key, notification_id)

@@ -1,0 +1,133 @@
+"""Per-account rates and per-recipient pauses, shared by all processes through Redis.
+
+Nobody waits here: what does not fit now gets a time to come back. While Redis is away each process
+keeps its own count, which may exceed a provider's limit by the number of processes and loses nothing.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from channels.base import Limits
+from hub.queue import Lane
+
+BULK_SHARE = 0.8
+"""Of an account's rate; the rest is kept for the urgent lanes."""
+
+_LOCAL_RECIPIENTS = 100_000
+
+# KEYS: bucket, pause. ARGV: rate per s, burst, floor kept for others, wanted. Answer: granted, wait in ms.
+_TAKE = """
+local paused = redis.call('PTTL', KEYS[2])
+if paused > 0 then return {0, paused} end
+local rate, burst, floor, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local state = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local tokens = tonumber(state[1]) or burst
+local at = tonumber(state[2]) or now
+tokens = math.min(burst, tokens + math.max(0, now - at) * rate / 1000)
+local granted = math.max(0, math.min(wanted, math.floor(tokens - floor)))
+tokens = tokens - granted
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', now)
+redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 60000)
+local wait = 0
+if granted < wanted then wait = math.ceil((floor + 1 - tokens) * 1000 / rate) end
+return {granted, math.max(wait, 0)}
+"""
+
+# KEYS: one a recipient. ARGV: pause in ms. Answer: for each 0 (free, and now taken) or ms to wait.
+_RECIPIENTS = """
+local answer = {}
+for i, key in ipairs(KEYS) do
+  if redis.call('SET', key, 1, 'NX', 'PX', ARGV[1]) then answer[i] = 0
+  else answer[i] = math.max(1, redis.call('PTTL', key)) end
+end
+return answer
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How many of the wanted calls may go now, and when the others should ask again."""
+
+    calls: int
+    wait: timedelta
+
+
+class RateLimits:
+    """One per process."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._take = redis.register_script(_TAKE)
+        self._recipients = redis.register_script(_RECIPIENTS)
+        self._redis = redis
+        self._local: dict[str, tuple[float, float]] = {}
+        self._local_recipients: dict[str, float] = {}
+
+    async def calls(self, account: str, limits: Limits, lane: Lane, wanted: int) -> Grant:
+        """`account`: a name unique over shops. Bulk is granted only what the urgent lanes leave."""
+        rate = limits.per_second
+        # Where no rate is known the bucket is only there for its pause.
+        effective = rate or 1_000_000.0
+        burst = max(1.0, effective)
+        floor = min(burst * (1 - BULK_SHARE), burst - 1) if lane is Lane.BULK else 0.0
+        try:
+            granted, wait = await self._take(
+                keys=[f"vestnik:rate:{account}", f"vestnik:pause:{account}"],
+                args=[effective, burst, floor, wanted],
+            )
+        except (RedisError, OSError):
+            return self._take_local(account, effective, burst, floor, wanted)
+        return Grant(int(granted), timedelta(milliseconds=int(wait)))
+
+    async def recipients(
+        self, account: str, limits: Limits, recipients: Sequence[str]
+    ) -> list[timedelta]:
+        """For each recipient: zero (and its pause begins), or how long it still lasts."""
+        pause = limits.per_recipient
+        if not pause or not recipients:
+            return [timedelta(0)] * len(recipients)
+        keys = [f"vestnik:to:{account}:{recipient}" for recipient in recipients]
+        milliseconds = int(pause.total_seconds() * 1000)
+        try:
+            waits = await self._recipients(keys=keys, args=[milliseconds])
+        except (RedisError, OSError):
+            return [self._recipient_local(key, pause) for key in keys]
+        return [timedelta(milliseconds=int(wait)) for wait in waits]
+
+    async def hold(self, account: str, wait: timedelta) -> None:
+        """The provider asked the whole account for patience."""
+        try:
+            await self._redis.set(
+                f"vestnik:pause:{account}", 1, px=max(1, int(wait.total_seconds() * 1000))
+            )
+        except (RedisError, OSError):
+            # The rows themselves wait as long as the provider asked; only new ones may come early.
+            return
+
+    def _take_local(
+        self, account: str, rate: float, burst: float, floor: float, wanted: int
+    ) -> Grant:
+        now = time.monotonic()
+        tokens, at = self._local.get(account, (burst, now))
+        tokens = min(burst, tokens + (now - at) * rate)
+        granted = max(0, min(wanted, int(tokens - floor)))
+        tokens -= granted
+        self._local[account] = (tokens, now)
+        short = floor + 1 - tokens if granted < wanted else 0.0
+        return Grant(granted, timedelta(seconds=max(0.0, short / rate)))
+
+    def _recipient_local(self, key: str, pause: timedelta) -> timedelta:
+        now = time.monotonic()
+        until = self._local_recipients.get(key, 0.0)
+        if until > now:
+            return timedelta(seconds=until - now)
+        if len(self._local_recipients) > _LOCAL_RECIPIENTS:
+            self._local_recipients = {k: t for k, t in self._local_recipients.items() if t > now}
+        self._local_recipients[key] = now + pause.total_seconds()
+        return timedelta(0)

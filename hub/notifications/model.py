@@ -1,0 +1,219 @@
+"""What a notification, its plan and its deliveries are, and which way their status may move."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from channels.base import Category, Channel, Tells
+from hub.config import QuietHours
+
+
+class DeliveryStatus(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SUPPRESSED = "suppressed"
+    COLLAPSED = "collapsed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class NotificationStatus(StrEnum):
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    COLLAPSED = "collapsed"
+    UNDELIVERABLE = "undeliverable"
+
+
+class Strategy(StrEnum):
+    FIRST = "first"
+    CASCADE = "cascade"
+    ALL = "all"
+
+
+class SkipReason(StrEnum):
+    NO_ADDRESS = "no_address"
+    UNVERIFIED = "unverified"
+    SUPPRESSED = "suppressed"
+    NO_CONSENT = "no_consent"
+    UNSUBSCRIBED = "unsubscribed"
+    NOT_IN_PREFERENCE = "not_in_preference"
+    NOT_REQUESTED = "not_requested"
+    NO_ACCOUNT = "no_account"
+    NO_TEMPLATE = "no_template"
+    NOT_ALLOWED = "not_allowed"
+
+
+ACTIVE = frozenset({DeliveryStatus.QUEUED, DeliveryStatus.SENDING})
+REACHED = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.READ)
+
+# Receipts come late, twice and out of order: a status moves only along these.
+MOVES: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
+    DeliveryStatus.QUEUED: frozenset(
+        {
+            DeliveryStatus.SENDING,
+            DeliveryStatus.SUPPRESSED,
+            DeliveryStatus.COLLAPSED,
+            DeliveryStatus.CANCELLED,
+            DeliveryStatus.EXPIRED,
+            DeliveryStatus.FAILED,
+        }
+    ),
+    DeliveryStatus.SENDING: frozenset(
+        {
+            DeliveryStatus.QUEUED,
+            DeliveryStatus.SENT,
+            DeliveryStatus.DELIVERED,
+            DeliveryStatus.READ,
+            DeliveryStatus.FAILED,
+            DeliveryStatus.UNKNOWN,
+            DeliveryStatus.SUPPRESSED,
+            DeliveryStatus.EXPIRED,
+        }
+    ),
+    DeliveryStatus.SENT: frozenset(
+        {DeliveryStatus.DELIVERED, DeliveryStatus.READ, DeliveryStatus.FAILED}
+    ),
+    # What was reported delivered may still be reported undelivered (a bounce after the server took it).
+    DeliveryStatus.DELIVERED: frozenset({DeliveryStatus.READ, DeliveryStatus.FAILED}),
+    DeliveryStatus.READ: frozenset(),
+    # The provider remembers what we do not.
+    DeliveryStatus.UNKNOWN: frozenset(
+        {
+            DeliveryStatus.SENT,
+            DeliveryStatus.DELIVERED,
+            DeliveryStatus.READ,
+            DeliveryStatus.FAILED,
+        }
+    ),
+    DeliveryStatus.FAILED: frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.READ}),
+    DeliveryStatus.SUPPRESSED: frozenset(),
+    DeliveryStatus.COLLAPSED: frozenset(),
+    DeliveryStatus.CANCELLED: frozenset(),
+    DeliveryStatus.EXPIRED: frozenset(),
+}
+
+
+def may_move(now: DeliveryStatus, to: DeliveryStatus) -> bool:
+    return to in MOVES[now]
+
+
+# How long one thing is worth telling when the caller names no end.
+LIFETIME: Mapping[Category, timedelta] = {
+    Category.TRANSACTIONAL: timedelta(hours=4),
+    Category.MARKETING: timedelta(hours=24),
+    Category.SECURITY: timedelta(minutes=10),
+}
+
+ADDRESS_KIND: Mapping[Channel, str] = {
+    Channel.EMAIL: "email",
+    Channel.TELEGRAM: "telegram",
+    Channel.VK: "vk",
+    Channel.MAX: "max",
+    Channel.SMS: "phone",
+    Channel.VIBER: "phone",
+    Channel.WHATSAPP: "phone",
+    Channel.PUSH: "push",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AddressFacts:
+    """`provider`: of push addresses, who alone can reach it. `suppressed`: on which channels."""
+
+    id: UUID
+    kind: str
+    value: str
+    provider: str | None = None
+    verified: bool = True
+    suppressed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """All that the plan needs to know of a person. `preferences`: category -> channels, where named;
+    `consents`: (category, channel) -> subscribed or unsubscribed."""
+
+    id: UUID
+    external_id: str | None = None
+    role: str = "buyer"
+    name: str = ""
+    locale: str | None = None
+    timezone: str | None = None
+    preferences: Mapping[Category, tuple[Channel, ...]] = field(default_factory=dict)
+    quiet_hours: QuietHours | None = None
+    consents: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    addresses: tuple[AddressFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """One account of a channel as the plan sees it."""
+
+    provider: str
+    tells: Tells
+    any_address: bool = False
+    """Carries push addresses of every provider (the sandbox)."""
+
+    def carries(self, address_provider: str | None) -> bool:
+        return address_provider is None or self.any_address or address_provider == self.provider
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the request says about the way."""
+
+    category: Category = Category.TRANSACTIONAL
+    strategy: Strategy = Strategy.FIRST
+    channels: tuple[Channel, ...] | None = None
+    until: Tells = Tells.DELIVERED
+    wait: timedelta = timedelta(0)
+    send_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One address of a step."""
+
+    address_id: UUID
+    value: str
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One channel; several targets only where a person has several push devices. `until` and `wait` only in
+    a cascade: what ends it here, and how long it is waited for."""
+
+    channel: Channel
+    targets: tuple[Target, ...]
+    until: Tells | None = None
+    wait: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    channel: Channel
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which channels in which order, why not the others, and until when quiet hours hold it."""
+
+    steps: tuple[Step, ...]
+    skipped: tuple[Skipped, ...]
+    held_until: datetime | None = None
