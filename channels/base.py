@@ -197,6 +197,10 @@ class AccountConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class Unavailable(Exception):
+    """The provider did not tell what it was asked; the text says why, for people and without secrets."""
+
+
 class Adapter(Protocol):
     """One account at one provider.
 

@@ -63,13 +63,16 @@ class Reply:
 def unclear(reply: Reply) -> Retry:
     """What an answer without readable content comes to, by its HTTP status.
 
-    500 and 503 are the provider's own "not done"; 502 and 504 come from a gateway that may have passed the
-    request on; a 2xx or 3xx that cannot be read was probably taken.
+    500 and 503 are the provider's own "not done", and so is any 4xx but 408, which a gateway says of a provider
+    that is slow; 502 and 504 come from a gateway that may have passed the request on; a 2xx or 3xx that cannot
+    be read was probably taken.
     """
     if reply.status == 429:
         return Retry("throttled", reply.retry_after, throttled=True)
     if reply.status in (500, 503):
         return Retry(f"http-{reply.status}", reply.retry_after)
+    if 400 <= reply.status < 500 and reply.status != 408:
+        return Retry(f"http-{reply.status}-unreadable", reply.retry_after)
     return Retry(f"http-{reply.status}-unreadable", reply.retry_after, maybe_sent=True)
 
 

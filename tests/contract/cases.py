@@ -23,7 +23,11 @@ from channels.base import Adapter, Channel, Message, Scope
 from channels.http import ProviderHttp
 from tests.simulators.base import Fault
 
-_CASES: dict[tuple[Channel, str], str] = {}
+_CASES: dict[tuple[Channel, str], str] = {
+    (Channel.TELEGRAM, "bot_api"): "tests.contract.case_telegram",
+    (Channel.PUSH, "fcm"): "tests.contract.case_fcm",
+    (Channel.PUSH, "webpush"): "tests.contract.case_webpush",
+}
 
 # How long adapters wait for an answer in this suite: long enough for a busy machine, short enough to wait for.
 PATIENCE = timedelta(seconds=1)
