@@ -115,7 +115,9 @@ class Fcm:
         match outcome:
             case Accepted() | Refused(Scope.RECIPIENT, _, _, suppress=True):
                 return Check(ok=True, text=f"Firebase project {self._project}")
-            case Retry(reason) | Refused(_, _, reason):
+            case Retry(reason):
+                return Check(ok=False, text=f"FCM does not serve at the moment: {reason}")
+            case Refused(_, _, reason):
                 return Check(ok=False, text=reason)
             case _:
                 raise AssertionError(outcome)
@@ -202,7 +204,8 @@ def _outcome(reply: Reply, to: str) -> Outcome:
     if not isinstance(answer, dict):
         return unclear(reply)
     if reply.status == HTTPStatus.OK:
-        return Accepted(str(answer["name"])) if "name" in answer else unclear(reply)
+        name = answer.get("name")
+        return Accepted(name) if name and isinstance(name, str) else unclear(reply)
     error = answer.get("error")
     if not isinstance(error, dict):
         return unclear(reply)
