@@ -18,8 +18,10 @@ _REFUSED_FIRST, _REFUSED_LONGEST = timedelta(seconds=30), timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """`failures`: pauses in a row without a success between them."""
+    """`failures`: pauses in a row without a success between them. `refused`: by a clear word of the provider
+    (credentials, balance), not by silence."""
 
+    refused: bool
     reason: str
     code: str
     failures: int
@@ -36,11 +38,11 @@ def length(*, refused: bool, failures: int) -> timedelta:
 
 async def pauses(db: Db) -> Mapping[tuple[int, str], Pause]:
     rows = await db.fetch(
-        "SELECT shop_id, account, reason, code, failures, paused_until FROM account_state"
+        "SELECT shop_id, account, refused, reason, code, failures, paused_until FROM account_state"
     )
     return {
         (r["shop_id"], r["account"]): Pause(
-            r["reason"], r["code"], r["failures"], r["paused_until"]
+            r["refused"], r["reason"], r["code"], r["failures"], r["paused_until"]
         )
         for r in rows
     }
@@ -52,15 +54,17 @@ async def pause(
     """Leaves the account alone. Two processes that find the same out at once make one pause of it."""
     await db.execute(
         """
-        INSERT INTO account_state AS s (shop_id, account, reason, code, failures, paused_until)
-        VALUES ($1, $2, $3, $4, $5, now() + $6)
+        INSERT INTO account_state AS s
+            (shop_id, account, refused, reason, code, failures, paused_until)
+        VALUES ($1, $2, $3, $4, $5, $6, now() + $7)
         ON CONFLICT (shop_id, account) DO UPDATE
-           SET reason = excluded.reason, code = excluded.code, failures = excluded.failures,
+           SET refused = excluded.refused, reason = excluded.reason, code = excluded.code, failures = excluded.failures,
                paused_at = now(), paused_until = excluded.paused_until
          WHERE s.paused_until <= now()
         """,
         shop_id,
         account,
+        refused,
         reason,
         code,
         failures,

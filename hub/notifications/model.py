@@ -118,17 +118,6 @@ LIFETIME: Mapping[Category, timedelta] = {
     Category.SECURITY: timedelta(minutes=10),
 }
 
-ADDRESS_KIND: Mapping[Channel, str] = {
-    Channel.EMAIL: "email",
-    Channel.TELEGRAM: "telegram",
-    Channel.VK: "vk",
-    Channel.MAX: "max",
-    Channel.SMS: "phone",
-    Channel.VIBER: "phone",
-    Channel.WHATSAPP: "phone",
-    Channel.PUSH: "push",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class AddressFacts:

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from channels.base import Category, Channel, Tells
 from hub.config import QuietHours, Shop
+from hub.contacts.addresses import KIND_OF
 from hub.notifications.model import (
-    ADDRESS_KIND,
     AccountFacts,
     AddressFacts,
     Ask,
@@ -62,7 +62,7 @@ def _targets(
 ) -> list[Target] | SkipReason:
     """Where to write on this channel, or the first reason not to: what the person lacks comes before what
     somebody decided."""
-    addresses = [a for a in contact.addresses if a.kind == ADDRESS_KIND[channel]]
+    addresses = [a for a in contact.addresses if a.kind == KIND_OF[channel]]
     if not addresses:
         return SkipReason.NO_ADDRESS
     if channel not in shop.channels.of(ask.category):

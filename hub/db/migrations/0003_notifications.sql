@@ -106,6 +106,7 @@ CREATE INDEX receipt_stray ON receipt (account, provider_id) WHERE delivery_id I
 CREATE TABLE account_state (
     shop_id       smallint NOT NULL REFERENCES shop,
     account       text NOT NULL,
+    refused       boolean NOT NULL,
     reason        text NOT NULL,
     code          text NOT NULL DEFAULT '',
     failures      int NOT NULL DEFAULT 1,

@@ -1,0 +1,158 @@
+"""Takes due deliveries for one worker and gives back what it did not use."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from channels.base import Category, Channel
+from hub.config import QuietHours
+from hub.db.pool import Db
+from hub.notifications.facts import preferences_of
+from hub.notifications.model import ContactFacts
+
+LEASE = timedelta(seconds=45)
+"""A worker that lives renews its leases long before; after this the tick takes them back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in hand with all that is needed to render and send it.
+
+    `value` is None where the address is gone by now. `has_next`: the plan has another channel after this.
+    """
+
+    id: UUID
+    shop_id: int
+    notification_id: UUID
+    contact_id: UUID
+    address_id: UUID
+    channel: Channel
+    category: Category
+    step: int
+    account: str | None
+    batch_key: UUID | None
+    ordering_key: str | None
+    attempt_count: int
+    maybe_duplicate: bool
+    give_up_at: datetime
+    expires_at: datetime | None
+    template: str | None
+    data: Mapping[str, Any]
+    content: Mapping[str, str] | None
+    locale: str | None
+    collapse_key: str | None
+    has_next: bool
+    value: str | None
+    address_provider: str | None
+    digest: bytes | None
+    suppressed: bool
+    consent: str | None
+    role: str
+    name: str
+    contact_locale: str | None
+    timezone: str | None
+    quiet_hours: QuietHours | None
+
+    @property
+    def contact(self) -> ContactFacts:
+        """As much of the contact as the decisions at sending time need."""
+        state = {(str(self.category), str(self.channel)): self.consent} if self.consent else {}
+        return ContactFacts(
+            id=self.contact_id,
+            role=self.role,
+            name=self.name,
+            locale=self.contact_locale,
+            timezone=self.timezone,
+            quiet_hours=self.quiet_hours,
+            consents=state,
+        )
+
+
+_CLAIM = """
+WITH due AS (
+    SELECT d.id FROM delivery AS d
+     WHERE d.id = ANY($1) AND d.status = 'queued' AND d.due_at <= now()
+       AND (d.ordering_key IS NULL OR NOT EXISTS (
+            SELECT FROM delivery AS earlier
+             WHERE earlier.contact_id = d.contact_id
+               AND earlier.ordering_key = d.ordering_key
+               AND earlier.notification_id < d.notification_id
+               AND earlier.status IN ('queued', 'sending')))
+       FOR UPDATE OF d SKIP LOCKED
+), claimed AS (
+    UPDATE delivery AS d
+       SET status = 'sending', leased_until = now() + $3, leased_by = $2, updated_at = now()
+      FROM due WHERE d.id = due.id AND d.id = ANY($1)
+    RETURNING d.*
+)
+SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel, d.category, d.step,
+       d.account, d.batch_key, d.ordering_key, d.attempt_count, d.maybe_duplicate, d.give_up_at,
+       n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.locale, n.collapse_key,
+       n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
+       a.value, a.provider AS address_provider, a.digest,
+       EXISTS (SELECT FROM suppression AS s WHERE s.shop_id = d.shop_id AND s.digest = a.digest
+                                             AND s.channel = d.channel) AS suppressed,
+       (SELECT state FROM consent AS k WHERE k.contact_id = d.contact_id
+            AND k.category = d.category AND k.channel = d.channel) AS consent,
+       coalesce(c.role, 'buyer') AS role, coalesce(c.name, '') AS name,
+       c.locale AS contact_locale, c.timezone, coalesce(c.preferences, '{}') AS preferences
+  FROM claimed AS d
+  JOIN notification AS n ON n.id = d.notification_id
+  LEFT JOIN contact AS c ON c.id = d.contact_id
+  LEFT JOIN address AS a ON a.id = d.address_id
+ ORDER BY d.notification_id
+"""
+
+
+async def claim(db: Db, ids: Sequence[UUID], worker: UUID) -> list[Claimed]:
+    """Those of `ids` that are due, that nobody else has and that no earlier one of their key holds back.
+
+    A lease and not a row lock: the call to the provider may take half a minute, and no connection is held
+    meanwhile.
+    """
+    rows = await db.fetch(_CLAIM, ids, worker, LEASE)
+    return [_claimed(dict(row)) for row in rows]
+
+
+def _claimed(row: dict[str, Any]) -> Claimed:
+    _, quiet_hours = preferences_of(row.pop("preferences"))
+    row["channel"], row["category"] = Channel(row["channel"]), Category(row["category"])
+    return Claimed(**row, quiet_hours=quiet_hours)
+
+
+async def renew(db: Db, ids: Sequence[UUID], worker: UUID) -> None:
+    """This worker lives and still has them in hand."""
+    await db.execute(
+        "UPDATE delivery SET leased_until = now() + $3"
+        " WHERE id = ANY($1) AND leased_by = $2 AND status = 'sending'",
+        ids,
+        worker,
+        LEASE,
+    )
+
+
+async def give_back(db: Db, later: Mapping[UUID, timedelta], worker: UUID) -> None:
+    """Not sent after all (a limit, a paused account, the end of the process): due again after that wait."""
+    await db.execute(
+        """
+        UPDATE delivery AS d
+           SET status = 'queued', due_at = now() + t.wait, handout_at = now() + t.wait,
+               leased_until = NULL, leased_by = NULL, updated_at = now()
+          FROM unnest($1::uuid[], $2::interval[]) AS t (id, wait)
+         WHERE d.id = t.id AND d.id = ANY($1) AND d.leased_by = $3 AND d.status = 'sending'
+        """,
+        list(later),
+        list(later.values()),
+        worker,
+    )
+
+
+async def hand_out_now(db: Db, ids: Sequence[UUID]) -> None:
+    """The nudge for these was lost: the tick gives them out at its next turn."""
+    await db.execute(
+        "UPDATE delivery SET handout_at = now()"
+        " WHERE id = ANY($1) AND status = 'queued' AND handout_at > now()",
+        ids,
+    )

@@ -1,0 +1,187 @@
+"""Writes what came of the calls: attempts, deliveries, suppressions, and what follows for the notifications."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from channels.base import Category
+from hub.db.pool import Db, Pool
+from hub.ids import new_id
+from hub.notifications import steps
+from hub.notifications.claims import Claimed
+from hub.notifications.model import DeliveryStatus
+from hub.notifications.settle import Settled
+from hub.notifications.steps import Due
+
+
+async def begin(
+    db: Db, batch: Sequence[Claimed], account: str, provider: str, batch_key: UUID, worker: UUID
+) -> dict[UUID, UUID]:
+    """Writes an attempt for each delivery before the call; {delivery: attempt} for those still ours.
+
+    A delivery whose lease ran out meanwhile is not among them and must not be sent.
+    """
+    ids = [d.id for d in batch]
+    rows = await db.fetch(
+        """
+        WITH ours AS (
+            UPDATE delivery
+               SET account = $4, provider = $5, batch_key = coalesce(batch_key, $6),
+                   attempt_count = attempt_count + 1
+             WHERE id = ANY($1) AND leased_by = $2 AND status = 'sending'
+            RETURNING id, shop_id, attempt_count
+        )
+        INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider)
+        SELECT t.attempt_id, ours.shop_id, ours.id, ours.attempt_count, $4, $5
+          FROM ours JOIN unnest($1::uuid[], $3::uuid[]) AS t (id, attempt_id) ON t.id = ours.id
+        RETURNING delivery_id, id
+        """,
+        ids,
+        worker,
+        [new_id() for _ in ids],
+        account,
+        provider,
+        batch_key,
+    )
+    return {r["delivery_id"]: r["id"] for r in rows}
+
+
+async def record(
+    db: Pool,
+    pairs: Sequence[tuple[Claimed, Settled]],
+    attempts: Mapping[UUID, UUID],
+    worker: UUID,
+) -> list[Due]:
+    """All outcomes in one transaction; the deliveries that it made due at once.
+
+    A delivery that the tick took back meanwhile keeps what others made of it; its attempt is written all
+    the same.
+    """
+    async with db.acquire() as connection, connection.transaction():
+        await _finish_attempts(connection, [s for _, s in pairs], attempts)
+        ours = await _move(connection, [s for _, s in pairs], worker)
+        kept = [(c, s) for c, s in pairs if s.id in ours]
+        await _suppress(connection, kept)
+        await _readdress(connection, kept)
+        await _mark_sent(connection, kept)
+        failed = {
+            c.notification_id
+            for c, s in kept
+            if s.status not in (DeliveryStatus.QUEUED, DeliveryStatus.SENT)
+        }
+        opened = await steps.advance(connection, failed)
+        return opened + await _next_in_order(connection, kept)
+
+
+async def _finish_attempts(
+    connection: Db, settled: Sequence[Settled], attempts: Mapping[UUID, UUID]
+) -> None:
+    made = [s for s in settled if s.id in attempts and s.word]
+    if not made:
+        return
+    await connection.execute(
+        """
+        UPDATE attempt AS a
+           SET finished_at = now(), outcome = t.outcome, code = t.code, detail = t.detail
+          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS t (id, outcome, code, detail)
+         WHERE a.id = t.id AND a.id = ANY($1)
+        """,
+        [attempts[s.id] for s in made],
+        [s.word for s in made],
+        [s.code for s in made],
+        [s.detail for s in made],
+    )
+
+
+async def _move(connection: Db, settled: Sequence[Settled], worker: UUID) -> set[UUID]:
+    rows = await connection.fetch(
+        """
+        UPDATE delivery AS d
+           SET status = t.status, reason = t.reason, code = t.code,
+               provider_id = coalesce(t.provider_id, d.provider_id),
+               cost = coalesce(t.cost, d.cost),
+               maybe_duplicate = d.maybe_duplicate OR t.maybe_duplicate,
+               due_at = coalesce(t.due_at, d.due_at),
+               handout_at = coalesce(t.due_at, d.handout_at),
+               sent_at = CASE WHEN t.status = 'sent' THEN now() ELSE d.sent_at END,
+               leased_until = NULL, leased_by = NULL, updated_at = now()
+          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[],
+                      $7::boolean[], $8::timestamptz[])
+            AS t (id, status, reason, code, provider_id, cost, maybe_duplicate, due_at)
+         WHERE d.id = t.id AND d.id = ANY($1) AND d.leased_by = $9 AND d.status = 'sending'
+        RETURNING d.id
+        """,
+        [s.id for s in settled],
+        [s.status for s in settled],
+        [s.reason for s in settled],
+        [s.code for s in settled],
+        [s.provider_id for s in settled],
+        [s.cost for s in settled],
+        [s.maybe_duplicate for s in settled],
+        [s.due_at for s in settled],
+        worker,
+    )
+    return {r["id"] for r in rows}
+
+
+async def _suppress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
+    dead = [(c, s) for c, s in kept if s.suppress and c.digest]
+    if not dead:
+        return
+    await connection.execute(
+        """
+        INSERT INTO suppression (shop_id, channel, digest, reason, code, delivery_id)
+        SELECT DISTINCT ON (shop_id, channel, digest) shop_id, channel, digest, 'refused', code, id
+          FROM unnest($1::smallint[], $2::text[], $3::bytea[], $4::text[], $5::uuid[])
+            AS t (shop_id, channel, digest, code, id)
+        ON CONFLICT DO NOTHING
+        """,
+        [c.shop_id for c, _ in dead],
+        [c.channel for c, _ in dead],
+        [c.digest for c, _ in dead],
+        [s.code or "" for _, s in dead],
+        [c.id for c, _ in dead],
+    )
+
+
+async def _readdress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
+    """A messenger gave the chat a new id: the address follows."""
+    for claimed, settled in kept:
+        if settled.moved_to:
+            await steps.move_address(
+                connection, claimed.address_id, claimed.channel, settled.moved_to
+            )
+
+
+async def _mark_sent(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
+    sent = [c.notification_id for c, s in kept if s.status is DeliveryStatus.SENT]
+    if sent:
+        await connection.execute(
+            "UPDATE notification SET status = 'sent'"
+            " WHERE id = ANY($1) AND status IN ('scheduled', 'queued', 'unknown')",
+            sent,
+        )
+
+
+async def _next_in_order(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> list[Due]:
+    """The next delivery of each ordering key whose foremost one just left the way."""
+    done = {
+        (c.contact_id, c.ordering_key)
+        for c, s in kept
+        if c.ordering_key and s.status is not DeliveryStatus.QUEUED
+    }
+    if not done:
+        return []
+    rows = await connection.fetch(
+        """
+        SELECT foremost.id, foremost.category
+          FROM unnest($1::uuid[], $2::text[]) AS t (contact_id, ordering_key)
+         CROSS JOIN LATERAL (
+               SELECT d.id, d.category FROM delivery AS d
+                WHERE d.contact_id = t.contact_id AND d.ordering_key = t.ordering_key
+                  AND d.status = 'queued' AND d.due_at <= now()
+                ORDER BY d.notification_id LIMIT 1) AS foremost
+        """,
+        [contact_id for contact_id, _ in done],
+        [key for _, key in done],
+    )
+    return [Due(Category(r["category"]), r["id"]) for r in rows]

@@ -1,0 +1,176 @@
+"""Opens the next channel of a plan, in the transaction of what made it necessary."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from channels.base import Category, Channel, Tells
+from hub.contacts import addresses
+from hub.db.pool import Db
+from hub.ids import new_id
+from hub.notifications.model import LIFETIME, DeliveryStatus, Plan, Strategy
+from hub.notifications.progress import At, Standing, standing
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery that can be handed to a worker."""
+
+    category: Category
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A row to be made."""
+
+    id: UUID
+    shop_id: int
+    notification_id: UUID
+    contact_id: UUID
+    address_id: UUID
+    channel: str
+    category: Category
+    step: int
+    ordering_key: str | None
+    due_at: datetime
+    give_up_at: datetime
+
+
+def stored(plan: Plan, patience: timedelta) -> list[dict[str, Any]]:
+    """The plan as its row keeps it: ids of addresses and no personal data. `patience`: how long a channel is
+    tried while another one waits behind it."""
+    return [
+        {
+            "channel": step.channel,
+            "addresses": [str(t.address_id) for t in step.targets],
+            "until": step.until,
+            "wait": step.wait.total_seconds() if step.wait is not None else None,
+            "patience": patience.total_seconds() if i + 1 < len(plan.steps) else None,
+        }
+        for i, step in enumerate(plan.steps)
+    ]
+
+
+def step_deliveries(
+    notification: Mapping[str, Any], step: int, *, start: datetime
+) -> list[NewDelivery]:
+    """The rows of one step, one an address. `notification`: its row, `plan` as `stored` made it."""
+    planned = notification["plan"][step]
+    category = Category(notification["category"])
+    patient = planned["patience"] is not None and notification["strategy"] != Strategy.ALL
+    lasts = timedelta(seconds=planned["patience"]) if patient else LIFETIME[category]
+    give_up_at = min(start + lasts, notification["expires_at"] or datetime.max.replace(tzinfo=UTC))
+    return [
+        NewDelivery(
+            id=new_id(),
+            shop_id=notification["shop_id"],
+            notification_id=notification["id"],
+            contact_id=notification["contact_id"],
+            address_id=UUID(address),
+            channel=planned["channel"],
+            category=category,
+            step=step,
+            ordering_key=notification["ordering_key"],
+            due_at=start,
+            give_up_at=give_up_at,
+        )
+        for address in planned["addresses"]
+    ]
+
+
+async def add(db: Db, rows: Sequence[NewDelivery], *, handout_after: timedelta) -> None:
+    """`handout_after`: when the tick steps in, should the direct hand-out be lost."""
+    await db.execute(
+        """
+        INSERT INTO delivery (id, shop_id, notification_id, contact_id, address_id, channel, category, step,
+                              ordering_key, due_at, handout_at, give_up_at)
+        SELECT id, shop_id, notification_id, contact_id, address_id, channel, category, step,
+               ordering_key, due_at, greatest(due_at, now() + $12), give_up_at
+          FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
+                      $7::text[], $8::smallint[], $9::text[], $10::timestamptz[], $11::timestamptz[])
+            AS t (id, shop_id, notification_id, contact_id, address_id, channel, category, step,
+                  ordering_key, due_at, give_up_at)
+        """,
+        [r.id for r in rows],
+        [r.shop_id for r in rows],
+        [r.notification_id for r in rows],
+        [r.contact_id for r in rows],
+        [r.address_id for r in rows],
+        [r.channel for r in rows],
+        [r.category for r in rows],
+        [r.step for r in rows],
+        [r.ordering_key for r in rows],
+        [r.due_at for r in rows],
+        [r.give_up_at for r in rows],
+        handout_after,
+    )
+
+
+async def advance(db: Db, notifications: Collection[UUID]) -> list[Due]:
+    """Looks at each notification after one of its deliveries has moved or a wait is over: writes its status
+    and opens the next step where the plan says so. Runs inside the caller's transaction."""
+    if not notifications:
+        return []
+    ids = list(notifications)
+    # Two statements: the second one's snapshot is taken with the locks held, so that of two workers that
+    # settle two devices of one person at once the later one sees both.
+    await db.execute("SELECT FROM notification WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
+    rows = await db.fetch(
+        """
+        SELECT n.id, n.shop_id, n.contact_id, n.category, n.strategy, n.plan, n.ordering_key,
+               n.expires_at, n.step_at,
+               (SELECT coalesce(jsonb_agg(jsonb_build_array(d.step, d.status)), '[]')
+                  FROM delivery AS d WHERE d.notification_id = n.id) AS deliveries
+          FROM notification AS n WHERE n.id = ANY($1)
+        """,
+        ids,
+    )
+    now = datetime.now(UTC)
+    opened: list[NewDelivery] = []
+    for row in map(dict, rows):
+        found = _standing(row, now)
+        looks_at = row["step_at"] if found.waiting else None
+        if found.next_step is not None:
+            opened += step_deliveries(row, found.next_step, start=now)
+            looks_at = step_at(row, found.next_step, now)
+        await db.execute(
+            "UPDATE notification SET status = $2, step_at = $3 WHERE id = $1",
+            row["id"],
+            found.status,
+            looks_at,
+        )
+    if opened:
+        await add(db, opened, handout_after=timedelta(seconds=10))
+    return [Due(d.category, d.id) for d in opened]
+
+
+def _standing(row: Mapping[str, Any], now: datetime) -> Standing:
+    return standing(
+        Strategy(row["strategy"]),
+        [Tells(step["until"]) if step["until"] else None for step in row["plan"]],
+        [At(step, DeliveryStatus(status)) for step, status in row["deliveries"]],
+        step_at=row["step_at"],
+        expires_at=row["expires_at"],
+        now=now,
+    )
+
+
+def step_at(row: Mapping[str, Any], step: int, start: datetime) -> datetime | None:
+    """When a cascade looks at that step again; None for its last one and outside cascades."""
+    wait = row["plan"][step]["wait"]
+    if wait is None or step + 1 >= len(row["plan"]):
+        return None
+    return start + timedelta(seconds=wait)
+
+
+async def move_address(db: Db, address_id: UUID, channel: Channel, value: str) -> None:
+    """The provider says that the address has a new value."""
+    await db.execute(
+        "UPDATE address SET value = $2, digest = $3, updated_at = now() WHERE id = $1",
+        address_id,
+        value,
+        addresses.digest(addresses.KIND_OF[channel], value),
+    )
