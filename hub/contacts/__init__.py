@@ -1,0 +1,1 @@
+"""People: who they are, where they are reached, and how they are forgotten."""
