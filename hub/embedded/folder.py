@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 class StartFailed(Exception):
@@ -55,11 +55,30 @@ def locked(data: Path) -> Iterator[None]:
                 + (f" (process {holder})" if holder.isdigit() else "")
                 + "; stop it first, or name another folder with --data"
             ) from None
+        give_to_owner(data / "lock")
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def give_to_owner(path: Path) -> None:
+    """To the owner of the folder that it lies in: started once with sudo, the data must still be his."""
+    folder = path.parent.stat()
+    if os.geteuid() == 0 and folder.st_uid != 0:
+        os.chown(path, folder.st_uid, folder.st_gid)
+
+
+@contextmanager
+def fresh_log(path: Path) -> Iterator[IO[bytes]]:
+    """An empty file for what a server says at its start."""
+    try:
+        with path.open("wb") as file:
+            give_to_owner(path)
+            yield file
+    except OSError as error:
+        raise StartFailed(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def write_private(path: Path, text: str) -> None:
@@ -71,10 +90,7 @@ def write_private(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        folder = path.parent.stat()
-        if os.geteuid() == 0 and folder.st_uid != 0:
-            # Started once with sudo, the folder must still be good for its owner.
-            os.chown(fresh, folder.st_uid, folder.st_gid)
+        give_to_owner(fresh)
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)

@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import random
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,7 +15,8 @@ from time import monotonic
 
 import asyncpg
 
-from hub.embedded.folder import StartFailed, write_private
+from hub.embedded.folder import StartFailed, fresh_log, write_private
+from hub.embedded.ports import free_port
 from hub.embedded.privileges import RunAs, account_for
 from hub.embedded.process import Process, Records, spawn, stop, until
 
@@ -25,7 +24,7 @@ VERSION = "18"
 _NAME = "vestnik"
 
 # Fast shutdown, then immediate: it recovers from the second as from a crash (PostgreSQL manual, 18.5).
-STOPPING = ((signal.SIGINT, timedelta(seconds=6)), (signal.SIGQUIT, timedelta(seconds=2)))
+STOPPING = ((signal.SIGINT, timedelta(seconds=5)), (signal.SIGQUIT, timedelta(seconds=2)))
 
 # A leftover may be writing a checkpoint; nothing is won by hurrying it into a recovery.
 LEFTOVER_STOPPING = ((signal.SIGINT, timedelta(seconds=20)), (signal.SIGQUIT, timedelta(seconds=5)))
@@ -206,8 +205,8 @@ class Postgres:
     def _spawn(self, command: Sequence[str | Path], log: Path) -> Process:
         # Not our environment: PGPORT and its like would be heard, and our secrets are not its business.
         env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-        try:
-            with log.open("wb") as file:
+        with fresh_log(log) as file:
+            try:
                 return spawn(
                     command,
                     cwd=self._home,
@@ -217,8 +216,8 @@ class Postgres:
                     death_signal=signal.SIGINT,
                     run_as=self._run_as,
                 )
-        except (OSError, subprocess.SubprocessError):
-            raise StartFailed(_cannot_run(self._run_as)) from None
+            except (OSError, subprocess.SubprocessError):
+                raise StartFailed(_cannot_run(self._run_as)) from None
 
     async def _wait_ready(self, process: Process, log: Path) -> None:
         end = monotonic() + _READY_WITHIN.total_seconds()
@@ -276,24 +275,6 @@ class Postgres:
         except FileNotFoundError:
             return 0
         return int(lines[0]) if lines and lines[0].isdigit() else 0
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on.
-
-    Below the range from which systems take ports for outgoing connections, so that it is still ours
-    to take when the server comes back after a crash.
-    """
-    for port in [*random.sample(range(20_000, 32_000), 50), 0]:
-        with socket.socket() as probe:
-            # As the servers do it: what closed a moment ago does not stand in the way.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StartFailed("127.0.0.1: no free port for the embedded servers")
 
 
 def _bin_dir() -> Path:

@@ -66,17 +66,27 @@ def die_with_parent(signal: int, parent: int) -> None:
 def account_for(data: Path, needed: Iterable[Path]) -> RunAs | None:
     """The account for the servers in `data`; None when the hub itself is unprivileged.
 
-    The folder's owner if that is not root, so that the same folder serves both; else `nobody`.
+    The folder's owner if that is not root, so that the same folder serves both; else `nobody`, also
+    where the owner has no name on this machine (initdb asks for one).
     Folders on the way to `data` or to one of `needed` may be closed to others (a home of mode 0700).
     Opening them for everybody is not ours to do, so the server keeps the right to pass them.
     """
     if os.geteuid() != 0:
         return None
     owner = data.stat()
-    uid, gid = (owner.st_uid, owner.st_gid) if owner.st_uid != 0 else _nobody()
+    named = owner.st_uid != 0 and _has_name(owner.st_uid)
+    uid, gid = (owner.st_uid, owner.st_gid) if named else _nobody()
     if all(_reachable(path, uid, gid) for path in (data, *needed)):
         return RunAs(uid, gid)
     return RunAs(uid, gid, _capability())
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def _nobody() -> tuple[int, int]:

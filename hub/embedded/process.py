@@ -60,7 +60,7 @@ def spawn(
     )
 
 
-async def until(happened: Callable[[], bool], within: timedelta) -> bool:
+async def until(happened: Callable[[], bool], within: timedelta = timedelta.max) -> bool:
     """Looks again and again; False when it has not happened in time."""
     end = monotonic() + within.total_seconds()
     while not happened():

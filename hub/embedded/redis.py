@@ -15,8 +15,8 @@ from time import monotonic
 from redis.asyncio import Redis as Client
 from redis.exceptions import RedisError
 
-from hub.embedded.folder import StartFailed
-from hub.embedded.postgres import free_port
+from hub.embedded.folder import StartFailed, fresh_log
+from hub.embedded.ports import free_port
 from hub.embedded.privileges import account_for
 from hub.embedded.process import Process, Records, spawn, stop
 
@@ -55,7 +55,7 @@ class Redis:
         if not self._port:
             self._port = free_port()
         log = self._data / "redis.log"
-        with log.open("wb") as file:
+        with fresh_log(log) as file:
             self._process = spawn(
                 # Its settings come by stdin: in a command line everybody could read the password.
                 [program, "-"],

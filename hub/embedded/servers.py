@@ -1,5 +1,6 @@
 """Both embedded servers as one thing: started, found by other commands, stopped."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,8 +67,7 @@ class Servers:
 
     async def stop(self) -> None:
         (self._data / _FILE).unlink(missing_ok=True)
-        for server in reversed(self.all):
-            await server.stop()
+        await asyncio.gather(*(server.stop() for server in self.all))
 
 
 async def running(data: Path) -> Urls:
