@@ -27,6 +27,9 @@ DELIVER = "deliver"
 
 _EPOCH_KEY = "vestnik:epoch"
 
+WORKER_ALIVE = "vestnik:worker:alive"
+"""The Redis key that every worker sets for 15 s, again and again."""
+
 
 class Lane(StrEnum):
     """The queue that a category travels in, so that a campaign never delays a code."""
@@ -64,6 +67,10 @@ class Queue(Protocol):
 
     async def ping(self) -> None:
         """Raises `QueueAway`."""
+        ...
+
+    async def worker_alive(self) -> bool:
+        """Whether any worker has been heard of lately. Raises `QueueAway`."""
         ...
 
     async def close(self) -> None: ...
@@ -130,6 +137,12 @@ class ArqQueue:
     async def ping(self) -> None:
         try:
             await self.redis.ping()
+        except (RedisError, OSError) as error:
+            raise QueueAway(type(error).__name__) from error
+
+    async def worker_alive(self) -> bool:
+        try:
+            return bool(await self.redis.exists(WORKER_ALIVE))
         except (RedisError, OSError) as error:
             raise QueueAway(type(error).__name__) from error
 

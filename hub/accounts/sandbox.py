@@ -1,6 +1,9 @@
 """Where the provider `sandbox` keeps its messages: readable through the API, leaving the machine to nobody."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from channels.base import Channel, Message
@@ -44,6 +47,53 @@ def _buttons(message: Message) -> list[list[dict[str, str]]]:
     return [
         [{"text": b.text, "data": b.data, "url": b.url} for b in row] for row in message.buttons
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """`notification_id` is None once the delivery's own row is gone."""
+
+    id: UUID
+    notification_id: UUID | None
+    delivery_id: UUID
+    channel: Channel
+    to: str
+    subject: str
+    text: str
+    html: str
+    buttons: list[list[dict[str, Any]]]
+    created_at: datetime
+
+
+async def kept(
+    db: Db,
+    shop_id: int,
+    *,
+    channel: Channel | None = None,
+    to: str | None = None,
+    before: UUID | None = None,
+    limit: int,
+) -> list[Kept]:
+    """Newest first."""
+    rows = await db.fetch(
+        """
+        SELECT m.id, d.notification_id, m.delivery_id, m.channel, m.address AS "to", m.subject,
+               m.text, m.html, m.buttons, m.created_at
+          FROM sandbox_message AS m
+          LEFT JOIN delivery AS d ON d.id = m.delivery_id
+         WHERE m.shop_id = $1
+           AND ($2::text IS NULL OR m.channel = $2)
+           AND ($3::text IS NULL OR m.address = $3)
+           AND ($4::uuid IS NULL OR m.id < $4)
+         ORDER BY m.id DESC LIMIT $5
+        """,
+        shop_id,
+        channel,
+        to,
+        before,
+        limit,
+    )
+    return [Kept(**dict(row) | {"channel": Channel(row["channel"])}) for row in rows]
 
 
 async def trim(db: Db) -> None:

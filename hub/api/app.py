@@ -1,0 +1,73 @@
+"""Puts the modules' routes together into one application inside the frame."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+import structlog
+from aiohttp import web
+
+from hub.api import health, metrics
+from hub.api.body import LIMIT
+from hub.api.keys import HUB
+from hub.api.limits import RateLimit
+from hub.api.middleware import frame
+from hub.api.routes import Route, Routes
+from hub.api.v1 import keys as v1_keys
+from hub.api.v1 import sandbox
+from hub.db.pool import UNREACHABLE
+from hub.resources import Hub
+from hub.shops.keys import KeyRing
+
+log = structlog.get_logger()
+
+MODULES: Sequence[Routes] = (
+    sandbox.routes,
+    v1_keys.routes,
+    health.routes,
+    metrics.routes,
+)
+"""In the order in which the documentation shows them."""
+
+_NOTE_USE_EVERY = 20.0
+
+
+def make_app(hub: Hub) -> web.Application:
+    """The whole API. `hub` stays open as long as the application runs."""
+    ring = KeyRing(hub.db)
+    table: dict[web.AbstractRoute, Route] = {}
+    limit = RateLimit(hub.settings.hub.rate_limit)
+    app = web.Application(
+        middlewares=[frame(table, ring, limit, metrics.RequestMetrics())],
+        client_max_size=LIMIT,
+    )
+    app[HUB] = hub
+    app[metrics.BACKLOG] = metrics.Backlog()
+    for route in all_routes():
+        added = app.router.add_route(route.method, route.path, route.handler)
+        table[added] = route
+        if route.method == "GET":
+            table[app.router.add_route("HEAD", route.path, route.handler)] = route
+
+    async def note_use_of_keys(_app: web.Application) -> AsyncIterator[None]:
+        noting = asyncio.create_task(_note_use(ring))
+        yield
+        noting.cancel()
+        with suppress(asyncio.CancelledError):
+            await noting
+
+    app.cleanup_ctx.append(note_use_of_keys)
+    return app
+
+
+def all_routes() -> list[Route]:
+    return [route for routes in MODULES for route in routes]
+
+
+async def _note_use(ring: KeyRing) -> None:
+    while True:
+        await asyncio.sleep(_NOTE_USE_EVERY)
+        try:
+            await ring.note_use()
+        except UNREACHABLE as error:
+            log.warning("keys.use_not_noted", error=type(error).__name__)

@@ -1,0 +1,285 @@
+"""JSON in and out: read with suspicion, checked against a model, every fault told with its place."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from hub.errors import Fault, InvalidInput, TooLarge, UnsupportedMedia
+
+LIMIT = 1024 * 1024
+"""Bytes of a body."""
+
+DEPTH = 32
+"""Objects and arrays inside each other."""
+
+_MOST_FAULTS = 500
+
+_LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
+
+# What makes a closer look at the strings necessary: escapes of control characters and surrogates, and DEL.
+_SUSPICIOUS = re.compile(rb"\\u00|\\[bf]|\\u[dD][89a-fA-F]|\x7f")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_FORBIDDEN_TEXT = "must not contain control characters (tab and line ends may stand)"
+
+
+class In(BaseModel):
+    """What a client sends: unknown fields are refused, `"1"` is no number and 1 is no boolean."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Query(BaseModel):
+    """Query parameters: text, read as the type of the field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Out(BaseModel):
+    """What a client gets."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+InT = TypeVar("InT", bound=BaseModel)
+
+
+def answer(
+    body: BaseModel | Mapping[str, Any] | None = None,
+    *,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """JSON; None: an answer without a body (204)."""
+    if body is None:
+        return web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
+    if isinstance(body, BaseModel):
+        raw = body.__pydantic_serializer__.to_json(body, by_alias=True)
+    else:
+        raw = orjson.dumps(body)
+    return web.Response(
+        status=status, body=raw, headers=headers, content_type="application/json", charset="utf-8"
+    )
+
+
+async def parse(request: web.Request, model: type[InT]) -> InT:
+    """The body as `model`. Raises `InvalidInput` with all faults, `TooLarge`, `UnsupportedMedia`."""
+    tree = await read_json(request)
+    # The bytes, not the tree: from JSON, and only from JSON, strict models take times and enums as text.
+    return _validated(model, await request.read(), tree, "")
+
+
+def check(model: type[InT], value: Any, *, at: str = "") -> InT:
+    """One part of a body that `read_json` gave; `at` is its JSON Pointer. Raises `InvalidInput`."""
+    return _validated(model, orjson.dumps(value), value, at)
+
+
+def _validated(model: type[InT], raw: bytes, tree: Any, at: str) -> InT:
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        raise InvalidInput(faults=_faults(error, tree, at)) from None
+
+
+async def read_json(request: web.Request) -> dict[str, Any]:
+    """The body: an object, at most `DEPTH` deep, without doubled names, NaN, integers beyond 64 bits,
+    control characters and half surrogates. Raises as `parse` does."""
+    _check_media(request)
+    raw = await _read(request)
+    if not raw.strip():
+        raise InvalidInput("the body is empty; a JSON object is needed")
+    try:
+        tree = _DECODER.decode(raw.decode())
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"the body is not UTF-8 (byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidInput(f"the body is not JSON: {error.msg} ({place})") from None
+    except RecursionError:
+        raise InvalidInput(_too_deep()) from None
+    if not isinstance(tree, dict):
+        raise InvalidInput("the body must be a JSON object")
+    if raw.count(b"{") + raw.count(b"[") > DEPTH or _SUSPICIOUS.search(raw):
+        _inspect(tree)
+    return tree
+
+
+def _check_media(request: web.Request) -> None:
+    if not request.body_exists:
+        raise InvalidInput("the body is empty; a JSON object is needed")
+    kind = request.content_type
+    if "Content-Type" not in request.headers or not (
+        kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    ):
+        raise UnsupportedMedia("Content-Type must be application/json")
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMedia("the charset must be utf-8")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMedia("the body must not be compressed")
+    if request.content_length is not None and request.content_length > LIMIT:
+        raise TooLarge(f"a body has at most {LIMIT} bytes")
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise TooLarge(f"a body has at most {LIMIT} bytes") from None
+    except (HttpProcessingError, ClientError, web.RequestPayloadError):
+        raise InvalidInput("the body was cut off or badly encoded") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in found if names.count(name) > 1)
+        raise InvalidInput(
+            f"the name {_FORBIDDEN.sub('?', doubled)[:100]!r} stands twice in one object"
+        )
+    return found
+
+
+def _integer(digits: str) -> int:
+    # int() of thousands of digits costs, and beyond 64 bits no database and few clients keep them.
+    value = int(digits) if len(digits) <= 20 else _LARGEST + 1
+    if not _SMALLEST <= value <= _LARGEST:
+        raise InvalidInput("an integer is beyond 64 bits; send it as text")
+    return value
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise InvalidInput("a number is too large")
+    return value
+
+
+def _constant(name: str) -> Any:
+    raise InvalidInput(f"the body is not JSON: {name} is no number")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_integer,
+    parse_float=_float,
+    parse_constant=_constant,
+)
+
+
+def _inspect(tree: dict[str, Any]) -> None:
+    faults: list[Fault] = []
+    waiting: list[tuple[str, Any, int]] = [("", tree, 1)]
+    while waiting and len(faults) < _MOST_FAULTS:
+        at, value, depth = waiting.pop()
+        if isinstance(value, str):
+            if _FORBIDDEN.search(value):
+                faults.append(Fault(at, _FORBIDDEN_TEXT))
+            continue
+        if not isinstance(value, dict | list):
+            continue
+        if depth > DEPTH:
+            raise InvalidInput(faults=[Fault(at, _too_deep())])
+        pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
+        for name, inner in reversed(pairs):
+            inside = pointer(at, name)
+            if isinstance(name, str) and _FORBIDDEN.search(name):
+                faults.append(Fault(_FORBIDDEN.sub("\ufffd", inside), _FORBIDDEN_TEXT))
+            elif isinstance(inner, str | dict | list):
+                waiting.append((inside, inner, depth + 1))
+    if faults:
+        raise InvalidInput(faults=faults)
+
+
+def _too_deep() -> str:
+    return f"must not be nested deeper than {DEPTH} levels"
+
+
+def pointer(at: str, *parts: str | int) -> str:
+    """`at` and the way further down, as a JSON Pointer (RFC 6901)."""
+    return at + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def _faults(error: ValidationError, tree: Any, at: str) -> list[Fault]:
+    """One for each place and reason; the branches of a union often say the same."""
+    details = error.errors(include_url=False, include_input=False)
+    found = dict.fromkeys(
+        Fault(pointer(at, *_place(detail, tree)), _words(detail)) for detail in details
+    )
+    return list(found)[:_MOST_FAULTS]
+
+
+def _place(detail: ErrorDetails, tree: Any) -> Iterator[str | int]:
+    """pydantic's `loc` without the names of union members and functions, which no client knows."""
+    last = len(detail["loc"]) - 1
+    for i, part in enumerate(detail["loc"]):
+        if isinstance(tree, dict) and part in tree:
+            tree = tree[part]
+            yield part
+        elif isinstance(tree, list) and isinstance(part, int):
+            tree = tree[part] if 0 <= part < len(tree) else None
+            yield part
+        elif i == last and detail["type"] == "missing":
+            yield part
+
+
+_WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "json_invalid": "is not JSON",
+}
+
+
+def _words(detail: ErrorDetails) -> str:
+    if words := _WORDS.get(detail["type"]):
+        return words
+    text = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return re.sub("^(Input|Value|String|List|Set|Tuple|Dictionary) should", "must", text)
+
+
+def read_query(request: web.Request, model: type[InT]) -> InT:
+    """The query as `model`; pointers name the parameter. Raises `InvalidInput`."""
+    values: dict[str, Any] = {}
+    faults = []
+    for name in dict.fromkeys(request.query):
+        given = request.query.getall(name)
+        if any(map(_FORBIDDEN.search, (name, *given))):
+            faults.append(Fault(_FORBIDDEN.sub("\ufffd", pointer("", name)), _FORBIDDEN_TEXT))
+        elif len(given) == 1:
+            values[name] = given[0]
+        else:
+            faults.append(Fault(pointer("", name), "stands twice"))
+    try:
+        checked = model.model_validate_strings(values)
+    except ValidationError as error:
+        faults += _faults(error, values, "")
+    if faults:
+        raise InvalidInput(faults=faults)
+    return checked
+
+
+def path_text(request: web.Request, name: str, *, longest: int = 255) -> str:
+    """A part of the path, decoded. Raises `InvalidInput` for control characters and for more than `longest`."""
+    value = request.match_info[name]
+    if _FORBIDDEN.search(value):
+        raise InvalidInput(faults=[Fault(pointer("", name), _FORBIDDEN_TEXT)])
+    if len(value) > longest:
+        raise InvalidInput(faults=[Fault(pointer("", name), f"has at most {longest} characters")])
+    return value
+
+
+def path_id(request: web.Request, name: str = "id") -> UUID:
+    """Raises `InvalidInput` for what is no UUID."""
+    try:
+        return UUID(request.match_info[name])
+    except ValueError:
+        raise InvalidInput(faults=[Fault(pointer("", name), "must be a UUID")]) from None

@@ -1,0 +1,143 @@
+"""What Prometheus reads: requests by route, and how much waits. No ids and no addresses in labels."""
+
+import os
+import time
+from datetime import timedelta
+
+import asyncpg
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import generate_latest as text_of
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from hub.api.keys import HUB
+from hub.api.routes import PUBLIC, Routes
+from hub.db.pool import UNREACHABLE, Db
+
+REQUESTS = Counter("vestnik_http_requests", "Requests answered.", ["route", "method", "status"])
+SECONDS = Histogram(
+    "vestnik_http_request_seconds",
+    "Time to the answer.",
+    ["route"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 6, 30),
+)
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_COUNTED = 100_000
+_FRESH = timedelta(seconds=5).total_seconds()
+
+routes = Routes("Service")
+
+
+class RequestMetrics:
+    """Keeps the labelled children at hand: finding them costs more than counting."""
+
+    def __init__(self) -> None:
+        self._counters: dict[tuple[str, str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        # A method is whatever a client writes; only known ones become a label.
+        method = method if method in _METHODS else "other"
+        counter = self._counters.get((route, method, status))
+        if counter is None:
+            counter = REQUESTS.labels(route, method, str(status))
+            self._counters[route, method, status] = counter
+        counter.inc()
+        histogram = self._histograms.get(route)
+        if histogram is None:
+            histogram = self._histograms[route] = SECONDS.labels(route)
+        histogram.observe(seconds)
+
+
+class Backlog(Collector):
+    """What waits, as read from the database a moment ago. Counts stop at 100,000."""
+
+    def __init__(self) -> None:
+        self._families: list[GaugeMetricFamily] = []
+        self._read_at = float("-inf")
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        return self._families
+
+    async def refresh(self, db: Db) -> None:
+        """At most every 5 s. Raises what `UNREACHABLE` lists."""
+        if time.monotonic() - self._read_at < _FRESH:
+            return
+        rows = await db.fetch(_WAITING, _COUNTED)
+        paused = await db.fetch(_PAUSED)
+        waiting = GaugeMetricFamily(
+            "vestnik_deliveries_waiting",
+            f"Deliveries that are due now and not sent yet (counted up to {_COUNTED}).",
+            labels=["category"],
+        )
+        oldest = GaugeMetricFamily(
+            "vestnik_oldest_due_seconds",
+            "How long the oldest due delivery has been waiting.",
+            labels=["category"],
+        )
+        for row in rows:
+            waiting.add_metric([row["category"]], row["waiting"])
+            oldest.add_metric([row["category"]], row["age"])
+        accounts = GaugeMetricFamily(
+            "vestnik_accounts_paused", "Accounts that are not used for now.", labels=["shop"]
+        )
+        for row in paused:
+            accounts.add_metric([row["slug"]], row["paused"])
+        self._families = [waiting, oldest, accounts]
+        self._read_at = time.monotonic()
+
+
+_WAITING = """
+SELECT category,
+       (SELECT count(*) FROM (
+            SELECT 1 FROM delivery
+             WHERE status = 'queued' AND category = c.category AND handout_at <= now()
+             LIMIT $1) AS due) AS waiting,
+       coalesce((SELECT extract(epoch FROM now() - min(handout_at)) FROM delivery
+                  WHERE status = 'queued' AND category = c.category
+                    AND handout_at <= now()), 0)::float8 AS age
+  FROM unnest(ARRAY['security', 'transactional', 'marketing']) AS c (category)
+"""
+
+_PAUSED = """
+SELECT slug, count(account) AS paused
+  FROM shop LEFT JOIN account_state ON shop_id = shop.id AND paused_until > now()
+ GROUP BY slug
+"""
+
+BACKLOG = web.AppKey("backlog", Backlog)
+
+
+@routes.get(
+    "/metrics",
+    name="metrics",
+    scope=PUBLIC,
+    summary="Metrics",
+    answers={200: "text/plain"},
+)
+async def metrics(request: web.Request) -> web.StreamResponse:
+    """Prometheus text format. It holds no personal data and asks for no key: keep it off the internet
+    at your proxy. While the database is away the backlog is left out."""
+    backlog = request.app[BACKLOG]
+    text = text_of(_counted())
+    try:
+        await backlog.refresh(request.app[HUB].db)
+    except (*UNREACHABLE, asyncpg.PostgresError):
+        pass
+    else:
+        waiting = CollectorRegistry()
+        waiting.register(backlog)
+        text += text_of(waiting)
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _counted() -> CollectorRegistry:
+    """This process's numbers, or those of all that share PROMETHEUS_MULTIPROC_DIR."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return together

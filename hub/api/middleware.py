@@ -1,0 +1,218 @@
+"""The frame around every handler: request id, key, limits, errors, headers, metrics."""
+
+import asyncio
+import re
+import time
+import traceback
+from collections.abc import Coroutine, Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import asyncpg
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from hub.api import problems
+from hub.api.body import Query, read_query
+from hub.api.keys import API_KEY, HUB, REQUEST_ID, SHOP
+from hub.api.limits import RateLimit
+from hub.api.metrics import RequestMetrics
+from hub.api.routes import PUBLIC, TIMEOUT, Handler, Route
+from hub.db.pool import UNREACHABLE
+from hub.errors import (
+    HubError,
+    NotAllowed,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
+from hub.ids import new_id
+from hub.shops.keys import ApiKey, KeyRing
+
+log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+
+# What a server that goes down, was replaced by a standby, or broke off in mid-answer makes asyncpg raise.
+_DATABASE_AWAY = (
+    *UNREACHABLE,
+    asyncpg.QueryCanceledError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalClientError,
+)
+
+_RETRY_AFTER = timedelta(seconds=2)
+
+_HEADERS = {
+    "Server": "vestnik",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""Of every answer; a handler's own header wins."""
+
+
+def frame(
+    table: Mapping[web.AbstractRoute, Route],
+    keys: KeyRing,
+    limit: RateLimit,
+    metrics: RequestMetrics,
+) -> Middleware:
+    @web.middleware
+    async def framed(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        route = table.get(request.match_info.route)
+        request_id = _request_id(request)
+        request[REQUEST_ID] = request_id
+        # One task serves all requests of a connection, so what is bound here has to be unbound.
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            response = await _answered(request, handler, route, keys, limit)
+            _dress(response, request_id, no_store=request.path.startswith("/v1/"))
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
+        metrics.observe(
+            route.name if route else "none",
+            request.method,
+            response.status,
+            time.perf_counter() - started,
+        )
+        return response
+
+    return framed
+
+
+async def _answered(
+    request: web.Request,
+    handler: Handler,
+    route: Route | None,
+    keys: KeyRing,
+    limit: RateLimit,
+) -> web.StreamResponse:
+    """Never raises, but for cancellation."""
+    try:
+        patience = route.timeout if route else TIMEOUT
+        return await _within(patience, _admitted(request, handler, route, keys, limit))
+    except HubError as error:
+        return problems.response_of(error, request[REQUEST_ID])
+    except web.HTTPException as error:
+        return _of_aiohttp(error, request[REQUEST_ID])
+    except _DATABASE_AWAY as error:
+        log.warning("request.unavailable", error=type(error).__name__, route=_name(route))
+        away = Unavailable("the database cannot be reached right now", after=_RETRY_AFTER)
+        return problems.response_of(away, request[REQUEST_ID])
+    except Exception as error:  # noqa: BLE001 (the top: a bug must not end the connection)
+        # The message may hold anything, the lines of code hold nothing.
+        log.error(
+            "request.failed",
+            error=type(error).__name__,
+            route=_name(route),
+            stack="".join(traceback.format_tb(error.__traceback__)),
+        )
+        hint = "it was logged with this request_id"
+        return problems.response_of(HubError(hint), request[REQUEST_ID])
+
+
+async def _within(
+    patience: timedelta, work: Coroutine[Any, Any, web.StreamResponse]
+) -> web.StreamResponse:
+    """In a task of its own: a query that is cancelled waits for a server that may be the one that hangs."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=patience.total_seconds())
+    finally:
+        if not task.done():
+            task.add_done_callback(_forget)
+            task.cancel()
+    if not task.done():
+        raise TimeoutError
+    return task.result()
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+async def _admitted(
+    request: web.Request,
+    handler: Handler,
+    route: Route | None,
+    keys: KeyRing,
+    limit: RateLimit,
+) -> web.StreamResponse:
+    if (route and route.scope is not PUBLIC) or request.path.startswith("/v1/"):
+        key = await _authenticated(request, keys)
+        _check_match(request)
+        limit.take(key.id)
+        _admit(request, key, route)
+    else:
+        _check_match(request)
+    return await handler(request)
+
+
+async def _authenticated(request: web.Request, keys: KeyRing) -> ApiKey:
+    header = request.headers.get("Authorization")
+    if header is None:
+        raise Unauthenticated("send the header Authorization: Bearer KEY")
+    bearer = _BEARER.fullmatch(header)
+    if bearer is None:
+        raise Unauthenticated("the header must read Authorization: Bearer KEY")
+    return await keys.authenticate(bearer[1])
+
+
+def _check_match(request: web.Request) -> None:
+    """Raises 404 and 405, only now that the key is known to be good."""
+    missing = request.match_info.http_exception
+    if isinstance(missing, web.HTTPMethodNotAllowed):
+        raise missing
+    if missing is not None:
+        raise NotFound("there is nothing at this path")
+
+
+def _admit(request: web.Request, key: ApiKey, route: Route | None) -> None:
+    if route is None or route.scope is PUBLIC:
+        return
+    if not key.allows(route.scope):
+        raise NotAllowed(f"this needs the scope {route.scope}")
+    shop = request.app[HUB].shops.get(key.shop_id)
+    if shop is None:
+        raise NotAllowed("the shop of this key is no longer in the settings")
+    request[API_KEY], request[SHOP] = key, shop
+    if route.query is None and request.query_string:
+        read_query(request, Query)
+
+
+def _of_aiohttp(error: web.HTTPException, request_id: str) -> web.StreamResponse:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        refused = problems.MethodNotAllowed(f"{error.method} is not possible here, {allowed} is")
+        response = problems.response_of(refused, request_id)
+        response.headers["Allow"] = allowed
+        return response
+    if error.status < HTTPStatus.BAD_REQUEST:
+        return web.Response(status=error.status, headers=error.headers)
+    return problems.response_of(problems.of_status(error.status), request_id)
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-Id")
+    return given if given and _REQUEST_ID.fullmatch(given) else str(new_id())
+
+
+def _dress(response: web.StreamResponse, request_id: str, *, no_store: bool) -> None:
+    if response.prepared:
+        return
+    headers = response.headers
+    headers["X-Request-Id"] = request_id
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)
+    if no_store:
+        headers.setdefault("Cache-Control", "no-store")
+
+
+def _name(route: Route | None) -> str:
+    return route.name if route else "none"
