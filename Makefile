@@ -1,0 +1,55 @@
+# `make setup` builds .venv; everything else does that first. Only relative paths: make splits names at spaces.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup run test lint format lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make setup    everything that is needed, in .venv (PYTHON=python3.12 to choose one of 3.11 to 3.13)'
+	@echo 'make run      vestnik up: own PostgreSQL and Redis, API, worker, bots'
+	@echo 'make test     all tests (ARGS="tests/hub -k name" for some)'
+	@echo 'make lint     ruff, mypy, import-linter'
+	@echo 'make format   ruff puts the layout right'
+	@echo 'make lock     the lock files anew from pyproject.toml'
+	@echo 'make clean    .venv and caches away; the data in .vestnik stays'
+
+setup: $(READY)
+
+$(READY): requirements-dev.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON): install Python 3.11 to 3.13, or name it: make setup PYTHON=...' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "Vestnik needs Python 3.11 to 3.13, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make setup PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'This Python has no venv: install it (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+run: setup
+	@exec $(BIN)/vestnik up $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+# Its own tool, so that it can lock what does not install yet.
+lock:
+	@command -v uv >/dev/null || { echo 'make lock needs uv: https://docs.astral.sh/uv/' >&2; exit 1; }
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,174 @@
+"""The command `vestnik`: what it takes, and which module does it. Nothing else is imported before it is needed."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from hub import logs
+from hub.config import Settings, SettingsError, load
+from hub.db.pool import UNREACHABLE
+from hub.embedded.folder import StartFailed, load_or_make_secret
+from hub.errors import HubError
+
+LANES = ("security", "transactional", "bulk")
+SCOPES = ("send", "contacts", "orders", "read", "admin")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code: 0 done, 1 could not be done, 2 wrongly asked or set."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = load(arguments.config, data=arguments.data)
+        logs.configure(settings.hub.log_level, role=arguments.command)
+        return int(arguments.run(settings, arguments) or 0)
+    except SettingsError as error:
+        return _failed(str(error), 2)
+    except (StartFailed, HubError) as error:
+        return _failed(str(error), 1)
+    except UNREACHABLE as error:
+        # Its text may hold an address with a password.
+        return _failed(f"PostgreSQL or Redis cannot be reached ({type(error).__name__})", 1)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _failed(line: str, code: int) -> int:
+    sys.stderr.write(f"{line}\n")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vestnik",
+        description="Self-hosted notification hub for online marketplaces.",
+        epilog="`vestnik up` is all it takes on one machine; `vestnik COMMAND --help` tells more.",
+        parents=[_common(default=None)],
+    )
+    parser.add_argument("--version", action="version", version=f"vestnik {_version()}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    # Said after the command they count as well, and unsaid there they must not undo what came before.
+    common = [_common(default=argparse.SUPPRESS)]
+
+    def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, parents=common)
+        added.set_defaults(run=run)
+        return added
+
+    add(
+        "up", _up, "everything: own PostgreSQL and Redis where no URLs are given, API, worker, bots"
+    )
+    add("api", _api, "the HTTP API alone, for a fleet; needs database and Redis URLs")
+    worker = add("worker", _worker, "a worker alone, for a fleet; needs database and Redis URLs")
+    worker.add_argument("--lane", choices=LANES, help="only this lane (all if left out)")
+    add("bots", _bots, "the messenger bots alone, for a fleet; needs database and Redis URLs")
+    add("migrate", _migrate, "bring the database schema to the newest version")
+    add("check", _check, "read the settings and try every account against its provider")
+    _add_keys(add("keys", None, "create, list and revoke API keys"), common)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version("vestnik")
+    except PackageNotFoundError:
+        # Run from the source tree, by `python -m hub`.
+        return "(not installed)"
+
+
+def _add_keys(parser: argparse.ArgumentParser, common: list[argparse.ArgumentParser]) -> None:
+    commands = parser.add_subparsers(dest="keys_command", metavar="COMMAND", required=True)
+
+    def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, parents=common)
+        added.add_argument("--shop", default="main", help="whose key (default: main)")
+        added.set_defaults(run=run)
+        return added
+
+    create = add("create", _create_key, "make a key and print it; it is not shown again")
+    create.add_argument(
+        "--scope", action="append", required=True, choices=SCOPES, help="may be given several times"
+    )
+    create.add_argument("--name", default="", help="what the key is for")
+    add("list", _list_keys, "show the keys of a shop, newest first, without their secrets")
+    revoke = add("revoke", _revoke_key, "take a key out of use")
+    revoke.add_argument("key", help="its id, its beginning as `list` shows it, or the whole key")
+
+
+def _common(*, default: Any) -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=default,
+        help="settings file (else VESTNIK_CONFIG, else ./vestnik.toml if there)",
+    )
+    common.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=default,
+        help="where the embedded servers keep their files (else VESTNIK_DATA, else ./.vestnik)",
+    )
+    return common
+
+
+def _up(settings: Settings, arguments: argparse.Namespace) -> Any:
+    return _module("hub.up").run(settings, arguments.config)
+
+
+def _api(settings: Settings, _arguments: argparse.Namespace) -> Any:
+    return _module("hub.api.main").run(_complete(settings, "api"))
+
+
+def _worker(settings: Settings, arguments: argparse.Namespace) -> Any:
+    return _module("hub.worker.main").run(_complete(settings, "worker"), arguments.lane)
+
+
+def _bots(settings: Settings, _arguments: argparse.Namespace) -> Any:
+    return _module("bots.main").run(_complete(settings, "bots"))
+
+
+def _migrate(settings: Settings, _arguments: argparse.Namespace) -> Any:
+    return _module("hub.commands").bring_up_to_date(settings)
+
+
+def _check(settings: Settings, _arguments: argparse.Namespace) -> Any:
+    return _module("hub.accounts.check").run(settings)
+
+
+def _create_key(settings: Settings, arguments: argparse.Namespace) -> Any:
+    return _module("hub.commands").create_key(
+        settings, arguments.shop, arguments.scope, arguments.name
+    )
+
+
+def _list_keys(settings: Settings, arguments: argparse.Namespace) -> Any:
+    return _module("hub.commands").list_keys(settings, arguments.shop)
+
+
+def _revoke_key(settings: Settings, arguments: argparse.Namespace) -> Any:
+    return _module("hub.commands").revoke_key(settings, arguments.shop, arguments.key)
+
+
+def _module(name: str) -> Any:
+    """By name, so that `keys` does not pay for what the API and the bots import."""
+    return import_module(name)
+
+
+def _complete(settings: Settings, role: str) -> Settings:
+    """For a role by itself: both URLs must be there; a secret is kept in the data folder as under `up`."""
+    for name in ("database_url", "redis_url"):
+        if not getattr(settings.hub, name).get_secret_value():
+            raise SettingsError(
+                f"hub.{name} is empty: `vestnik {role}` needs the one that the other roles use;"
+                f" set VESTNIK_{name.upper()}, or start everything with `vestnik up`"
+            )
+    if settings.hub.secret.get_secret_value():
+        return settings
+    secret = type(settings.hub.secret)(load_or_make_secret(settings.data))
+    return settings.model_copy(update={"hub": settings.hub.model_copy(update={"secret": secret})})
