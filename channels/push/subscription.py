@@ -16,6 +16,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 _AUTH_BYTES = 16
 
+# Google, Mozilla, Apple, Microsoft.
+_SERVICES = (
+    ".googleapis.com",
+    ".push.services.mozilla.com",
+    ".push.apple.com",
+    ".notify.windows.com",
+)
+
 
 class _Keys(BaseModel):
     p256dh: str
@@ -64,6 +72,13 @@ class Subscription:
     def origin(self) -> str:
         """`https://host`, with the port where the endpoint names one."""
         return f"{self.endpoint.scheme}://{self.endpoint.netloc}"
+
+    @property
+    def is_of_known_service(self) -> bool:
+        """A browser vendor's service, or one inside the own network, which only the operator can let in. Any
+        other host may be anybody's: what it answers must have no effect beyond this subscription."""
+        host = self.endpoint.hostname or ""
+        return self.endpoint.scheme == "http" or host.endswith(_SERVICES)
 
     def url(self, base_url: str | None) -> str:
         """The endpoint, or the same path behind `base_url`."""

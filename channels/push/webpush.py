@@ -8,6 +8,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, ClassVar
@@ -24,6 +25,7 @@ from channels.base import (
     Message,
     Outcome,
     Refused,
+    Retry,
     Scope,
     Tells,
     one_each,
@@ -37,6 +39,8 @@ from channels.push.vapid import Vapid, load_key
 MAX_PLAINTEXT_BYTES = 3993
 _DEFAULT_TTL = 24 * 3600
 _ELLIPSIS = "…"
+# Of the `Location` header: long enough for every service, short enough to be stored.
+_MAX_ID = 500
 
 # One subscription was made with another VAPID key: Apple (400 or 403), Mozilla (401), Google (403, two wordings).
 _OTHER_KEY = (
@@ -86,7 +90,8 @@ class WebPush:
     channel: ClassVar[Channel] = Channel.PUSH
     provider: ClassVar[str] = "webpush"
     tells: ClassVar[Tells] = Tells.SENT
-    limits: ClassVar[Limits] = Limits(concurrency=50)
+    # None is published. The pause keeps one browser's 429 from holding up all the others.
+    limits: ClassVar[Limits] = Limits(per_recipient=timedelta(seconds=1), concurrency=50)
     deduplicates: ClassVar[timedelta] = timedelta(0)
 
     def __init__(self, config: WebPushConfig, http: ProviderHttp) -> None:
@@ -126,6 +131,14 @@ class WebPush:
                 "too-big",
                 f"title and data leave no room for the text in {MAX_PLAINTEXT_BYTES} bytes",
             )
+        outcome = await self._push(message, subscription, plaintext)
+        if self._base_url or subscription.is_of_known_service:
+            return outcome
+        return _of_stranger(outcome)
+
+    async def _push(
+        self, message: Message, subscription: Subscription, plaintext: bytes
+    ) -> Outcome:
         try:
             reply = await self._http.post(
                 subscription.url(self._base_url),
@@ -191,11 +204,22 @@ def _json(message: Message, body: str) -> bytes:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _of_stranger(outcome: Outcome) -> Outcome:
+    """Whoever can register a subscription can answer for its endpoint: that must not pause the account for
+    everybody, neither by a word nor by silence."""
+    match outcome:
+        case Refused(Scope.ACCOUNT, code, reason):
+            return Refused(Scope.RECIPIENT, code, reason, suppress=False)
+        case Retry():
+            return replace(outcome, throttled=True)
+    return outcome
+
+
 def _outcome(reply: Reply) -> Outcome:
     status = reply.status
     code = f"http-{status}"
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Accepted(reply.headers.get("location", ""))
+        return Accepted(reply.headers.get("location", "")[:_MAX_ID])
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         return Refused(Scope.RECIPIENT, code, "the subscription has ended")
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import ValidationError
 
 from channels.base import Accepted, Category, Message, Outcome, Refused, Retry, Scope
-from channels.http import ProviderHttp
+from channels.http import ProviderHttp, Reply
+from channels.push.subscription import Subscription
 from channels.push.vapid import load_key
 from channels.push.webpush import MAX_PLAINTEXT_BYTES, WebPush, WebPushConfig
 from tests.simulators.base import Fault
@@ -313,6 +314,65 @@ async def test_a_busy_service_is_waited_for(
     service.fault = Fault(status=429, headers={"Retry-After": "45"})
 
     assert await _send(adapter, anna) == Retry("throttled", timedelta(seconds=45), throttled=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("https://fcm.googleapis.com", True),
+        ("https://updates.push.services.mozilla.com", True),
+        ("https://web.push.apple.com", True),
+        ("https://wns2-par02p.notify.windows.com", True),
+        ("http://127.0.0.1:9000", True),
+        ("https://push.stranger.example", False),
+        ("https://fcm.googleapis.com.stranger.example", False),
+        ("https://127.0.0.1:9000", False),
+    ],
+)
+def test_only_browser_vendors_and_the_own_network_are_known(host: str, known: bool) -> None:
+    subscription = Subscription.read(Browser("anna").subscription(host))
+
+    assert subscription.is_of_known_service is known
+
+
+class _Rerouted(ProviderHttp):
+    """A name of the public internet that leads to the simulator."""
+
+    def __init__(self, origin: str, to: str) -> None:
+        super().__init__(allow=LOOPBACK)
+        self._from, self._to = origin, to
+
+    async def request(self, method: str, url: str, **options: Any) -> Reply:
+        return await super().request(method, url.replace(self._from, self._to), **options)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault(status=403, body='{"reason":"BadJwtToken"}'), Refused),
+        (Fault(status=503), Retry),
+        (Fault(close=True), Retry),
+    ],
+    ids=["word", "error", "silence"],
+)
+async def test_a_strangers_service_cannot_have_the_account_paused(
+    fault: Fault, expected: type[Outcome]
+) -> None:
+    origin = "https://push.stranger.example"
+    async with WebPushSimulator(origin) as service:
+        http = _Rerouted(origin, service.url)
+        adapter = WebPush(WebPushConfig(private_key=KEY, subject=SUBJECT), http)
+        service.fault = fault
+
+        outcome = await _send(adapter, replace(MESSAGE, to=service.subscribe(Browser("eve"))))
+        await http.close()
+
+    assert isinstance(outcome, expected)
+    match outcome:
+        case Refused():
+            assert (outcome.scope, outcome.suppress) == (Scope.RECIPIENT, False)
+        case Retry():
+            assert outcome.throttled
 
 
 async def test_check_tells_the_key_that_browsers_need(adapter: WebPush) -> None:
