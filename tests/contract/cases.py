@@ -24,7 +24,9 @@ from channels.http import ProviderHttp
 from tests.simulators.base import Fault
 
 _CASES: dict[tuple[Channel, str], str] = {
+    (Channel.EMAIL, "smtp"): "tests.contract.case_smtp",
     (Channel.TELEGRAM, "bot_api"): "tests.contract.case_telegram",
+    (Channel.VK, "community"): "tests.contract.case_vk",
     (Channel.PUSH, "fcm"): "tests.contract.case_fcm",
     (Channel.PUSH, "webpush"): "tests.contract.case_webpush",
 }
