@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 from aiohttp import web
 
-from hub.api import health, metrics
+from hub.api import docs_page, health, metrics, openapi
 from hub.api.body import LIMIT
 from hub.api.keys import HUB
 from hub.api.limits import RateLimit
@@ -26,6 +26,7 @@ MODULES: Sequence[Routes] = (
     v1_keys.routes,
     health.routes,
     metrics.routes,
+    docs_page.routes,
 )
 """In the order in which the documentation shows them."""
 
@@ -43,6 +44,9 @@ def make_app(hub: Hub) -> web.Application:
     )
     app[HUB] = hub
     app[metrics.BACKLOG] = metrics.Backlog()
+    app[docs_page.DOCUMENTS] = docs_page.documents(
+        openapi.document(all_routes(), server=hub.settings.public_url)
+    )
     for route in all_routes():
         added = app.router.add_route(route.method, route.path, route.handler)
         table[added] = route
