@@ -7,14 +7,14 @@ from contextlib import suppress
 import structlog
 from aiohttp import web
 
-from hub.api import docs_page, health, metrics, openapi
+from hub.api import docs_page, health, metrics, openapi, pages
 from hub.api.body import LIMIT
 from hub.api.keys import HUB
 from hub.api.limits import RateLimit
 from hub.api.middleware import frame
 from hub.api.routes import Route, Routes
+from hub.api.v1 import contacts, sandbox
 from hub.api.v1 import keys as v1_keys
-from hub.api.v1 import sandbox
 from hub.db.pool import UNREACHABLE
 from hub.resources import Hub
 from hub.shops.keys import KeyRing
@@ -22,11 +22,13 @@ from hub.shops.keys import KeyRing
 log = structlog.get_logger()
 
 MODULES: Sequence[Routes] = (
+    contacts.routes,
     sandbox.routes,
     v1_keys.routes,
     health.routes,
     metrics.routes,
     docs_page.routes,
+    pages.routes,
 )
 """In the order in which the documentation shows them."""
 

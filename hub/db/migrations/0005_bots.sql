@@ -2,6 +2,9 @@
 CREATE INDEX address_contact ON address (contact_id);
 CREATE INDEX contact_link_contact ON contact_link (contact_id);
 
+-- On which channels an address is suppressed is asked of every address of every plan.
+CREATE INDEX suppression_digest ON suppression (digest);
+
 -- One anonymous contact per address: who gets a second one-off message is the same person.
 ALTER TABLE address ADD COLUMN one_off boolean NOT NULL DEFAULT false;
 CREATE UNIQUE INDEX address_one_off ON address (shop_id, digest) WHERE one_off;

@@ -1,0 +1,154 @@
+"""Pages for people without a key: small, in their language, without JavaScript and cookies."""
+
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import hub
+from channels.base import Category, Channel
+from hub.api.keys import HUB
+from hub.api.routes import PUBLIC, Routes
+from hub.config import Locale
+from hub.contacts import queries
+from hub.preferences import unsubscribe
+from hub.preferences.unsubscribe import Leaving
+from hub.tokens import BadToken
+
+routes = Routes("Pages")
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(hub.__file__).parent.parent / "templates" / "pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+_BY: Mapping[Locale, Mapping[Channel, str]] = {
+    "ru": {
+        Channel.EMAIL: "по электронной почте",
+        Channel.TELEGRAM: "в Telegram",
+        Channel.VK: "во ВКонтакте",
+        Channel.MAX: "в MAX",
+        Channel.SMS: "по SMS",
+        Channel.PUSH: "в push-уведомлениях",
+        Channel.VIBER: "в Viber",
+        Channel.WHATSAPP: "в WhatsApp",
+    },
+    "en": {
+        Channel.EMAIL: "by e-mail",
+        Channel.TELEGRAM: "in Telegram",
+        Channel.VK: "on VK",
+        Channel.MAX: "in MAX",
+        Channel.SMS: "by SMS",
+        Channel.PUSH: "as push notifications",
+        Channel.VIBER: "in Viber",
+        Channel.WHATSAPP: "in WhatsApp",
+    },
+}
+
+_WHAT: Mapping[Locale, Mapping[Category, str]] = {
+    "ru": {
+        Category.MARKETING: "новости и предложения",
+        Category.TRANSACTIONAL: "сообщения о заказах",
+        Category.SECURITY: "сообщения о безопасности",
+    },
+    "en": {
+        Category.MARKETING: "news and offers",
+        Category.TRANSACTIONAL: "messages about orders",
+        Category.SECURITY: "security messages",
+    },
+}
+
+
+@routes.get(
+    "/u/{token}",
+    name="pages.unsubscribe",
+    scope=PUBLIC,
+    summary="The unsubscribe page",
+    answers={HTTPStatus.OK: "text/html"},
+    documented=False,
+)
+async def ask(request: web.Request) -> web.StreamResponse:
+    """One button. Opening the page changes nothing: programs that check mail open every link."""
+    leaving = _leaving(request)
+    if leaving is None:
+        return _gone(request)
+    return await _unsubscribe_page(request, "unsubscribe", leaving)
+
+
+@routes.post(
+    "/u/{token}",
+    name="pages.unsubscribe.done",
+    scope=PUBLIC,
+    summary="Unsubscribe with one click (RFC 8058)",
+    answers={HTTPStatus.OK: "text/html"},
+    documented=False,
+)
+async def done(request: web.Request) -> web.StreamResponse:
+    """Mail programs send `List-Unsubscribe=One-Click`, the page's button the same; the token says it all, so
+    the body is not looked at."""
+    leaving = _leaving(request)
+    if leaving is None:
+        return _gone(request)
+    await unsubscribe.leave(request.app[HUB].db, leaving)
+    return await _unsubscribe_page(request, "unsubscribed", leaving)
+
+
+def render(
+    name: str, locale: Locale, *, status: HTTPStatus = HTTPStatus.OK, **values: Any
+) -> web.Response:
+    """`templates/pages/<name>.<locale>.html`. It runs nothing, loads nothing and posts only to us."""
+    nonce = secrets.token_urlsafe(16)
+    text = _ENVIRONMENT.get_template(f"{name}.{locale}.html").render(nonce=nonce, **values)
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        "Cache-Control": "no-store",
+        "X-Robots-Tag": "noindex",
+    }
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)
+
+
+def _leaving(request: web.Request) -> Leaving | None:
+    hub_ = request.app[HUB]
+    try:
+        leaving = unsubscribe.read(hub_.signer, request.match_info["token"])
+    except BadToken:
+        return None
+    return leaving if leaving.shop_id in hub_.shops else None
+
+
+async def _unsubscribe_page(request: web.Request, name: str, leaving: Leaving) -> web.Response:
+    shop = request.app[HUB].shops[leaving.shop_id]
+    locale = await _locale_of(request, leaving.shop_id, leaving.contact_id)
+    return render(
+        name,
+        locale,
+        shop=shop.name,
+        by=_BY[locale][leaving.channel],
+        what=_WHAT[locale][leaving.category],
+        marketing=leaving.category is Category.MARKETING,
+    )
+
+
+async def _locale_of(request: web.Request, shop_id: int, contact_id: UUID) -> Locale:
+    """The person's, else the shop's."""
+    hub_ = request.app[HUB]
+    contact = await queries.by_id(hub_.db, shop_id, contact_id)
+    return (contact and contact.locale) or hub_.shops[shop_id].settings.locale
+
+
+def _gone(request: web.Request) -> web.Response:
+    """Of a link that says nothing nobody is known, so the browser is asked for the language."""
+    first = request.headers.get("Accept-Language", "ru").strip().lower()
+    return render("gone", "ru" if first.startswith("ru") else "en", status=HTTPStatus.NOT_FOUND)

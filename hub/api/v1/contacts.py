@@ -1,0 +1,190 @@
+"""Contacts: made and changed, shown, erased, exported, and bound to messengers by links."""
+
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Self
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import Field, TypeAdapter, ValidationError
+
+from channels.base import Channel
+from hub.api.body import In, Out, answer, parse, path_text, read_query
+from hub.api.keys import HUB, SHOP
+from hub.api.paging import ListQuery, Page, page, position
+from hub.api.routes import Routes
+from hub.contacts import erasure, export, links, model, service
+from hub.contacts.model import Contact, ContactIn, ExternalId, Role
+from hub.errors import Fault, InvalidInput
+from hub.shops.keys import Scope
+
+routes = Routes("Contacts")
+
+_EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(ExternalId)
+_EXPORT_TIMEOUT = timedelta(minutes=10)
+
+
+class ContactsQuery(ListQuery):
+    role: Role | None = None
+
+
+class ContactOut(Out):
+    id: UUID
+    external_id: str
+    role: Role
+    name: str
+    locale: str | None
+    timezone: str | None
+    addresses: dict[str, Any] = Field(
+        description="In the shape in which they are given; one that is not verified as an object."
+    )
+    attributes: dict[str, Any]
+    preferences: dict[str, Any]
+    consents: dict[str, dict[str, str]]
+    warehouses: list[str]
+    created_at: datetime | None
+    updated_at: datetime | None
+
+    @classmethod
+    def of(cls, contact: Contact) -> Self:
+        return cls.model_validate(model.shown(contact))
+
+
+class LinkIn(In):
+    channel: Channel = Field(description="`telegram` or `vk`.")
+
+
+class LinkOut(Out):
+    url: str = Field(description="Whoever opens it first is bound to the contact.")
+    expires_at: datetime
+
+
+@routes.put(
+    "/v1/contacts/{external_id}",
+    name="contacts.put",
+    scope=Scope.CONTACTS,
+    summary="Create or change a contact",
+    body=ContactIn,
+    answers={HTTPStatus.OK: ContactOut, HTTPStatus.CREATED: ContactOut},
+)
+async def put(request: web.Request) -> web.StreamResponse:
+    """What is left out stays as it was, at every level; `null` clears it. Lists are replaced as a whole.
+
+    Phones are stored in E.164 (a number without a country code is read as a Russian one), e-mail addresses
+    with their domain in lower case."""
+    hub, shop = request.app[HUB], request[SHOP]
+    external_id = _external_id(request)
+    body = await parse(request, ContactIn)
+    if faults := service.endpoint_faults(body, hub.settings.hub.outgoing_allow):
+        raise InvalidInput(faults=faults)
+    async with hub.db.acquire() as conn, conn.transaction():
+        upserted = await service.upsert(conn, shop.id, external_id, body)
+        contact = await service.get(conn, shop.id, external_id)
+    status = HTTPStatus.CREATED if upserted.created else HTTPStatus.OK
+    return answer(ContactOut.of(contact), status=status)
+
+
+@routes.get(
+    "/v1/contacts/{external_id}",
+    name="contacts.get",
+    scope=Scope.READ,
+    summary="Show a contact",
+    answers={HTTPStatus.OK: ContactOut},
+    problems=(HTTPStatus.NOT_FOUND,),
+)
+async def get(request: web.Request) -> web.StreamResponse:
+    hub, shop = request.app[HUB], request[SHOP]
+    return answer(ContactOut.of(await service.get(hub.db, shop.id, _external_id(request))))
+
+
+@routes.get(
+    "/v1/contacts",
+    name="contacts.list",
+    scope=Scope.READ,
+    summary="List contacts",
+    query=ContactsQuery,
+    answers={HTTPStatus.OK: Page[ContactOut]},
+)
+async def listed(request: web.Request) -> web.StreamResponse:
+    """Newest first, without the receivers of one-off messages."""
+    hub, shop = request.app[HUB], request[SHOP]
+    query = read_query(request, ContactsQuery)
+    last = position(request, query)
+    rows = await service.list_(
+        hub.db,
+        shop.id,
+        role=query.role,
+        before=UUID(last) if last else None,
+        limit=query.limit + 1,
+    )
+    return answer(page(request, query, rows, key=lambda row: str(row.id), show=ContactOut.of))
+
+
+@routes.delete(
+    "/v1/contacts/{external_id}",
+    name="contacts.delete",
+    scope=Scope.CONTACTS,
+    summary="Erase a person",
+    answers={HTTPStatus.NO_CONTENT: None},
+    problems=(HTTPStatus.NOT_FOUND,),
+    timeout=timedelta(seconds=60),
+)
+async def delete(request: web.Request) -> web.StreamResponse:
+    """The person's data goes everywhere, counts and statuses stay. What has not left is cancelled. Addresses
+    that must not be written to stay known by their hash alone."""
+    hub, shop = request.app[HUB], request[SHOP]
+    await erasure.erase(hub.db, shop.id, _external_id(request))
+    return answer()
+
+
+@routes.get(
+    "/v1/contacts/{external_id}/export",
+    name="contacts.export",
+    scope=Scope.CONTACTS,
+    summary="Export all that is held on a person",
+    answers={HTTPStatus.OK: "application/json"},
+    problems=(HTTPStatus.NOT_FOUND,),
+    timeout=_EXPORT_TIMEOUT,
+)
+async def exported(request: web.Request) -> web.StreamResponse:
+    """Written while it is read: an answer that breaks off is not complete."""
+    hub, shop = request.app[HUB], request[SHOP]
+    contact = await service.get(hub.db, shop.id, _external_id(request))
+    response = web.StreamResponse()
+    response.content_type, response.charset = "application/json", "utf-8"
+    await response.prepare(request)
+    async for piece in export.export(hub.db, shop.id, contact):
+        await response.write(piece)
+    await response.write_eof()
+    return response
+
+
+@routes.post(
+    "/v1/contacts/{external_id}/links",
+    name="contacts.links.create",
+    scope=Scope.CONTACTS,
+    summary="Make a link that binds a messenger",
+    body=LinkIn,
+    answers={HTTPStatus.CREATED: LinkOut},
+    problems=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+    timeout=timedelta(seconds=30),
+)
+async def create_link(request: web.Request) -> web.StreamResponse:
+    """Give it to that person only: whoever opens it first gets this contact's messages. Good for 24 hours,
+    once."""
+    hub, shop = request.app[HUB], request[SHOP]
+    external_id = _external_id(request)
+    body = await parse(request, LinkIn)
+    link = await links.create(hub, shop.id, external_id, body.channel)
+    shown = LinkOut(url=link.url, expires_at=link.expires_at)
+    return answer(shown, status=HTTPStatus.CREATED)
+
+
+def _external_id(request: web.Request) -> str:
+    """Raises `InvalidInput` for what no contact can be called."""
+    value = path_text(request, "external_id")
+    try:
+        return _EXTERNAL_ID.validate_python(value)
+    except ValidationError as error:
+        words = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InvalidInput(faults=[Fault("/external_id", words)]) from None

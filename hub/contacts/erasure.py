@@ -1,0 +1,102 @@
+"""Forgets a person: what is personal goes, counts and statuses stay, what has not left stays here."""
+
+from hub.db.pool import Connection, Pool
+from hub.errors import NotFound
+
+# In this order, each with the contact's id as $1; a table that holds something personal has its line here.
+# Deliveries under way (`sending`) are in a worker's hand and end as they end, without their content.
+_STEPS: tuple[tuple[str, str], ...] = (
+    (
+        "delivery",
+        """
+        UPDATE delivery SET status = 'cancelled', reason = 'erased', updated_at = now()
+         WHERE notification_id IN (SELECT id FROM notification WHERE contact_id = $1)
+           AND status = 'queued'
+        """,
+    ),
+    (
+        "attempt",
+        """
+        UPDATE attempt SET detail = NULL
+         WHERE detail IS NOT NULL AND delivery_id IN (
+               SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
+                WHERE n.contact_id = $1)
+        """,
+    ),
+    (
+        "receipt",
+        """
+        UPDATE receipt SET detail = ''
+         WHERE detail <> '' AND delivery_id IN (
+               SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
+                WHERE n.contact_id = $1)
+        """,
+    ),
+    (
+        "sandbox_message",
+        """
+        DELETE FROM sandbox_message
+         WHERE delivery_id IN (
+               SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
+                WHERE n.contact_id = $1)
+        """,
+    ),
+    (
+        # Written in the transaction of the notification, so it has the very same time.
+        "idempotency",
+        """
+        DELETE FROM idempotency AS i
+         USING notification AS n
+         WHERE n.contact_id = $1 AND i.shop_id = n.shop_id AND i.created_at = n.created_at
+           AND i.path = '/v1/notifications' AND position(convert_to(n.id::text, 'UTF8') IN i.body) > 0
+        """,
+    ),
+    (
+        "notification",
+        """
+        UPDATE notification AS n
+           SET data = NULL, content = NULL, meta = NULL, ordering_key = NULL, collapse_key = NULL,
+               step_at = NULL, expires_at = least(expires_at, now()),
+               status = CASE WHEN status IN ('scheduled', 'queued') AND NOT EXISTS (
+                             SELECT FROM delivery AS d
+                              WHERE d.notification_id = n.id AND d.status <> 'cancelled')
+                        THEN 'cancelled' ELSE status END
+         WHERE contact_id = $1
+        """,
+    ),
+    (
+        "bot_update",
+        """
+        DELETE FROM bot_update AS u
+         USING address AS a
+         WHERE a.contact_id = $1 AND a.kind IN ('telegram', 'vk', 'max')
+           AND u.shop_id = a.shop_id AND u.chat = a.value
+        """,
+    ),
+    # Addresses, consents and links go with it.
+    ("contact", "DELETE FROM contact WHERE id = $1"),
+)
+
+TABLES = frozenset(table for table, _ in _STEPS) | {"address", "consent", "contact_link"}
+"""Every table that an erasure looks at."""
+
+
+async def erase(db: Pool, shop_id: int, external_id: str) -> None:
+    """All of it or nothing. Suppressions stay, as digests: whoever left must not be written to again.
+
+    Raises `NotFound`.
+    """
+    async with db.acquire() as conn, conn.transaction():
+        await _erase(conn, shop_id, external_id)
+
+
+async def _erase(conn: Connection, shop_id: int, external_id: str) -> None:
+    contact_id = await conn.fetchval(
+        "SELECT id FROM contact WHERE shop_id = $1 AND external_id = $2 FOR UPDATE",
+        shop_id,
+        external_id,
+    )
+    if contact_id is None:
+        raise NotFound("there is no contact with this external_id")
+    for _, statement in _STEPS:
+        await conn.execute(statement, contact_id)

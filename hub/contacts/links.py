@@ -1,0 +1,144 @@
+"""Links that bind a messenger to a contact: whoever opens one is that contact, once and for a day."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Protocol, runtime_checkable
+from uuid import UUID
+
+from channels.base import Channel, Unavailable
+from hub.contacts import queries, service
+from hub.contacts.addresses import KIND_OF, digest
+from hub.db.pool import Connection, Db
+from hub.errors import Fault, InvalidInput, Unprocessable
+from hub.preferences import suppressions
+from hub.resources import Hub
+
+LIFETIME = timedelta(hours=24)
+
+_TOKEN_BYTES = 24
+_URLS: Mapping[Channel, str] = {
+    # Bot features, "Deep linking": the parameter has up to 64 letters, digits, _ and -.
+    Channel.TELEGRAM: "https://t.me/{name}?start={token}",
+    # VK gives the parameter with the first message after the click.
+    Channel.VK: "https://vk.me/{name}?ref={token}",
+}
+
+LINKABLE = frozenset(_URLS)
+
+
+@runtime_checkable
+class HasName(Protocol):
+    async def me(self) -> str:
+        """The public name of the bot. Raises `Unavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    url: str
+    expires_at: datetime
+
+
+class Redeemed(StrEnum):
+    """What opening a link came to."""
+
+    BOUND = "bound"
+    USED = "used"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+async def create(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> Link:
+    """Only the digest of its token is kept. Earlier links stay good.
+
+    Raises `InvalidInput` (nothing can be opened on that channel), `NotFound`, `Unprocessable` (the shop has
+    no bot there, or the messenger does not tell its name).
+    """
+    if channel not in LINKABLE:
+        choice = ", ".join(sorted(LINKABLE))
+        raise InvalidInput(faults=[Fault("/channel", f"must be a channel with bots: {choice}")])
+    contact = await service.get(hub.db, shop_id, external_id)
+    name = await _bot_name(hub, shop_id, channel)
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    expires_at = datetime.now(UTC) + LIFETIME
+    await hub.db.execute(
+        """
+        INSERT INTO contact_link (digest, shop_id, contact_id, channel, expires_at)
+        VALUES ($1, $2, $3, $4, $5)
+        """,
+        _digest(token),
+        shop_id,
+        contact.id,
+        channel,
+        expires_at,
+    )
+    return Link(_URLS[channel].format(name=name, token=token), expires_at)
+
+
+async def _bot_name(hub: Hub, shop_id: int, channel: Channel) -> str:
+    adapters = [account.adapter for account in hub.accounts.of(shop_id, channel)]
+    bot = next((adapter for adapter in adapters if isinstance(adapter, HasName)), None)
+    if bot is None:
+        raise Unprocessable(f"the shop has no {channel} account with a bot")
+    try:
+        return await bot.me()
+    except Unavailable as error:
+        raise Unprocessable(f"the bot's name cannot be had: {error}") from None
+
+
+async def redeem(
+    conn: Connection, shop_id: int, channel: Channel, token: str, value: str
+) -> tuple[Redeemed, UUID | None]:
+    """Binds the address `value` (in its stored form) to the link's contact, in the caller's transaction.
+
+    The contact's former address of this kind is replaced, and the address is written to again should it
+    have been suppressed. Opened again by the one who is bound by it, a link is `BOUND` once more.
+    """
+    row = await conn.fetchrow(
+        """
+        SELECT l.contact_id, l.expires_at < now() AS expired, l.used_at,
+               a.value AS held
+          FROM contact_link AS l
+          LEFT JOIN address AS a ON a.contact_id = l.contact_id AND a.kind = $4
+         WHERE l.digest = $1 AND l.shop_id = $2 AND l.channel = $3
+           FOR UPDATE OF l
+        """,
+        _digest(token),
+        shop_id,
+        channel,
+        KIND_OF[channel],
+    )
+    if row is None:
+        return Redeemed.UNKNOWN, None
+    if row["used_at"]:
+        return (Redeemed.BOUND if row["held"] == value else Redeemed.USED), row["contact_id"]
+    if row["expired"]:
+        return Redeemed.EXPIRED, row["contact_id"]
+    await conn.execute("UPDATE contact_link SET used_at = now() WHERE digest = $1", _digest(token))
+    await queries.bind(conn, shop_id, row["contact_id"], KIND_OF[channel], value)
+    await suppressions.lift(conn, shop_id, channel, digest(KIND_OF[channel], value))
+    return Redeemed.BOUND, row["contact_id"]
+
+
+async def forget(db: Db, *, before: datetime) -> None:
+    """Drops links whose time was over by then."""
+    await db.execute("DELETE FROM contact_link WHERE expires_at < $1", before)
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A link as an export shows it: without anything that would open it."""
+    return {
+        "channel": row["channel"],
+        "created_at": row["created_at"].isoformat(),
+        "expires_at": row["expires_at"].isoformat(),
+        "used_at": row["used_at"].isoformat() if row["used_at"] else None,
+    }
+
+
+def _digest(token: str) -> bytes:
+    """A digest without salt is enough: the token is random and long."""
+    return sha256(token.encode()).digest()

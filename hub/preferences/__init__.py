@@ -1,0 +1,1 @@
+"""What people want and do not want to get: consents, suppressions, unsubscribing."""

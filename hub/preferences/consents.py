@@ -1,0 +1,41 @@
+"""Leave to be written to, as the person gives it or takes it back. What the shop says comes with the contact."""
+
+from uuid import UUID
+
+from channels.base import Category, Channel
+from hub.contacts.model import ConsentState
+from hub.db.pool import Db
+
+
+async def set_state(
+    db: Db,
+    shop_id: int,
+    contact_id: UUID,
+    channel: Channel,
+    category: Category,
+    state: ConsentState,
+    *,
+    source: str,
+) -> bool:
+    """Safe to repeat: the time of the first time stays. False where there is no such contact (any more)."""
+    known = await db.fetchval(
+        """
+        WITH known AS (
+            SELECT id FROM contact WHERE shop_id = $1 AND id = $2
+        ), said AS (
+            INSERT INTO consent AS c (contact_id, category, channel, state, source)
+            SELECT id, $3, $4, $5, $6 FROM known
+            ON CONFLICT (contact_id, category, channel) DO UPDATE
+               SET state = excluded.state, source = excluded.source, changed_at = now()
+             WHERE c.state <> excluded.state
+        )
+        SELECT true FROM known
+        """,
+        shop_id,
+        contact_id,
+        category,
+        channel,
+        state,
+        source,
+    )
+    return bool(known)

@@ -1,0 +1,62 @@
+"""Addresses that are not to be written to on a channel. The digest outlives the address."""
+
+from uuid import UUID
+
+from channels.base import Channel
+from hub.db.pool import Db
+
+BLOCKED = "blocked"
+"""The person blocked the bot, or forbade messages."""
+
+STOPPED = "stopped"
+"""The person told the bot to stop."""
+
+
+async def suppress(
+    db: Db,
+    shop_id: int,
+    channel: Channel,
+    digest: bytes,
+    reason: str,
+    *,
+    code: str = "",
+    delivery_id: UUID | None = None,
+) -> bool:
+    """False where it was suppressed before; then the first reason stays."""
+    added = await db.fetchval(
+        """
+        INSERT INTO suppression (shop_id, channel, digest, reason, code, delivery_id)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT DO NOTHING
+        RETURNING true
+        """,
+        shop_id,
+        channel,
+        digest,
+        reason,
+        code,
+        delivery_id,
+    )
+    return bool(added)
+
+
+async def lift(db: Db, shop_id: int, channel: Channel, digest: bytes) -> bool:
+    """The person came back: whatever the reason was, it is over. False where nothing was suppressed."""
+    lifted = await db.fetchval(
+        "DELETE FROM suppression WHERE shop_id = $1 AND channel = $2 AND digest = $3 RETURNING true",
+        shop_id,
+        channel,
+        digest,
+    )
+    return bool(lifted)
+
+
+async def is_suppressed(db: Db, shop_id: int, channel: Channel, digest: bytes) -> bool:
+    return bool(
+        await db.fetchval(
+            "SELECT true FROM suppression WHERE shop_id = $1 AND channel = $2 AND digest = $3",
+            shop_id,
+            channel,
+            digest,
+        )
+    )
