@@ -16,6 +16,8 @@ TIMEOUT = timedelta(seconds=20)
 CONNECT_TIMEOUT = timedelta(seconds=5)
 MAX_REPLY_BYTES = 4 * 1024 * 1024
 
+_LONGEST_WAIT = timedelta(days=1)
+
 
 class NoReply(Exception):
     """The call came to nothing; `outcome` is what to make of it."""
@@ -49,15 +51,16 @@ class Reply:
 
     @property
     def retry_after(self) -> timedelta:
-        """The header `Retry-After`, as seconds or as a date (RFC 9110, 10.2.3); zero where there is none."""
+        """The header `Retry-After`, as seconds or as a date (RFC 9110, 10.2.3), a day at most; zero where
+        there is none."""
         value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
-            return timedelta(seconds=min(int(value), 86_400))
+        if value.isascii() and value.isdigit():
+            return min(timedelta(seconds=int(value[:9])), _LONGEST_WAIT)
         try:
             wait = parsedate_to_datetime(value) - datetime.now(UTC)
         except (TypeError, ValueError):
             return timedelta(0)
-        return max(wait, timedelta(0))
+        return min(max(wait, timedelta(0)), _LONGEST_WAIT)
 
 
 def unclear(reply: Reply) -> Retry:
@@ -109,6 +112,8 @@ class ProviderHttp:
         Answers are read up to `MAX_REPLY_BYTES`; what is longer is cut and so cannot be parsed.
         Raises `NoReply` when nothing readable came back, `BlockedAddress` when the guard refused.
         """
+        if not url.startswith(("http://", "https://")):
+            raise BlockedAddress("not a usable URL")
         session = self._guarded if public_only else self._plain
         try:
             async with session.request(
@@ -128,10 +133,8 @@ class ProviderHttp:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status, names, body)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            if isinstance(error.__cause__, Blocked) or isinstance(
-                getattr(error, "os_error", None), Blocked
-            ):
-                raise BlockedAddress(str(error.__cause__ or error)) from None
+            if isinstance(error.__cause__, Blocked):
+                raise BlockedAddress(str(error.__cause__)) from None
             raise NoReply(Retry("no-connection")) from None
         except aiohttp.InvalidURL:
             # Without the cause: its text is the URL.
