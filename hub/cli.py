@@ -23,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         settings = load(arguments.config, data=arguments.data)
-        logs.configure(settings.hub.log_level, role=arguments.command)
+        # Beside a key on the screen nobody wants to read which steps the schema took.
+        level = "warning" if arguments.command == "keys" else settings.hub.log_level
+        logs.configure(level, role=arguments.command)
         return int(arguments.run(settings, arguments) or 0)
     except SettingsError as error:
         return _failed(str(error), 2)
@@ -122,15 +124,18 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> Any:
 
 
 def _api(settings: Settings, _arguments: argparse.Namespace) -> Any:
-    return _module("hub.api.main").run(_complete(settings, "api"))
+    complete = _complete(settings, "api")
+    return _module("hub.api.main").run(complete)
 
 
 def _worker(settings: Settings, arguments: argparse.Namespace) -> Any:
-    return _module("hub.worker.main").run(_complete(settings, "worker"), arguments.lane)
+    complete = _complete(settings, "worker")
+    return _module("hub.worker.main").run(complete, arguments.lane)
 
 
 def _bots(settings: Settings, _arguments: argparse.Namespace) -> Any:
-    return _module("bots.main").run(_complete(settings, "bots"))
+    complete = _complete(settings, "bots")
+    return _module("bots.main").run(complete)
 
 
 def _migrate(settings: Settings, _arguments: argparse.Namespace) -> Any:
@@ -141,18 +146,16 @@ def _check(settings: Settings, _arguments: argparse.Namespace) -> Any:
     return _module("hub.accounts.check").run(settings)
 
 
-def _create_key(settings: Settings, arguments: argparse.Namespace) -> Any:
-    return _module("hub.commands").create_key(
-        settings, arguments.shop, arguments.scope, arguments.name
-    )
+def _create_key(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.commands").create_key(settings, given.shop, given.scope, given.name)
 
 
-def _list_keys(settings: Settings, arguments: argparse.Namespace) -> Any:
-    return _module("hub.commands").list_keys(settings, arguments.shop)
+def _list_keys(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.commands").list_keys(settings, given.shop)
 
 
-def _revoke_key(settings: Settings, arguments: argparse.Namespace) -> Any:
-    return _module("hub.commands").revoke_key(settings, arguments.shop, arguments.key)
+def _revoke_key(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.commands").revoke_key(settings, given.shop, given.key)
 
 
 def _module(name: str) -> Any:

@@ -216,8 +216,8 @@ class Postgres:
                     death_signal=signal.SIGINT,
                     run_as=self._run_as,
                 )
-            except (OSError, subprocess.SubprocessError):
-                raise StartFailed(_cannot_run(self._run_as)) from None
+            except StartFailed as error:
+                raise StartFailed(f"{error}{_hint(self._run_as)}") from None
 
     async def _wait_ready(self, process: Process, log: Path) -> None:
         end = monotonic() + _READY_WITHIN.total_seconds()
@@ -310,13 +310,10 @@ def _works_in(pid: int, cluster: Path) -> bool:
         return False
 
 
-def _cannot_run(run_as: RunAs | None) -> str:
+def _hint(run_as: RunAs | None) -> str:
     if run_as is None:
-        return "PostgreSQL cannot be run from the folder of this installation"
-    return (
-        "PostgreSQL cannot be run: it refuses to work for root, and switching to another user is not"
-        " allowed here; start as an ordinary user, or give database_url"
-    )
+        return ""
+    return "; PostgreSQL refuses to work for root: start as an ordinary user, or give database_url"
 
 
 def _last_words(log: Path) -> str:

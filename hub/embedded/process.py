@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any
 
-from hub.embedded.folder import read_json, write_private
+from hub.embedded.folder import StartFailed, read_json, write_private
 from hub.embedded.privileges import RunAs, die_with_parent
 
 Process = subprocess.Popen[bytes]
@@ -40,6 +41,7 @@ def spawn(
 
     Call it in the main thread: the kernel minds the thread that forked, not the process. In a session
     of its own, so that Ctrl-C in a terminal reaches us alone and we stop things in order.
+    Raises `StartFailed`.
     """
     parent = os.getpid()
 
@@ -48,16 +50,22 @@ def spawn(
             run_as.enter()
         die_with_parent(death_signal, parent)
 
-    return subprocess.Popen(  # noqa: S603 (our own programs)
-        [os.fspath(arg) for arg in argv],
-        cwd=cwd,
-        env=env,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-        preexec_fn=prepare,  # noqa: PLW1509 (makes system calls only; its libraries are loaded)
-    )
+    try:
+        return subprocess.Popen(  # noqa: S603 (our own programs)
+            [os.fspath(arg) for arg in argv],
+            cwd=cwd,
+            env=env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            preexec_fn=prepare,  # noqa: PLW1509 (makes system calls only; its libraries are loaded)
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = (
+            error.strerror if isinstance(error, OSError) else "changing the user is not allowed"
+        )
+        raise StartFailed(f"{os.fspath(argv[0])}: cannot be run: {reason}") from None
 
 
 async def until(happened: Callable[[], bool], within: timedelta = timedelta.max) -> bool:
@@ -94,10 +102,15 @@ class Records:
 
     def add(self, name: str, process: Process) -> None:
         self._known[name] = {"pid": process.pid, "started": _started(process.pid)}
-        write_private(self._path, json.dumps(self._known))
+        self._write()
 
     def remove(self, name: str) -> None:
         if self._known.pop(name, None):
+            self._write()
+
+    def _write(self) -> None:
+        # A full disk is no reason to stop: the record only helps after a crash.
+        with suppress(OSError):
             write_private(self._path, json.dumps(self._known))
 
     async def stop_leftovers(self, last: Mapping[str, Steps]) -> None:

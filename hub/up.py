@@ -1,0 +1,249 @@
+"""`vestnik up`: the embedded servers and every role under one supervisor, started and stopped in order."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from time import monotonic
+
+import aiohttp
+import structlog
+
+import hub
+from hub.config import Settings
+from hub.db.migrate import migrate
+from hub.db.pool import UNREACHABLE, open_pool
+from hub.embedded.folder import StartFailed, load_or_make_secret, locked, open_folder
+from hub.embedded.ports import check_free, free_port
+from hub.embedded.postgres import Postgres
+from hub.embedded.process import Process, spawn, stop, until
+from hub.embedded.redis import Redis
+from hub.embedded.servers import Servers
+from hub.first_key import first_key, welcome
+from hub.notifications.recovery import take_back
+
+log = structlog.get_logger()
+
+ROLES = ("api", "worker", "bots")
+
+# What is at work finishes; with the servers' own patience it makes less than the promised 20 s.
+_DRAIN = ((signal.SIGTERM, timedelta(seconds=12)),)
+
+_GLANCE = 0.1
+_READY_WITHIN = timedelta(seconds=90)
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=8)
+_QUIET = timedelta(minutes=1)
+
+
+class _GaveUp(Exception):
+    """A role could not be started at all and has said why."""
+
+    def __init__(self, role: str, code: int) -> None:
+        super().__init__(f"the role {role} could not start")
+        self.code = code
+
+
+class _Pause:
+    """Short at first, longer each time, short again after a quiet minute."""
+
+    def __init__(self) -> None:
+        self._length = _FIRST_PAUSE
+        self._over_at = monotonic()
+
+    async def wait(self) -> None:
+        if monotonic() - self._over_at > _QUIET.total_seconds():
+            self._length = _FIRST_PAUSE
+        await asyncio.sleep(self._length.total_seconds())
+        self._length = min(self._length * 2, _LONGEST_PAUSE)
+        self._over_at = monotonic()
+
+
+def run(settings: Settings, config: Path | None = None) -> int:
+    """Until a signal comes; the exit code. `config` is the settings file for the roles, if one was named.
+
+    Raises `StartFailed`.
+    """
+    data = open_folder(settings.data)
+    with locked(data):
+        secret = settings.hub.secret.get_secret_value() or load_or_make_secret(data)
+        return asyncio.run(_Supervisor(settings, config, secret).run())
+
+
+class _Supervisor:
+    def __init__(self, settings: Settings, config: Path | None, secret: str) -> None:
+        self._settings = settings
+        self._config = config
+        self._secret = secret
+        self._servers = Servers(
+            settings.data,
+            database=not settings.hub.database_url.get_secret_value(),
+            redis=not settings.hub.redis_url.get_secret_value(),
+        )
+        self._roles: dict[str, Process] = {}
+        self._ready = False
+        self._environ: dict[str, str] = {}
+
+    async def run(self) -> int:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 (a coroutine runs in one)
+        signals = _stop_signals()
+        for number in signals:
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await self._work()
+        except asyncio.CancelledError:
+            return 0
+        finally:
+            for number in signals:
+                # Asked twice, it still stops in order.
+                loop.add_signal_handler(number, lambda: None)
+            await self._stop()
+
+    async def _work(self) -> int:
+        await self._servers.start()
+        host, port = self._settings.address
+        if port:
+            check_free(host, port)
+        else:
+            port = free_port(host)
+        self._environ = self._role_environ(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        await self._prepare_database()
+        code = 0
+        try:
+            async with asyncio.TaskGroup() as group:
+                for server in self._servers.all:
+                    group.create_task(self._keep_server(server))
+                for role in ROLES:
+                    group.create_task(self._keep_role(role))
+                await self._announce(_url(host, port))
+        except* _GaveUp as gave_up:
+            for error in gave_up.exceptions:
+                log.error("up.gave_up", reason=str(error))
+                code = max(code, error.code) if isinstance(error, _GaveUp) else code
+        return code
+
+    def _role_environ(self, listen: str) -> dict[str, str]:
+        """Secrets go by the environment: a command line can be read by everybody."""
+        given, urls = self._settings.hub, self._servers.urls
+        package = str(Path(hub.__file__).parent.parent)
+        search = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        environ = os.environ | {
+            "PYTHONPATH": os.pathsep.join(search),
+            "VESTNIK_DATA": str(self._settings.data),
+            "VESTNIK_DATABASE_URL": urls.database or given.database_url.get_secret_value(),
+            "VESTNIK_REDIS_URL": urls.redis or given.redis_url.get_secret_value(),
+            "VESTNIK_SECRET": self._secret,
+            # The very port, so that the API comes back where it was.
+            "VESTNIK_LISTEN": listen,
+        }
+        if self._config is not None:
+            environ["VESTNIK_CONFIG"] = str(self._config.absolute())
+        return environ
+
+    async def _prepare_database(self) -> None:
+        url = self._environ["VESTNIK_DATABASE_URL"]
+        await migrate(url)
+        if self._servers.database is not None:
+            # Nobody but us uses it, so whatever is held there is held by the dead.
+            async with await open_pool(url, size=1) as db:
+                await take_back(db)
+
+    async def _keep_server(self, server: Postgres | Redis) -> None:
+        pause = _Pause()
+        while True:
+            await until(lambda: not server.running)
+            log.error("server.ended", server=server.name)
+            await pause.wait()
+            try:
+                await server.start()
+            except StartFailed as error:
+                log.error("server.not_started", server=server.name, reason=str(error))
+            else:
+                log.info("server.restarted", server=server.name)
+
+    async def _keep_role(self, role: str) -> None:
+        pause = _Pause()
+        while True:
+            try:
+                code = await _end(self._launch(role))
+            except StartFailed as error:
+                log.error("role.not_started", which=role, reason=str(error))
+            else:
+                if code > 0 and not self._ready:
+                    # A setting or a port: it has said which, and would say it again for ever.
+                    raise _GaveUp(role, code)
+                log.error("role.ended", which=role, code=code)
+            await pause.wait()
+
+    def _launch(self, role: str) -> Process:
+        process = spawn(
+            # Without -P the working directory could hide our own packages.
+            [sys.executable, "-P", "-m", "hub", role],
+            env=self._environ,
+            # A role alone prints its own ready line there; ours comes when all of them are.
+            stdout=subprocess.DEVNULL,
+        )
+        self._roles[role] = process
+        self._servers.records.add(role, process)
+        return process
+
+    async def _announce(self, url: str) -> None:
+        """Says `ready` once, when a message that comes in now would also go out."""
+        end = monotonic() + _READY_WITHIN.total_seconds()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+            while not await _answers(session, f"{url}/readyz"):
+                if monotonic() > end:
+                    log.warning("up.not_ready_yet")
+                    end = monotonic() + _READY_WITHIN.total_seconds()
+                await asyncio.sleep(_GLANCE)
+        self._ready = True
+        sys.stdout.write(f"ready {url}\n")
+        sys.stdout.flush()
+        await self._welcome(url)
+
+    async def _welcome(self, url: str) -> None:
+        try:
+            async with await open_pool(self._environ["VESTNIK_DATABASE_URL"], size=1) as db:
+                key = await first_key(db, self._settings)
+        except UNREACHABLE:
+            log.warning("up.no_first_key", hint="make one with `vestnik keys create`")
+            return
+        if key is not None:
+            sys.stderr.write(f"\n{welcome(self._settings, url, key)}\n")
+            sys.stderr.flush()
+
+    async def _stop(self) -> None:
+        await asyncio.gather(*(stop(process, _DRAIN) for process in self._roles.values()))
+        for role in self._roles:
+            self._servers.records.remove(role)
+        await self._servers.stop()
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """A closed terminal is a wish to stop, too, but not under nohup."""
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if ignored else [signal.SIGHUP])]
+
+
+async def _end(process: Process) -> int:
+    """Its exit code; negative: the signal that killed it."""
+    await until(lambda: process.poll() is not None)
+    return int(process.returncode)
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as response:
+            return response.status == HTTPStatus.OK
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+def _url(host: str, port: int) -> str:
+    """Where people and our own question find the API: a wildcard is not an address to go to."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
