@@ -26,6 +26,7 @@ from channels.base import Channel
 from hub.config import Locale, QuietHours, Zone
 from hub.contacts import addresses, email, phone, push
 from hub.contacts.addresses import Kind
+from hub.contacts.push import Device
 
 MAX_ATTRIBUTES_BYTES = 16 * 1024
 MAX_DEVICES = 20
@@ -106,7 +107,7 @@ class AddressesIn(Given):
     telegram: Annotated[GivenChat, _PLAINLY, _SCHEMA] | None = None
     vk: Annotated[GivenPeer, _PLAINLY, _SCHEMA] | None = None
     max: Annotated[GivenChat, _PLAINLY, _SCHEMA] | None = None
-    push: Annotated[tuple[push.Device, ...], Field(max_length=MAX_DEVICES)] | None = None
+    push: Annotated[tuple[Device, ...], Field(max_length=MAX_DEVICES)] | None = None
     """All devices there are: one that is not named is forgotten."""
 
 
