@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -120,35 +119,33 @@ def render(
 
 
 def _leaving(request: web.Request) -> Leaving | None:
-    hub_ = request.app[HUB]
     try:
-        leaving = unsubscribe.read(hub_.signer, request.match_info["token"])
+        return unsubscribe.read(request.app[HUB].signer, request.match_info["token"])
     except BadToken:
         return None
-    return leaving if leaving.shop_id in hub_.shops else None
 
 
 async def _unsubscribe_page(request: web.Request, name: str, leaving: Leaving) -> web.Response:
-    shop = request.app[HUB].shops[leaving.shop_id]
-    locale = await _locale_of(request, leaving.shop_id, leaving.contact_id)
+    """In the person's language, else the shop's. Who was erased gets it without the shop's name."""
+    hub_ = request.app[HUB]
+    shop_id, locale = await queries.shop_and_locale(hub_.db, leaving.contact_id) or (None, None)
+    shop = hub_.shops.get(shop_id) if shop_id else None
+    locale = locale or (shop.settings.locale if shop else _asked_for(request))
     return render(
         name,
         locale,
-        shop=shop.name,
+        shop=shop.name if shop else "",
         by=_BY[locale][leaving.channel],
         what=_WHAT[locale][leaving.category],
         marketing=leaving.category is Category.MARKETING,
     )
 
 
-async def _locale_of(request: web.Request, shop_id: int, contact_id: UUID) -> Locale:
-    """The person's, else the shop's."""
-    hub_ = request.app[HUB]
-    contact = await queries.by_id(hub_.db, shop_id, contact_id)
-    return (contact and contact.locale) or hub_.shops[shop_id].settings.locale
-
-
 def _gone(request: web.Request) -> web.Response:
-    """Of a link that says nothing nobody is known, so the browser is asked for the language."""
+    return render("gone", _asked_for(request), status=HTTPStatus.NOT_FOUND)
+
+
+def _asked_for(request: web.Request) -> Locale:
+    """The browser's language, where nobody is known."""
     first = request.headers.get("Accept-Language", "ru").strip().lower()
-    return render("gone", "ru" if first.startswith("ru") else "en", status=HTTPStatus.NOT_FOUND)
+    return "ru" if first.startswith("ru") else "en"

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from channels.base import Channel
+from hub.config import Locale
 from hub.contacts.addresses import KIND_OF, Kind, digest
 from hub.contacts.model import Address, Contact, Role
 from hub.db.pool import Connection, Db
@@ -37,15 +38,6 @@ async def by_external_ids(db: Db, shop_id: int, external_ids: Sequence[str]) -> 
         external_ids,
     )
     return {row["external_id"]: _contact(row) for row in rows}
-
-
-async def by_id(db: Db, shop_id: int, contact_id: UUID) -> Contact | None:
-    row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM contact AS c WHERE c.shop_id = $1 AND c.id = $2",  # noqa: S608
-        shop_id,
-        contact_id,
-    )
-    return _contact(row) if row else None
 
 
 async def page(
@@ -240,6 +232,12 @@ async def add_one_off(
         locale,
     )
     return made
+
+
+async def shop_and_locale(db: Db, contact_id: UUID) -> tuple[int, Locale | None] | None:
+    """Whose contact it is and in which language to talk; None where there is no such contact (any more)."""
+    row = await db.fetchrow("SELECT shop_id, locale FROM contact WHERE id = $1", contact_id)
+    return (row["shop_id"], row["locale"]) if row else None
 
 
 async def bind(conn: Connection, shop_id: int, contact_id: UUID, kind: Kind, value: str) -> None:

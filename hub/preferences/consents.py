@@ -9,7 +9,6 @@ from hub.db.pool import Db
 
 async def set_state(
     db: Db,
-    shop_id: int,
     contact_id: UUID,
     channel: Channel,
     category: Category,
@@ -17,21 +16,22 @@ async def set_state(
     *,
     source: str,
 ) -> bool:
-    """Safe to repeat: the time of the first time stays. False where there is no such contact (any more)."""
+    """`contact_id` comes from us (a signed link, a bot's chat), not from a request, so no shop is asked for.
+
+    Safe to repeat: the time of the first time stays. False where there is no such contact (any more)."""
     known = await db.fetchval(
         """
         WITH known AS (
-            SELECT id FROM contact WHERE shop_id = $1 AND id = $2
+            SELECT id FROM contact WHERE id = $1
         ), said AS (
             INSERT INTO consent AS c (contact_id, category, channel, state, source)
-            SELECT id, $3, $4, $5, $6 FROM known
+            SELECT id, $2, $3, $4, $5 FROM known
             ON CONFLICT (contact_id, category, channel) DO UPDATE
                SET state = excluded.state, source = excluded.source, changed_at = now()
              WHERE c.state <> excluded.state
         )
         SELECT true FROM known
         """,
-        shop_id,
         contact_id,
         category,
         channel,

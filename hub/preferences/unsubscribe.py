@@ -11,7 +11,6 @@ from hub.resources import Hub
 from hub.tokens import BadToken, Signer
 
 _PURPOSE = "unsubscribe"
-_SHOP_BYTES = 2
 _ID_BYTES = 16
 
 
@@ -19,7 +18,6 @@ _ID_BYTES = 16
 class Leaving:
     """Who leaves what. It says nothing of whether the contact still exists."""
 
-    shop_id: int
     contact_id: UUID
     channel: Channel
     category: Category
@@ -27,32 +25,24 @@ class Leaving:
 
 def token_of(signer: Signer, leaving: Leaving) -> str:
     """It never ends: a letter may be opened years later, and the wish to leave is no less valid then."""
-    payload = leaving.shop_id.to_bytes(_SHOP_BYTES, "big") + leaving.contact_id.bytes
-    return signer.sign(_PURPOSE, payload + f"{leaving.channel}:{leaving.category}".encode())
+    what = f"{leaving.channel}:{leaving.category}"
+    return signer.sign(_PURPOSE, leaving.contact_id.bytes + what.encode())
 
 
 def read(signer: Signer, token: str) -> Leaving:
     """Raises `BadToken`."""
     payload = signer.read(_PURPOSE, token)
-    end = _SHOP_BYTES + _ID_BYTES
-    channel, _, category = payload[end:].decode().partition(":")
+    channel, _, category = payload[_ID_BYTES:].decode().partition(":")
     try:
-        return Leaving(
-            int.from_bytes(payload[:_SHOP_BYTES], "big"),
-            UUID(bytes=payload[_SHOP_BYTES:end]),
-            Channel(channel),
-            Category(category),
-        )
+        return Leaving(UUID(bytes=payload[:_ID_BYTES]), Channel(channel), Category(category))
     except ValueError:
         raise BadToken("names a channel or category that is no more") from None
 
 
-def unsubscribe_url(
-    hub: Hub, shop_id: int, contact_id: UUID, channel: Channel, category: Category
-) -> str:
+def unsubscribe_url(hub: Hub, contact_id: UUID, channel: Channel, category: Category) -> str:
     """For the header `List-Unsubscribe` and for the foot of a message: a GET shows a page with one button, a
     POST leaves at once."""
-    leaving = Leaving(shop_id, contact_id, channel, category)
+    leaving = Leaving(contact_id, channel, category)
     return f"{hub.settings.public_url}/u/{token_of(hub.signer, leaving)}"
 
 
@@ -60,7 +50,6 @@ async def leave(db: Db, leaving: Leaving) -> None:
     """Safe to repeat. A contact that was erased has left already."""
     await consents.set_state(
         db,
-        leaving.shop_id,
         leaving.contact_id,
         leaving.channel,
         leaving.category,
