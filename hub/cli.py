@@ -20,7 +20,7 @@ SCOPES = ("send", "contacts", "orders", "read", "admin")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0 done, 1 could not be done, 2 wrongly asked or set."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         settings = load(arguments.config, data=arguments.data)
         # Beside a key on the screen nobody wants to read which steps the schema took.
@@ -43,7 +43,7 @@ def _failed(line: str, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vestnik",
         description="Self-hosted notification hub for online marketplaces.",
