@@ -1,0 +1,312 @@
+"""Every template a shop can name: the built-in ones, compiled once, and the shops' own over them."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from channels.base import Category, Channel
+from hub.content import queries
+from hub.content.formats import formats, parse_locale
+from hub.content.model import (
+    MESSENGERS,
+    Audience,
+    ContentError,
+    MissingVariable,
+    Rendered,
+    Source,
+    TemplateFault,
+    TemplateInfo,
+    Variable,
+    Variant,
+    Version,
+    WrongValue,
+)
+from hub.content.render import LANGUAGES, LARGEST_OUTPUT, Call, Engine, Event, Own, plain
+from hub.content.variables import CONTACT, EXAMPLE, LINKS, SHOP, assembled, at, described
+from hub.content.view import Reader, shorten
+from hub.db.pool import Db
+
+_STATUSES = (
+    "placed awaiting_stock confirmed partially_confirmed rejected paid assembled shipped in_city"
+    " at_pickup_point delivered returned cancelled"
+)
+# name -> category, the object it is about, the names of its data, the variables it cannot do without
+_BUILT_IN: Mapping[str, tuple[Category, str, tuple[str, ...], tuple[str, ...]]] = {
+    **{
+        f"order.{status}": (Category.TRANSACTIONAL, "order", ("order",), ("order.number",))
+        for status in _STATUSES.split()
+    },
+    "security.code": (Category.SECURITY, "", ("code", "minutes"), ("code",)),
+    "cart.abandoned": (Category.MARKETING, "cart", ("cart",), ()),
+}
+_SUBJECT = 120
+
+
+class NoVariant(ContentError):
+    """The template has nothing for that channel and audience; `Template.channels` would have told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """A notification's own `content`: literal text, in which braces mean nothing."""
+
+    subject: str
+    text: str
+    html: str
+
+    def render(self, channel: Channel) -> Rendered:
+        """E-mail has subject, text and letter, push a title; every other channel the text."""
+        match channel:
+            case Channel.EMAIL:
+                return Rendered(self.subject, self.text, self.html)
+            case Channel.PUSH:
+                return Rendered(self.subject, self.text, "")
+            case _:
+                return Rendered("", self.text, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One template as one shop has it. Cheap to make: what is compiled lies behind it and is shared."""
+
+    name: str
+    category: Category
+    _engine: Engine
+    _event: Event | None
+    _own: Mapping[Variant, Own]
+    _shop_locale: str
+
+    @property
+    def built_in(self) -> bool:
+        return self._event is not None
+
+    def channels(self, audience: Audience | str, locale: str | None) -> frozenset[Channel]:
+        """Where the template has something for that reader, after all fall-backs."""
+        if self._event is not None and audience in self._event.audiences:
+            return frozenset(Channel)
+        chain = locales(locale, self._shop_locale)
+        found = (c for c in Channel if self._find(c, Audience(audience), chain) is not None)
+        return frozenset(found)
+
+    def render(
+        self,
+        *,
+        channel: Channel,
+        audience: Audience | str,
+        locale: str | None,
+        timezone: str | None,
+        data: Mapping[str, Any],
+        contact: Mapping[str, Any] | None,
+        shop: Mapping[str, Any],
+        links: Mapping[str, Any],
+    ) -> Rendered:
+        """Raises `MissingVariable`, `TemplateFault` (`WrongValue` among them) and `NoVariant`.
+
+        Of `contact` the built-in ones use `name`, of `shop` `name`, of `links` `unsubscribe` and `preferences`;
+        a shop's own may show whatever is there.
+        """
+        reader_audience = Audience(audience)
+        found = self._find(channel, reader_audience, locales(locale, self._shop_locale))
+        if found is None:
+            raise NoVariant(f"{self.name} has nothing for {audience} on {channel}")
+        language, own = found
+        zone = formats(_shown_in(locale, language), timezone or "")
+        reader = Reader(reader_audience, language, zone)
+        call = Call(reader, data, contact or {}, shop, links)
+        if own is not None:
+            return self._engine.render_own(own, channel, call)
+        assert self._event is not None  # noqa: S101
+        return self._engine.render(self._event, channel, call)
+
+    def _find(
+        self, channel: Channel, audience: Audience, chain: tuple[str, ...]
+    ) -> tuple[str, Own | None] | None:
+        """The language and the variant, None in its place for the built-in one."""
+        for language in chain:
+            own = self._own.get(Variant(channel, language, audience)) if self._own else None
+            if own is not None:
+                return language, own
+            event = self._event
+            if event is not None and audience in event.audiences and language in LANGUAGES:
+                return language, None
+            if event is None and (own := self._shared(channel, audience, language)):
+                return language, own
+        return None
+
+    def _shared(self, channel: Channel, audience: Audience, language: str) -> Own | None:
+        """A template the shop made has one text for all messengers, and the buyer's for everybody."""
+        forms = (channel, *MESSENGERS) if channel in MESSENGERS else (channel,)
+        for reader in (audience, Audience.BUYER):
+            for form in forms:
+                if own := self._own.get(Variant(form, language, reader)):
+                    return own
+        return None
+
+    def variables(self) -> tuple[Variable, ...]:
+        found = {v.name: v for v in self._event.variables} if self._event else {}
+        for own in self._own.values():
+            for variable in own.variables(self._engine):
+                known = found.get(variable.name)
+                if known is None or (
+                    variable.required and not known.required and not self.built_in
+                ):
+                    found[variable.name] = variable
+        return tuple(found.values())
+
+    def info(self) -> TemplateInfo:
+        own, event = self._own, self._event
+        audiences = {v.audience for v in own} | set(event.audiences if event else ())
+        channels = set(Channel) if event else {v.channel for v in own}
+        if not event and channels & set(MESSENGERS):
+            channels |= set(MESSENGERS)
+        languages = {v.locale for v in own} | set(LANGUAGES if event else ())
+        return TemplateInfo(
+            name=self.name,
+            audience=tuple(a for a in Audience if a in audiences),
+            category=self.category,
+            channels=tuple(c for c in Channel if c in channels),
+            languages=tuple(sorted(languages)),
+            variables=self.variables(),
+            own=bool(own),
+        )
+
+    def own_sources(self) -> Mapping[Variant, Own]:
+        return self._own
+
+    def built_in_source(self, language: str) -> str:
+        return self._engine.source(self.name, language) if self._event else ""
+
+
+class Catalog:
+    """All templates of all shops, in memory. `shop_locales` is read at every look-up: it may change."""
+
+    def __init__(self, shop_locales: Mapping[int, str] | None = None) -> None:
+        self._engine = Engine()
+        self._shop_locales = shop_locales or {}
+        self._events = {name: _event(self._engine, name) for name in _BUILT_IN}
+        self._own: dict[int, dict[str, dict[Variant, Own]]] = {}
+        self._categories: dict[tuple[int, str], Category] = {}
+        self._seen = 0
+        self._refreshing = asyncio.Lock()
+
+    def find(self, shop_id: int, name: str) -> Template | None:
+        """None where neither the hub nor the shop has a template of that name."""
+        event = self._events.get(name)
+        own = self._own.get(shop_id, {}).get(name, {})
+        if event is None and not own:
+            return None
+        category = event.category if event else self._categories[shop_id, name]
+        locale = self._shop_locales.get(shop_id, "")
+        return Template(name, category, self._engine, event, own, locale)
+
+    def names(self, shop_id: int) -> list[str]:
+        """What `find` finds for that shop, in alphabetical order."""
+        return sorted({*self._events, *self._own.get(shop_id, {})})
+
+    async def refresh(self, db: Db) -> bool:
+        """Takes over what shops have stored since the last time; true if there was anything.
+
+        One look at an index where nothing changed, so every process may ask once a second.
+        """
+        async with self._refreshing:
+            newest = await queries.newest_id(db)
+            if newest == self._seen:
+                return False
+            if newest < self._seen:
+                # Another database stands behind the same address, restored or made anew.
+                self._own, self._categories, self._seen = {}, {}, 0
+            for version in await queries.in_force_since(db, self._seen):
+                self._take(version)
+                self._seen = max(self._seen, version.id)
+            return True
+
+    def _take(self, version: Version) -> None:
+        """A new mapping each time: a `Template` that was handed out stays as it was."""
+        shop = self._own.setdefault(version.shop_id, {})
+        variants = {k: v for k, v in shop.get(version.name, {}).items() if k != version.variant}
+        if not version.deleted:
+            variants[version.variant] = Own(version.source)
+            self._categories[version.shop_id, version.name] = version.category
+        if variants:
+            shop[version.name] = variants
+        else:
+            shop.pop(version.name, None)
+
+    def try_out(self, template: Template | None, variant: Variant, source: Source) -> Rendered:
+        """The source rendered with example data, as it would be sent. Raises `ContentError`.
+
+        `template` is what stands under the name now, None for a new name.
+        """
+        own = Own(source)
+        own.compiled(self._engine)
+        variables = {v.name: v for v in own.variables(self._engine)}
+        guessed = {name for name in variables if at(EXAMPLE, name) is None}
+        if template is not None:
+            variables = {v.name: v for v in template.variables()} | variables
+        zone = formats(variant.locale, "Europe/Moscow")
+        reader = Reader(variant.audience, variant.locale, zone)
+        call = Call(reader, assembled(variables.values()), CONTACT, SHOP, LINKS)
+        try:
+            return self._engine.render_own(own, variant.channel, call)
+        except MissingVariable as missing:
+            # What shops note down about people is theirs to name.
+            if missing.path.startswith("contact.attributes."):
+                return Rendered("", "", "")
+            raise
+        except WrongValue as wrong:
+            # What we guessed of an unknown variable is our fault and not the template's.
+            if wrong.path.replace("[0]", "[]") in guessed:
+                return Rendered("", "", "")
+            raise
+
+    def check_inline(self, content: Mapping[str, Any]) -> Inline:
+        """A notification's `content` made complete. Raises `TemplateFault` naming the part.
+
+        Where there is no text, it is made of `html`; where no subject, it is the first line of the text. A text
+        without `html` goes out as a plain letter.
+        """
+        given = {part: content.get(part) or "" for part in ("subject", "text", "html")}
+        for part, value in given.items():
+            if not isinstance(value, str):
+                raise TemplateFault("must be text", part=part)
+            if len(value.encode()) > LARGEST_OUTPUT // 2:
+                raise TemplateFault(f"is larger than {LARGEST_OUTPUT // 2048} KiB", part=part)
+        text = given["text"].strip() or (plain(given["html"]) if given["html"] else "")
+        if not text:
+            raise TemplateFault("has neither text nor html", part="content")
+        subject = " ".join(given["subject"].split()) or shorten(text.splitlines()[0], _SUBJECT)
+        return Inline(subject, text, given["html"])
+
+
+def _event(engine: Engine, name: str) -> Event:
+    category, root, data, required = _BUILT_IN[name]
+    variables = described({key: EXAMPLE[key] for key in data}, required)
+    return Event(name, category, root, engine.audiences(name), variables)
+
+
+@lru_cache(maxsize=4096)
+def locales(locale: str | None, shop_locale: str) -> tuple[str, ...]:
+    """Where to look, in order: the reader's locale, the shop's, Russian, English."""
+    chain: dict[str, None] = {}
+    for name in (locale or "", shop_locale, *LANGUAGES):
+        if found := parse_locale(name) if name else None:
+            chain[tag(name)] = None
+            chain[found.language] = None
+    return tuple(chain)
+
+
+def tag(locale: str) -> str:
+    """`en-GB` for `en_gb`: how a locale is stored. Raises `TemplateFault` for what is none."""
+    found = parse_locale(locale)
+    if found is None:
+        raise TemplateFault(f"{locale!r} is not a locale such as ru or en-GB")
+    return str(found).replace("_", "-")
+
+
+def _shown_in(locale: str | None, language: str) -> str:
+    """Numbers and dates follow the words: a German reader of an English text gets English dates."""
+    found = parse_locale(locale) if locale else None
+    same = found is not None and found.language == language.partition("-")[0]
+    return locale if locale and same else language

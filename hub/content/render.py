@@ -1,0 +1,362 @@
+"""Turns a template and data into what one channel carries. Pure: no I/O once the engine is made."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import unescape
+from importlib.resources import files
+from types import TracebackType
+from typing import Any
+
+import html2text
+import jinja2
+from jinja2 import DictLoader, nodes
+
+from channels.base import Category, Channel
+from channels.sms.parts import parts
+from hub.content.formats import Unfit
+from hub.content.model import (
+    HUB_NAMES,
+    Audience,
+    JsonMapping,
+    MissingVariable,
+    Rendered,
+    Source,
+    TemplateFault,
+    Variable,
+    WrongValue,
+)
+from hub.content.sandbox import Absent, Budget, Environment, path, place
+from hub.content.variables import used
+from hub.content.view import Reader, rest, shorten, view, words
+
+LARGEST_OUTPUT = 512 * 1024
+LANGUAGES = ("ru", "en")
+# What the platforms take; Telegram counts what is left of the text once the tags are read.
+LONGEST = {
+    Channel.TELEGRAM: 4096,
+    Channel.VK: 4096,
+    Channel.MAX: 4000,
+    Channel.VIBER: 1000,
+    Channel.WHATSAPP: 4096,
+}
+_PUSH_TITLE, _PUSH_TEXT = 80, 240
+_PARAGRAPHS = re.compile(r"\n\s*\n")
+_TAG = re.compile(r"<[^>]*>")
+# What goes wrong when a template reckons with values of another kind than it expects.
+_UNSUITED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One rendering: for whom, and with what. The mappings are JSON as it came in."""
+
+    reader: Reader
+    data: JsonMapping
+    contact: JsonMapping = field(default_factory=dict)
+    shop: JsonMapping = field(default_factory=dict)
+    links: JsonMapping = field(default_factory=dict)
+
+    def roots(self) -> dict[str, Any]:
+        """The names a template starts from. Null is not given; the hub's own names win over the data's."""
+        given = {
+            name: value
+            for name, value in self.data.items()
+            if value is not None and not name.startswith("_")
+        }
+        return given | dict(zip(HUB_NAMES, (self.contact, self.shop, self.links), strict=True))
+
+    def link(self, name: str) -> str:
+        value = self.links.get(name)
+        return value if isinstance(value, str) else ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A built-in template: one file per language in `templates/messages/`, blocks per audience and piece."""
+
+    name: str
+    category: Category
+    # The object of the data it is about, whose lines and facts the layouts show.
+    root: str
+    audiences: tuple[Audience, ...]
+    variables: tuple[Variable, ...]
+
+
+class Engine:
+    """The built-in texts and layouts, compiled once, and the compiler of the shops' own."""
+
+    def __init__(self) -> None:
+        loader = DictLoader(dict(_files()))
+        self._text = Environment(html=False, loader=loader)
+        self._html = Environment(html=True, loader=loader)
+        self._own = {html: Environment(html=html) for html in (False, True)}
+        self._events: dict[tuple[str, str], jinja2.Template] = {}
+        for name in loader.list_templates():
+            if name.endswith(".j2"):
+                event, language = name.removesuffix(".j2").removeprefix("messages/").rsplit(".", 1)
+                self._events[event, language] = self._text.get_template(name)
+        self._letters = {a: self._html.get_template(f"email/{a}.html") for a in Audience}
+        self._plain = self._text.get_template("messages/_text.txt")
+        self._telegram = self._html.get_template("messages/_telegram.html")
+
+    def audiences(self, event: str) -> tuple[Audience, ...]:
+        """Those whom the event has something to tell: with a title of their own, or all with a common one."""
+        blocks = self._events[event, LANGUAGES[0]].blocks
+        return tuple(a for a in Audience if f"{a}_title" in blocks or "title" in blocks)
+
+    def source(self, event: str, language: str) -> str:
+        """The event's file as it was written."""
+        loader = self._text.loader
+        assert loader is not None  # noqa: S101
+        return loader.get_source(self._text, f"messages/{event}.{language}.j2")[0]
+
+    def tree(self, source: str, *, html: bool, part: str) -> nodes.Template:
+        """A shop's template, read and checked. Raises `TemplateFault` for wrong syntax and for what is not
+        available."""
+        try:
+            return self._own[html].check(source)
+        except TemplateFault as fault:
+            raise TemplateFault(fault.reason, fault.line, part=part) from None
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateFault(error.message or "wrong syntax", error.lineno, part=part) from None
+        except RecursionError:
+            raise TemplateFault("it is nested too deeply", part=part) from None
+
+    def compile(self, source: str, *, html: bool, part: str) -> jinja2.Template:
+        """A shop's template. Raises `TemplateFault`."""
+        tree = self.tree(source, html=html, part=part)
+        try:
+            return self._own[html].from_string(tree)
+        except (SyntaxError, RecursionError, MemoryError):
+            # Python's own compiler has a limit of twenty blocks inside each other.
+            raise TemplateFault("it is nested too deeply", part=part) from None
+
+    def render(self, event: Event, channel: Channel, call: Call) -> Rendered:
+        """One built-in message. Raises `MissingVariable` and `WrongValue`."""
+        reader, roots = call.reader, call.roots()
+        shop_name = call.shop.get("name") or ""
+        with _told(roots, event.name):
+            values = view(event.root, roots, reader) | {"shop_name": shop_name}
+            piece = self._pieces(event, reader, roots | values)
+            match channel:
+                case Channel.SMS:
+                    return Rendered("", _sms(piece("sms"), piece("sms_more")), "")
+                case Channel.PUSH:
+                    title = shorten(_line(piece("title")), _PUSH_TITLE)
+                    return Rendered(title, shorten(_line(piece("push", "lead")), _PUSH_TEXT), "")
+            values |= _common(event, call, piece) | {"code": _code(event, roots)}
+            if channel is Channel.EMAIL:
+                return self._letter(values, reader)
+            text = _fit(self._plain, values, channel, reader)
+            if channel is Channel.TELEGRAM:
+                return Rendered("", text, _fit(self._telegram, values, channel, reader))
+            return Rendered("", text, "")
+
+    def _letter(self, values: Mapping[str, Any], reader: Reader) -> Rendered:
+        html = _run(self._letters[reader.audience], values)
+        return Rendered(values["subject"], _run(self._plain, values).strip(), html)
+
+    def _pieces(self, event: Event, reader: Reader, values: dict[str, Any]) -> Callable[..., str]:
+        """A function that renders the first block there is of those named, the audience's own before all."""
+        template = self._events[event.name, reader.language]
+        context = template.new_context(values | {"_formats": reader.formats}, shared=True)
+        blocks = template.blocks
+
+        def piece(*names: str) -> str:
+            for name in names:
+                block = blocks.get(f"{reader.audience}_{name}") or blocks.get(name)
+                if block:
+                    return "".join(block(context)).strip()
+            return ""
+
+        return piece
+
+    def render_own(self, own: "Own", channel: Channel, call: Call) -> Rendered:
+        """A shop's message. Raises `MissingVariable`, `WrongValue`, `TemplateFault`."""
+        values = call.roots()
+        values |= {"_formats": call.reader.formats, "_budget": Budget()}
+        subject, text, html = (
+            self._part(own, part, values) for part in ("subject", "text", "html")
+        )
+        if html and not text:
+            text = plain(html)
+        if channel is Channel.SMS:
+            text = _line_spaces(text)
+        # Viewers at Telegram see the text without the tags; that is what has a limit.
+        if _length(html or text) > LONGEST.get(channel, LARGEST_OUTPUT):
+            raise WrongValue(
+                f"makes the message longer than the {LONGEST[channel]} {channel} takes"
+            )
+        return Rendered(_line(subject), text, html)
+
+    def _part(self, own: "Own", part: str, values: Mapping[str, Any]) -> str:
+        template = own.compiled(self).get(part)
+        if template is None:
+            return ""
+        with _told(values, part):
+            return _bounded(template, values).strip()
+
+
+class Own:
+    """A shop's own variant; compiled when it is first used, since most of many are never used here."""
+
+    def __init__(self, source: Source) -> None:
+        found = {"subject": source.subject, "text": source.text, "html": source.html}
+        self.source = source
+        self._parts = {part: text for part, text in found.items() if text}
+        self._compiled: Mapping[str, jinja2.Template] | None = None
+        self._variables: tuple[Variable, ...] | None = None
+
+    def compiled(self, engine: Engine) -> Mapping[str, jinja2.Template]:
+        """By part, without the empty ones. Raises `TemplateFault`."""
+        if self._compiled is None:
+            self._compiled = {
+                part: engine.compile(source, html=part == "html", part=part)
+                for part, source in self._parts.items()
+            }
+        return self._compiled
+
+    def variables(self, engine: Engine) -> tuple[Variable, ...]:
+        """What all parts together need. Raises `TemplateFault`."""
+        if self._variables is None:
+            parts_ = self._parts.items()
+            self._variables = used(
+                [engine.tree(s, html=part == "html", part=part) for part, s in parts_]
+            )
+        return self._variables
+
+
+def plain(html: str) -> str:
+    """The text part of a letter that has none: links and lists are kept, images and styles are not."""
+    reader = html2text.HTML2Text(bodywidth=0)
+    reader.ignore_images = True
+    reader.ignore_emphasis = True
+    reader.protect_links = True
+    return reader.handle(html).strip()
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    for folder in ("messages", "email"):
+        for entry in files("templates").joinpath(folder).iterdir():
+            if entry.name.endswith((".j2", ".html", ".txt")):
+                yield f"{folder}/{entry.name}", entry.read_text(encoding="utf-8")
+
+
+def _common(event: Event, call: Call, piece: Callable[..., str]) -> dict[str, Any]:
+    """What the letters and the longer texts share beside the goods and the facts."""
+    said = words(call.reader.language)
+    lead, name = piece("lead"), call.contact.get("name")
+    shop = call.shop.get("name") or ""
+    category = event.category
+    why = said["why"]["buyer" if category is Category.TRANSACTIONAL else str(category)]
+    if category is Category.TRANSACTIONAL:
+        why = said["why"][call.reader.audience]
+    greets = call.reader.audience is Audience.BUYER and category is not Category.SECURITY
+    return {
+        "language": call.reader.language,
+        "subject": _line(piece("subject", "title")),
+        "title": _line(piece("heading", "title")),
+        "preheader": _line(lead),
+        "paragraphs": [p.strip() for p in _PARAGRAPHS.split(lead) if p.strip()],
+        "hello": said["hello"].format(name=name) if name and greets else "",
+        "why": why.format(shop=shop) if shop else "",
+        "preferences_url": call.link("preferences"),
+        "unsubscribe_url": call.link("unsubscribe") if category is Category.MARKETING else "",
+    }
+
+
+def _code(event: Event, roots: Mapping[str, Any]) -> str:
+    code = roots.get("code")
+    if event.category is not Category.SECURITY:
+        return ""
+    if isinstance(code, bool) or not isinstance(code, str | int):
+        raise Unfit("is not text", code)
+    return str(code)
+
+
+def _sms(base: str, more: str) -> str:
+    """The addition comes along only where it costs no second part."""
+    short, long = _line_spaces(base), _line_spaces(f"{base} {more}")
+    return long if more and parts(long).count <= parts(short).count else short
+
+
+def _line(text: str) -> str:
+    """One line: subjects and titles have no other, and a line end in a header would begin the next one."""
+    return re.sub(r"[\r\n\t ]+", " ", text).strip()
+
+
+def _line_spaces(text: str) -> str:
+    """GSM-7 has no non-breaking space: one would halve what fits into a part."""
+    return re.sub(r"[\t \u00a0\u202f]+", " ", text).strip()
+
+
+def _fit(
+    template: jinja2.Template, values: Mapping[str, Any], channel: Channel, reader: Reader
+) -> str:
+    """As many goods as the platform's limit allows, the rest as a number."""
+    goods, count = values["goods"], values["goods_count"]
+    shown = len(goods)
+    while True:
+        cut = {"goods": goods[:shown], "rest": rest(count - shown, reader)}
+        text = _run(template, {**values, **cut}).strip()
+        if _length(text) <= LONGEST[channel]:
+            return text
+        if not shown:
+            raise WrongValue(
+                f"makes the message longer than the {LONGEST[channel]} {channel} takes"
+            )
+        shown = shown * 3 // 4
+
+
+def _length(text: str) -> int:
+    """Characters a reader sees; the tags and entities of HTML are not among them."""
+    return len(unescape(_TAG.sub("", text)))
+
+
+def _run(template: jinja2.Template, values: Mapping[str, Any]) -> str:
+    context = template.new_context(dict(values), shared=True)
+    return "".join(template.root_render_func(context))
+
+
+def _bounded(template: jinja2.Template, values: Mapping[str, Any]) -> str:
+    chunks, length = [], 0
+    for chunk in template.root_render_func(template.new_context(dict(values), shared=True)):
+        length += len(chunk)
+        if length > LARGEST_OUTPUT:
+            raise TemplateFault(f"the message grows beyond {LARGEST_OUTPUT // 1024} KiB")
+        chunks.append(chunk)
+    return "".join(chunks)
+
+
+@contextmanager
+def _told(roots: Mapping[str, Any], part: str) -> Iterator[None]:
+    """Says in the words of `model.py` what went wrong below, and where."""
+    try:
+        yield
+    except Absent as absent:
+        raise MissingVariable(path(absent.variable, _data(roots))) from None
+    except Unfit as unfit:
+        where = place(unfit.value, _data(roots))
+        if isinstance(unfit.value, jinja2.Undefined):
+            raise MissingVariable(where) from None
+        raise WrongValue(unfit.reason, where, _number(unfit.__traceback__)) from None
+    except (jinja2.TemplateError, *_UNSUITED) as error:
+        reason = "a value does not suit what the template does with it"
+        raise TemplateFault(reason, _number(error.__traceback__), part=part) from error
+
+
+def _data(roots: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in roots.items() if not name.startswith("_")}
+
+
+def _number(trace: TracebackType | None) -> int:
+    """The line of the template, found in the frames of its compiled code."""
+    line = 0
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,269 @@
+"""What a shop does with templates: looks at them, puts its own over them, takes its own back."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from html.parser import HTMLParser
+
+import asyncpg
+
+from channels.base import Category, Channel
+from hub.content import queries
+from hub.content.catalog import Catalog, Template, tag
+from hub.content.model import (
+    Audience,
+    ContentError,
+    MissingVariable,
+    OwnBody,
+    Source,
+    TemplateDetails,
+    TemplateFault,
+    TemplateInfo,
+    Variant,
+    VariantSource,
+    Version,
+)
+from hub.content.render import LANGUAGES
+from hub.db.pool import Connection, Db
+from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
+
+LARGEST_SOURCE = 256 * 1024
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
+_LONGEST_NAME = 100
+_WITH_TITLE = frozenset({Channel.EMAIL, Channel.PUSH})
+_WITH_HTML = frozenset({Channel.EMAIL, Channel.TELEGRAM})
+# https://core.telegram.org/bots/api#html-style
+_TELEGRAM_TAGS = frozenset(
+    (
+        *("a", "b", "blockquote", "code", "del", "em", "i", "ins", "pre", "s", "span", "strike"),
+        *("strong", "tg-emoji", "tg-spoiler", "u"),
+    )
+)
+
+
+def list_templates(catalog: Catalog, shop_id: int) -> list[TemplateInfo]:
+    """Everything the shop can name, in alphabetical order."""
+    found = (catalog.find(shop_id, name) for name in catalog.names(shop_id))
+    return [template.info() for template in found if template is not None]
+
+
+async def get_template(db: Db, catalog: Catalog, shop_id: int, name: str) -> TemplateDetails:
+    """Raises `NotFound`."""
+    template = _known(catalog, shop_id, name)
+    sources = [
+        VariantSource(variant, own.source, built_in=False)
+        for variant, own in template.own_sources().items()
+    ]
+    versions = await queries.versions(db, shop_id, name)
+    return TemplateDetails(
+        template.info(), (*sources, *_built_in_sources(template)), tuple(versions)
+    )
+
+
+async def put_version(
+    db: Db,
+    catalog: Catalog,
+    shop_id: int,
+    name: str,
+    channel: Channel,
+    locale: str,
+    body: OwnBody,
+    *,
+    author: str = "",
+) -> Version:
+    """Stores the shop's own text for one channel, locale and audience; in force at once in this process.
+
+    `author` is kept with it: who stored it, such as the key's name. Raises `InvalidInput` with everything
+    wrong with the text, `Unprocessable` where the category is another than the template's.
+    """
+    variant = _variant(name, channel, locale, body.audience)
+    template = catalog.find(shop_id, name)
+    # Compiling a long text takes a while, and others are served meanwhile.
+    faults = await asyncio.to_thread(_faults, catalog, template, variant, body.source)
+    if faults:
+        raise InvalidInput(faults=faults)
+    async with _transaction(db) as connection:
+        await queries.lock(connection)
+        stored = await queries.in_force(connection, shop_id, name)
+        category = _category(template, stored, body.category)
+        version = await queries.add_version(
+            connection,
+            shop_id,
+            name,
+            variant,
+            category=category,
+            source=body.source,
+            author=author,
+        )
+    await catalog.refresh(db)
+    return version
+
+
+async def delete_version(
+    db: Db,
+    catalog: Catalog,
+    shop_id: int,
+    name: str,
+    channel: Channel,
+    locale: str,
+    *,
+    audience: Audience | None = None,
+    author: str = "",
+) -> None:
+    """Back to the built-in text; a template that the shop made is gone with its last text.
+
+    All audiences' own texts of that channel and locale, or one audience's. The versions are kept. Raises
+    `NotFound` where the shop has no own text there.
+    """
+    wanted = _variant(name, channel, locale, audience or Audience.BUYER)
+    async with _transaction(db) as connection:
+        await queries.lock(connection)
+        stored = [
+            version
+            for version in await queries.in_force(connection, shop_id, name)
+            if (version.variant.channel, version.variant.locale) == (channel, wanted.locale)
+            and audience in (None, version.variant.audience)
+        ]
+        if not stored:
+            raise NotFound(
+                f"the shop has no own version of {name} for {channel} in {wanted.locale}"
+            )
+        for version in stored:
+            await queries.add_version(
+                connection,
+                shop_id,
+                name,
+                version.variant,
+                category=version.category,
+                source=None,
+                author=author,
+            )
+    await catalog.refresh(db)
+
+
+def _known(catalog: Catalog, shop_id: int, name: str) -> Template:
+    template = catalog.find(shop_id, name)
+    if template is None:
+        raise NotFound(f"there is no template {name}")
+    return template
+
+
+def _built_in_sources(template: Template) -> list[VariantSource]:
+    """An event's file says what all channels show; it is listed once per audience and language."""
+    if not template.built_in:
+        return []
+    return [
+        VariantSource(
+            Variant(Channel.EMAIL, language, audience),
+            Source(text=template.built_in_source(language)),
+            built_in=True,
+        )
+        for language in LANGUAGES
+        for audience in template.info().audience
+    ]
+
+
+def _variant(name: str, channel: Channel, locale: str, audience: Audience) -> Variant:
+    faults = []
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        detail = (
+            "must be small letters, digits, _ and dots, at most 100, such as order.gift_wrapped"
+        )
+        faults.append(Fault("/name", detail))
+    try:
+        locale = tag(locale)
+    except TemplateFault as fault:
+        faults.append(Fault("/locale", fault.reason))
+    if faults:
+        raise InvalidInput(faults=faults)
+    return Variant(channel, locale, audience)
+
+
+def _category(
+    template: Template | None, stored: list[Version], wanted: Category | None
+) -> Category:
+    """A template's category is settled by its first text: consent hangs on it."""
+    present = template.category if template and template.built_in else None
+    if present is None and stored:
+        present = stored[0].category
+    if present is not None and wanted not in (None, present):
+        detail = f"the template is {present}, and that cannot be changed"
+        raise Unprocessable(faults=[Fault("/category", detail)])
+    return present or wanted or Category.TRANSACTIONAL
+
+
+def _faults(
+    catalog: Catalog, template: Template | None, variant: Variant, source: Source
+) -> list[Fault]:
+    """Everything wrong with a source, pointing into the request's body."""
+    faults = _misplaced(variant.channel, source)
+    if faults:
+        return faults
+    try:
+        rendered = catalog.try_out(template, variant, source)
+    except TemplateFault as fault:
+        return [Fault(f"/{fault.part}" if fault.part else "", str(fault))]
+    except MissingVariable as missing:
+        return [Fault("", f"{missing.path} is nothing that the hub knows")]
+    except ContentError as error:
+        return [Fault("", str(error))]
+    return _not_telegram(variant.channel, rendered.html)
+
+
+def _misplaced(channel: Channel, source: Source) -> list[Fault]:
+    parts = {"/subject": source.subject, "/text": source.text, "/html": source.html}
+    faults = [
+        Fault(part, f"is larger than {LARGEST_SOURCE // 1024} KiB")
+        for part, text in parts.items()
+        if len(text.encode()) > LARGEST_SOURCE
+    ]
+    has_title, has_html = channel in _WITH_TITLE, channel in _WITH_HTML
+    if has_title and not source.subject.strip():
+        faults.append(Fault("/subject", f"is needed for {channel}"))
+    if not has_title and source.subject:
+        faults.append(Fault("/subject", f"{channel} shows no subject"))
+    if not has_html and source.html:
+        faults.append(Fault("/html", f"{channel} shows no HTML"))
+    if not source.text.strip() and not (has_html and source.html.strip()):
+        faults.append(Fault("/text", "is needed"))
+    return faults
+
+
+class _TelegramTags(HTMLParser):
+    """Collects what Telegram would answer `can't parse entities` to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        self.open.append(tag)
+        if tag not in _TELEGRAM_TAGS:
+            self.wrong.append(f"Telegram does not know <{tag}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}> closes what is not open")
+
+
+def _not_telegram(channel: Channel, html: str) -> list[Fault]:
+    if channel is not Channel.TELEGRAM:
+        return []
+    parser = _TelegramTags()
+    parser.feed(html)
+    parser.close()
+    wrong = parser.wrong or [f"<{tag}> is not closed" for tag in parser.open]
+    return [Fault("/html", reason) for reason in wrong[:5]]
+
+
+@asynccontextmanager
+async def _transaction(db: Db) -> AsyncIterator[Connection]:
+    if isinstance(db, asyncpg.Pool):
+        async with db.acquire() as connection, connection.transaction():
+            yield connection
+    else:
+        async with db.transaction():
+            yield db
