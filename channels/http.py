@@ -112,7 +112,7 @@ class ProviderHttp:
         Answers are read up to `MAX_REPLY_BYTES`; what is longer is cut and so cannot be parsed.
         Raises `NoReply` when nothing readable came back, `BlockedAddress` when the guard refused.
         """
-        if not url.startswith(("http://", "https://")):
+        if not url.lower().startswith(("http://", "https://")):
             raise BlockedAddress("not a usable URL")
         session = self._guarded if public_only else self._plain
         try:
