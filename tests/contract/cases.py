@@ -25,6 +25,7 @@ from tests.simulators.base import Fault
 
 _CASES: dict[tuple[Channel, str], str] = {
     (Channel.EMAIL, "smtp"): "tests.contract.case_smtp",
+    (Channel.EMAIL, "unisender_go"): "tests.contract.case_unisender_go",
     (Channel.TELEGRAM, "bot_api"): "tests.contract.case_telegram",
     (Channel.VK, "community"): "tests.contract.case_vk",
     (Channel.PUSH, "fcm"): "tests.contract.case_fcm",
