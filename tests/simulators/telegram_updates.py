@@ -40,6 +40,8 @@ class Updates:
         self._queue: list[Update] = []
         self._next_id = 9001
         self._came = asyncio.Event()
+        self.polled = asyncio.Event()
+        """Set once somebody has begun to wait for updates."""
         self._poller: asyncio.Event | None = None
         self._pushing: dict[int, asyncio.Task[None]] = {}
         self.allowed: frozenset[str] = frozenset()
@@ -80,6 +82,7 @@ class Updates:
         """Until there is something or the time is over. False: another poller came in between."""
         self.take_over()
         mine = self._poller = asyncio.Event()
+        self.polled.set()
         try:
             async with asyncio.timeout(timeout):
                 while not self.pending and not mine.is_set():

@@ -40,6 +40,8 @@ class Events:
         self._group_id = group_id
         self._log: list[dict[str, Any]] = []
         self._came = asyncio.Event()
+        self.polled = asyncio.Event()
+        """Set once somebody has begun to wait for events."""
         self._pushes: set[asyncio.Task[None]] = set()
         self._stopping = False
         self.key = "k1"
@@ -98,6 +100,7 @@ class Events:
         return web.json_response({"ts": self.ts, "updates": events})
 
     async def _wait_after(self, ts: int, wait: float) -> None:
+        self.polled.set()
         try:
             async with asyncio.timeout(wait):
                 while len(self._log) <= ts and not self._stopping:
