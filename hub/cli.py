@@ -8,14 +8,24 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from hub import logs
 from hub.config import Settings, SettingsError, load
+from hub.db.migrate import UnknownSchema
 from hub.db.pool import UNREACHABLE
 from hub.embedded.folder import StartFailed, load_or_make_secret
 from hub.errors import HubError
 
 LANES = ("security", "transactional", "bulk")
 SCOPES = ("send", "contacts", "orders", "read", "admin")
+
+# What PostgreSQL says of a user, a database or a right that is not there; no password is in it.
+_REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,8 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(settings, arguments) or 0)
     except SettingsError as error:
         return _failed(str(error), 2)
-    except (StartFailed, HubError) as error:
+    except (StartFailed, HubError, UnknownSchema) as error:
         return _failed(str(error), 1)
+    except asyncpg.ClientConfigurationError:
+        return _failed("hub.database_url = [hidden]: is not a URL that PostgreSQL understands", 2)
+    except _REFUSALS as error:
+        return _failed(f"PostgreSQL refuses: {error}", 1)
     except UNREACHABLE as error:
         # Its text may hold an address with a password.
         return _failed(f"PostgreSQL or Redis cannot be reached ({type(error).__name__})", 1)
