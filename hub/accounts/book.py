@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from channels.sandbox import Sandbox
+from typing import cast
 
 from channels.base import Adapter, Channel, Limits, Tells
 from channels.http import ProviderHttp
 from channels.registry import SANDBOX, build
+from channels.sandbox import Sandbox
 from hub.accounts import health, sandbox
 from hub.config import Account, AccountLimits
 from hub.db.pool import Pool
@@ -92,7 +92,7 @@ def _all_sandbox() -> list[Account]:
 def _live(shop_id: int, account: Account, http: ProviderHttp, db: Pool) -> LiveAccount:
     adapter: Adapter
     if account.provider == SANDBOX:
-        adapter = Sandbox(account.channel, sandbox.keeper(db, shop_id))
+        adapter = cast("Adapter", Sandbox(account.channel, sandbox.keeper(db, shop_id)))
     else:
         adapter = build(account.channel, account.provider, account.config, http)
     limits = _merged(adapter.limits, account.limits)

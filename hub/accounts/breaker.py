@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from channels.base import Accepted, Moved, Outcome, Refused, Retry, Scope
 from hub.accounts import health
 from hub.accounts.book import AccountBook, LiveAccount
-from hub.db.pool import Db
+from hub.db.pool import Pool
 
 _FULL = 1_000_000
 
@@ -34,7 +34,7 @@ class Breaker:
             seen.allowed = 1
         return seen.allowed
 
-    async def saw(self, db: Db, account: LiveAccount, outcomes: list[Outcome]) -> None:
+    async def saw(self, db: Pool, account: LiveAccount, outcomes: list[Outcome]) -> None:
         """Takes note of one call's outcomes: may pause the account, or lift its pause."""
         seen = self._of(account)
         refused = next(
@@ -56,7 +56,7 @@ class Breaker:
         """An account on trial has none."""
         return 1 if self._book.pause_of(account) else health.FAILURES_IN_A_ROW
 
-    async def _went_well(self, db: Db, account: LiveAccount) -> None:
+    async def _went_well(self, db: Pool, account: LiveAccount) -> None:
         seen = self._of(account)
         seen.failures = 0
         pause = self._book.pause_of(account)
@@ -69,7 +69,7 @@ class Breaker:
             seen.allowed = _FULL
 
     async def _pause(
-        self, db: Db, account: LiveAccount, *, refused: bool, code: str, reason: str
+        self, db: Pool, account: LiveAccount, *, refused: bool, code: str, reason: str
     ) -> None:
         seen = self._of(account)
         seen.failures, seen.allowed = 0, _FULL

@@ -33,7 +33,8 @@ def length(*, refused: bool, failures: int) -> timedelta:
     first, longest = (
         (_REFUSED_FIRST, _REFUSED_LONGEST) if refused else (_FAILED_FIRST, _FAILED_LONGEST)
     )
-    return min(first * 2 ** min(failures - 1, 10), longest)
+    growth: int = 2 ** min(failures - 1, 10)
+    return min(first * growth, longest)
 
 
 async def pauses(db: Db) -> Mapping[tuple[int, str], Pause]:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from channels.base import Channel, Message
 from hub.db.pool import Db
 from hub.ids import new_id
@@ -23,9 +25,9 @@ def keeper(db: Db, shop_id: int) -> Callable[[Channel, Sequence[Message]], Await
             """
             INSERT INTO sandbox_message
                 (id, shop_id, delivery_id, channel, address, subject, text, html, buttons)
-            SELECT id, $1, delivery_id, $2, address, subject, text, html, buttons
+            SELECT id, $1, delivery_id, $2, address, subject, text, html, buttons::jsonb
               FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
-                          $9::jsonb[])
+                          $9::text[])
                 AS t (id, delivery_id, address, subject, text, html, buttons)
             """,
             shop_id,
@@ -36,6 +38,7 @@ def keeper(db: Db, shop_id: int) -> Callable[[Channel, Sequence[Message]], Await
             [m.subject for m in messages],
             [m.text for m in messages],
             [m.html for m in messages],
+            # As text: asyncpg takes lists inside a list for dimensions of the array.
             [_buttons(m) for m in messages],
         )
         return [str(id_) for id_ in ids]
@@ -43,10 +46,11 @@ def keeper(db: Db, shop_id: int) -> Callable[[Channel, Sequence[Message]], Await
     return keep
 
 
-def _buttons(message: Message) -> list[list[dict[str, str]]]:
-    return [
+def _buttons(message: Message) -> str:
+    rows = [
         [{"text": b.text, "data": b.data, "url": b.url} for b in row] for row in message.buttons
     ]
+    return orjson.dumps(rows).decode()
 
 
 @dataclass(frozen=True, slots=True)

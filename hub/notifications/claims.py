@@ -35,6 +35,7 @@ class Claimed:
     batch_key: UUID | None
     ordering_key: str | None
     attempt_count: int
+    code: str | None
     maybe_duplicate: bool
     give_up_at: datetime
     expires_at: datetime | None
@@ -88,7 +89,7 @@ WITH due AS (
     RETURNING d.*
 )
 SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel, d.category, d.step,
-       d.account, d.batch_key, d.ordering_key, d.attempt_count, d.maybe_duplicate, d.give_up_at,
+       d.account, d.batch_key, d.ordering_key, d.attempt_count, d.code, d.maybe_duplicate, d.give_up_at,
        n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
        a.value, a.provider AS address_provider, a.digest,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from channels.base import Category
+from hub.accounts.book import LiveAccount
 from hub.db.pool import Db, Pool
 from hub.ids import new_id
 from hub.notifications import steps
@@ -14,7 +15,7 @@ from hub.notifications.steps import Due
 
 
 async def begin(
-    db: Db, batch: Sequence[Claimed], account: str, provider: str, batch_key: UUID, worker: UUID
+    db: Db, batch: Sequence[Claimed], account: LiveAccount, batch_key: UUID, worker: UUID
 ) -> dict[UUID, UUID]:
     """Writes an attempt for each delivery before the call; {delivery: attempt} for those still ours.
 
@@ -38,8 +39,8 @@ async def begin(
         ids,
         worker,
         [new_id() for _ in ids],
-        account,
-        provider,
+        account.name,
+        account.provider,
         batch_key,
     )
     return {r["delivery_id"]: r["id"] for r in rows}

@@ -27,6 +27,8 @@ CREATE INDEX notification_shop ON notification (shop_id, id);
 CREATE INDEX notification_contact ON notification (contact_id, id);
 CREATE INDEX notification_collapse ON notification (contact_id, collapse_key)
     WHERE collapse_key IS NOT NULL AND status IN ('scheduled', 'queued');
+CREATE INDEX notification_expires ON notification (expires_at)
+    WHERE expires_at IS NOT NULL AND status IN ('scheduled', 'queued');
 CREATE INDEX notification_step ON notification (step_at) WHERE step_at IS NOT NULL;
 
 -- That notification on one channel to one address.

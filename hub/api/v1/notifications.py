@@ -1,0 +1,403 @@
+"""Notifications: sent one by one or many at once, tried without sending, listed, looked at, cancelled."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from aiohttp import web
+from pydantic import AwareDatetime, Field
+
+from channels.base import Channel
+from hub.api import problems
+from hub.api.body import In, Out, Query, answer, check, parse, path_id, read_json, read_query
+from hub.api.keys import HUB, REQUEST_ID, SHOP
+from hub.api.paging import ListQuery, Page, page, position
+from hub.api.routes import Routes
+from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound
+from hub.notifications import storage
+from hub.notifications.intake import Intake, Result, Stored
+from hub.notifications.model import DeliveryStatus, NotificationStatus, SkipReason, Strategy
+from hub.notifications.prepare import Prepared
+from hub.notifications.request import NotificationIn
+from hub.notifications.storage import IdempotencyKey
+from hub.shops.keys import Scope
+
+routes = Routes("Notifications")
+
+INTAKE = web.AppKey("intake", Intake)
+
+_MOST_IN_BATCH = 1000
+_HEADER = "Idempotency-Key"
+
+
+class CreateQuery(Query):
+    dry_run: bool = Field(
+        default=False, description="Show the plan and what would be sent; store and send nothing."
+    )
+
+
+class PlanItem(Out):
+    channel: Channel
+    address: str | None
+    provider: str | None = Field(default=None, description="Of push devices.")
+    until: str | None = Field(default=None, description="In a cascade: what ends it here.")
+    wait: int | None = Field(default=None, description="In a cascade: seconds until the next step.")
+
+
+class SkippedItem(Out):
+    channel: Channel
+    reason: SkipReason
+
+
+class RenderedOut(Out):
+    subject: str
+    text: str
+    html: str
+
+
+class NotificationOut(Out):
+    id: UUID
+    status: NotificationStatus
+    held_until: datetime | None = Field(description="Until when quiet hours hold it.")
+    plan: list[PlanItem]
+    skipped: list[SkippedItem]
+
+
+class DryRunOut(Out):
+    status: NotificationStatus
+    held_until: datetime | None
+    plan: list[PlanItem]
+    skipped: list[SkippedItem]
+    rendered: dict[Channel, RenderedOut]
+
+
+class BatchIn(In):
+    """Read item by item, so that a bad one does not stop the others."""
+
+    notifications: list[NotificationIn] = Field(min_length=1, max_length=_MOST_IN_BATCH)
+
+
+class BatchOut(Out):
+    results: list[NotificationOut | dict[str, Any]] = Field(
+        description="In order, each the single answer or its problem."
+    )
+
+
+class AttemptOut(Out):
+    number: int
+    account: str
+    provider: str
+    time: datetime
+    finished_at: datetime | None
+    outcome: str | None = Field(
+        description="accepted, retry, maybe_sent, refused, moved, unknown; null: under way."
+    )
+    code: str | None
+    text: str | None
+
+
+class ReceiptOut(Out):
+    status: str
+    code: str
+    text: str
+    time: datetime
+    received_at: datetime
+
+
+class DeliveryOut(Out):
+    id: UUID
+    channel: Channel
+    provider: str | None
+    account: str | None
+    address: str | None = Field(description="null: the person was erased.")
+    status: DeliveryStatus
+    reason: str | None
+    code: str | None
+    maybe_duplicate: bool
+    cost: str | None
+    due_at: datetime
+    created_at: datetime
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
+    attempts: list[AttemptOut]
+    receipts: list[ReceiptOut]
+
+
+class NotificationDetailsOut(Out):
+    id: UUID
+    status: NotificationStatus
+    template: str | None
+    category: str
+    strategy: Strategy
+    contact: str | None = Field(description="`external_id`; null: a one-off, or erased.")
+    created_at: datetime
+    send_at: datetime | None
+    held_until: datetime | None
+    expires_at: datetime | None
+    ordering_key: str | None
+    collapse_key: str | None
+    meta: dict[str, Any] | None
+    plan: list[PlanItem]
+    skipped: list[SkippedItem]
+    deliveries: list[DeliveryOut]
+
+
+class NotificationsQuery(ListQuery):
+    contact: str | None = Field(default=None, max_length=255)
+    status: NotificationStatus | None = None
+    channel: Channel | None = None
+    template: str | None = Field(default=None, max_length=100)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+@routes.post(
+    "/v1/notifications",
+    name="notifications.create",
+    scope=Scope.SEND,
+    summary="Tell one contact one thing",
+    body=NotificationIn,
+    query=CreateQuery,
+    headers=[_HEADER],
+    answers={202: NotificationOut, 200: DryRunOut},
+    problems=[409, 422],
+)
+async def create(request: web.Request) -> web.StreamResponse:
+    """202 once it is stored durably: what becomes of it is told by GET and by callbacks."""
+    dry_run = read_query(request, CreateQuery).dry_run
+    key = None if dry_run else await _key(request)
+    asked = await parse(request, NotificationIn)
+    intake, shop = request.app[INTAKE], request[SHOP]
+    if dry_run:
+        return answer(_dry_run(await intake.dry_run(shop, asked)))
+    stored = await intake.accept(shop, [asked], key=key, body_of=_single_body)
+    return _stored(stored)
+
+
+@routes.post(
+    "/v1/notifications/batch",
+    name="notifications.create_many",
+    scope=Scope.SEND,
+    summary="Tell many contacts something, up to 1000 at once",
+    body=BatchIn,
+    headers=[_HEADER],
+    answers={202: BatchOut},
+    problems=[409, 422],
+)
+async def create_many(request: web.Request) -> web.StreamResponse:
+    """A bad one does not stop the others; an Idempotency-Key covers the whole call."""
+    key = await _key(request)
+    body = await read_json(request)
+    items = _items(body)
+    request_id = request[REQUEST_ID]
+
+    def body_of(results: Sequence[Result]) -> bytes:
+        return orjson.dumps(
+            {
+                "results": [
+                    r.answer if isinstance(r, Prepared) else problems.body_of(r, request_id)
+                    for r in results
+                ]
+            }
+        )
+
+    stored = await request.app[INTAKE].accept(
+        request[SHOP], items, key=key, single=False, body_of=body_of
+    )
+    return _stored(stored)
+
+
+@routes.get(
+    "/v1/notifications/{id}",
+    name="notifications.get",
+    scope=Scope.READ,
+    summary="Everything about one notification",
+    answers={200: NotificationDetailsOut},
+    problems=[404],
+)
+async def get(request: web.Request) -> web.StreamResponse:
+    """Its plan, and each delivery with its attempts, receipts and cost."""
+    row = await storage.by_id(request.app[HUB].db, request[SHOP].id, path_id(request))
+    if row is None:
+        raise NotFound("there is no notification with this id")
+    return answer(_details(row))
+
+
+@routes.get(
+    "/v1/notifications",
+    name="notifications.list",
+    scope=Scope.READ,
+    summary="List notifications",
+    query=NotificationsQuery,
+    answers={200: Page[NotificationDetailsOut]},
+)
+async def list_(request: web.Request) -> web.StreamResponse:
+    """The newest first."""
+    query = read_query(request, NotificationsQuery)
+    last = position(request, query)
+    rows = await storage.page(
+        request.app[HUB].db,
+        request[SHOP].id,
+        contact=query.contact,
+        status=query.status,
+        channel=query.channel,
+        template=query.template,
+        since=query.since,
+        until=query.until,
+        before=UUID(last) if last else None,
+        limit=query.limit + 1,
+    )
+    return answer(page(request, query, rows, key=lambda r: str(r["id"]), show=_details))
+
+
+@routes.post(
+    "/v1/notifications/{id}/cancel",
+    name="notifications.cancel",
+    scope=Scope.SEND,
+    summary="Cancel what has not left",
+    answers={200: NotificationDetailsOut},
+    problems=[404, 409],
+)
+async def cancel(request: web.Request) -> web.StreamResponse:
+    """200 if nothing had left, also when it was cancelled before."""
+    hub, shop, id_ = request.app[HUB], request[SHOP], path_id(request)
+    async with hub.db.acquire() as connection, connection.transaction():
+        status = await storage.cancel(connection, shop.id, id_)
+    if status is None:
+        raise NotFound("there is no notification with this id")
+    if status != NotificationStatus.CANCELLED:
+        raise Conflict(f"it cannot be cancelled any more: it is {status}")
+    row = await storage.by_id(hub.db, shop.id, id_)
+    assert row is not None  # noqa: S101
+    return answer(_details(row))
+
+
+async def _key(request: web.Request) -> IdempotencyKey | None:
+    """Bare or quoted (a structured-field string) it is the same key."""
+    given = request.headers.get(_HEADER)
+    if given is None:
+        return None
+    key = given.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    if not 1 <= len(key) <= 255 or not key.isprintable():
+        raise InvalidInput(f"{_HEADER} must have 1 to 255 printable characters")
+    fingerprint = hashlib.sha256(await request.read()).digest()
+    return IdempotencyKey(request.path, key, fingerprint)
+
+
+def _items(body: Mapping[str, Any]) -> list[NotificationIn | HubError]:
+    faults = [Fault(f"/{name}", "is not a known field") for name in body if name != "notifications"]
+    given = body.get("notifications")
+    if not isinstance(given, list):
+        faults.append(Fault("/notifications", "must be a list"))
+    elif not 1 <= len(given) <= _MOST_IN_BATCH:
+        faults.append(Fault("/notifications", f"must have 1 to {_MOST_IN_BATCH} items"))
+    if faults or not isinstance(given, list):
+        raise InvalidInput(faults=faults)
+    return [_item(item) for item in given]
+
+
+def _item(given: Any) -> NotificationIn | HubError:
+    try:
+        return check(NotificationIn, given)
+    except InvalidInput as error:
+        return error
+
+
+def _single_body(results: Sequence[Result]) -> bytes:
+    [result] = results
+    assert isinstance(result, Prepared)  # noqa: S101 (a fault is raised, not answered)
+    return orjson.dumps(result.answer)
+
+
+def _stored(stored: Stored) -> web.Response:
+    headers = {"Idempotent-Replayed": "true"} if stored.replayed else None
+    return web.Response(
+        status=stored.status,
+        body=stored.body,
+        headers=headers,
+        content_type="application/json",
+        charset="utf-8",
+    )
+
+
+def _dry_run(prepared: Prepared) -> dict[str, Any]:
+    shown = {k: v for k, v in prepared.answer.items() if k != "id"}
+    shown["rendered"] = {
+        channel: {"subject": r.subject, "text": r.text, "html": r.html}
+        for channel, r in prepared.rendered.items()
+    }
+    return shown
+
+
+def _details(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "status": row["status"],
+        "template": row["template"],
+        "category": row["category"],
+        "strategy": row["strategy"],
+        "contact": row["external_id"],
+        "created_at": row["created_at"],
+        "send_at": row["send_at"],
+        "held_until": row["held_until"],
+        "expires_at": row["expires_at"],
+        "ordering_key": row["ordering_key"],
+        "collapse_key": row["collapse_key"],
+        "meta": row["meta"],
+        "plan": _plan(row),
+        "skipped": row["skipped"],
+        "deliveries": [_delivery(d) for d in row["deliveries"]],
+    }
+
+
+def _plan(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The stored plan with the addresses as they are now."""
+    items = []
+    for step in row["plan"]:
+        for id_ in step["addresses"]:
+            address = row["addresses"].get(id_, {})
+            item: dict[str, Any] = {"channel": step["channel"], "address": address.get("value")}
+            if address.get("provider"):
+                item["provider"] = address["provider"]
+            if step["until"]:
+                item["until"] = step["until"]
+            if step["wait"] is not None:
+                item["wait"] = int(step["wait"])
+            items.append(item)
+    return items
+
+
+def _delivery(row: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {
+        name: row[name] for name in DeliveryOut.model_fields if name not in ("attempts", "receipts")
+    }
+    shown["attempts"] = [
+        {
+            "number": a["number"],
+            "account": a["account"],
+            "provider": a["provider"],
+            "time": a["started_at"],
+            "finished_at": a["finished_at"],
+            "outcome": a["outcome"],
+            "code": a["code"],
+            "text": a["detail"],
+        }
+        for a in row["attempts"]
+    ]
+    shown["receipts"] = [
+        {
+            "status": r["status"],
+            "code": r["code"],
+            "text": r["detail"],
+            "time": r["happened_at"] or r["received_at"],
+            "received_at": r["received_at"],
+        }
+        for r in row["receipts"]
+    ]
+    return shown

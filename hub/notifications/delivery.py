@@ -1,0 +1,243 @@
+"""Takes a job's deliveries from claim to recorded outcome. Safe to run twice: a delivery is claimed once."""
+
+import asyncio
+import random
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from channels.base import Message, Outcome, Retry
+from hub.accounts.book import LiveAccount
+from hub.accounts.breaker import Breaker
+from hub.accounts.choice import NoneUsable, choose
+from hub.accounts.limits import RateLimits
+from hub.db.pool import UNREACHABLE
+from hub.ids import new_id
+from hub.notifications import claims, outcomes
+from hub.notifications.claims import Claimed
+from hub.notifications.model import DeliveryStatus
+from hub.notifications.recorder import Pair, Recorder
+from hub.notifications.rendering import CannotRender, message_for
+from hub.notifications.settle import Settled, settle
+from hub.notifications.sorting import in_hand, sort_out
+from hub.notifications.steps import Due
+from hub.queue import LANES, Lane, QueueAway
+from hub.resources import Hub
+
+log = structlog.get_logger()
+
+RENEW_EVERY = timedelta(seconds=10)
+_TRIAL_WAIT = timedelta(milliseconds=500)
+_WAVES_OF = 4
+"""Calls begun together, as a multiple of an account's concurrency."""
+
+
+class Deliverer:
+    """One per worker process. `worker` names this process in the leases it holds."""
+
+    def __init__(self, hub: Hub, worker: UUID, limits: RateLimits) -> None:
+        self._hub = hub
+        self._worker = worker
+        self._limits = limits
+        self._breaker = Breaker(hub.accounts)
+        self._recorder = Recorder(hub.db, worker)
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._in_hand: set[UUID] = set()
+        self.draining = False
+        """Set at the end of the process: what is not yet with a provider goes back."""
+
+    async def deliver(self, ids: Sequence[UUID]) -> None:
+        """The whole way of one job. A database that goes away leaves everything to the leases."""
+        if self.draining:
+            return
+        claimed = await claims.claim(self._hub.db, ids, self._worker)
+        mine = {c.id for c in claimed}
+        self._in_hand |= mine
+        try:
+            found = sort_out(
+                claimed,
+                lambda shop_id: self._hub.shops[shop_id].settings,
+                self._choose,
+                now=datetime.now(UTC),
+            )
+            await self._record(found.over, {})
+            await self._give_back(found.later)
+            async with asyncio.TaskGroup() as accounts:
+                for account, batch in found.groups.values():
+                    accounts.create_task(self._by_account(account, batch))
+        finally:
+            self._in_hand -= mine
+
+    async def keep_leases(self) -> None:
+        """Runs beside the jobs: what is in hand stays ours while this process lives."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY.total_seconds())
+            if self._in_hand:
+                with suppress(*UNREACHABLE):
+                    await claims.renew(self._hub.db, list(self._in_hand), self._worker)
+
+    async def hand_out(self, due: Iterable[Due]) -> None:
+        """Nudges workers at once; where Redis is away the tick does it."""
+        lanes: dict[Lane, list[UUID]] = {}
+        for item in due:
+            lanes.setdefault(LANES[item.category], []).append(item.id)
+        for lane, ids in lanes.items():
+            try:
+                await self._hub.queue.hand_out(lane, ids)
+            except QueueAway:
+                with suppress(*UNREACHABLE):
+                    await claims.hand_out_now(self._hub.db, ids)
+
+    def _choose(self, delivery: Claimed, taken: dict[str, int]) -> LiveAccount | NoneUsable:
+        now = datetime.now(UTC)
+
+        def chosen(last: str | None) -> LiveAccount | NoneUsable:
+            return choose(
+                self._hub.accounts,
+                delivery.shop_id,
+                delivery.channel,
+                delivery.address_provider,
+                last=last,
+                now=now,
+            )
+
+        account = chosen(delivery.account if delivery.attempt_count else None)
+        if not isinstance(account, LiveAccount):
+            return account
+        if taken.get(account.name, 0) < self._breaker.allowed(account):
+            return account
+        # It is coming back from a pause: the rest goes by another account, or waits a moment.
+        other = chosen(account.name)
+        if isinstance(other, LiveAccount) and other.name != account.name:
+            return other
+        return NoneUsable(now + _TRIAL_WAIT)
+
+    async def _by_account(self, account: LiveAccount, batch: list[Claimed]) -> None:
+        """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
+        batch_key = new_id()
+        messages, failed = self._render(batch, batch_key)
+        await self._record(failed, {})
+        by_key = {str(d.id): d for d in batch}
+        messages = await self._recipients_free(account, messages, by_key)
+        calls = account.adapter.split(messages)
+        lane = LANES[batch[0].category]
+        grant = await self._limits.calls(_name(account), account.limits, lane, len(calls))
+        over = [by_key[m.key].id for call in calls[grant.calls :] for m in call]
+        # A little spread, so that those who wait do not all come back in the same instant.
+        await self._give_back({id_: grant.wait * random.uniform(1.0, 1.5) for id_ in over})
+        size = account.limits.concurrency * _WAVES_OF
+        for start in range(0, grant.calls, size):
+            wave = calls[start : min(start + size, grant.calls)]
+            await self._wave(account, wave, by_key, batch_key)
+
+    def _render(
+        self, batch: Iterable[Claimed], batch_key: UUID
+    ) -> tuple[list[Message], list[Pair]]:
+        messages: list[Message] = []
+        failed: list[Pair] = []
+        for delivery in batch:
+            try:
+                messages.append(message_for(self._hub, delivery, batch_key))
+            except CannotRender as error:
+                failed.append((delivery, _unrenderable(delivery, str(error))))
+            except Exception:
+                log.exception("delivery.render_failed", delivery=str(delivery.id))
+                failed.append((delivery, _unrenderable(delivery, "an error while rendering")))
+        return messages, failed
+
+    async def _recipients_free(
+        self, account: LiveAccount, messages: list[Message], by_key: dict[str, Claimed]
+    ) -> list[Message]:
+        """Those whose receivers were not written to a moment ago; the others come back then."""
+        recipients = [str(by_key[m.key].address_id) for m in messages]
+        waits = await self._limits.recipients(_name(account), account.limits, recipients)
+        await self._give_back(
+            {by_key[m.key].id: w for m, w in zip(messages, waits, strict=True) if w}
+        )
+        return [m for m, w in zip(messages, waits, strict=True) if not w]
+
+    async def _wave(
+        self,
+        account: LiveAccount,
+        calls: list[list[Message]],
+        by_key: dict[str, Claimed],
+        batch_key: UUID,
+    ) -> None:
+        """Writes the attempts of all these calls, then makes them."""
+        deliveries = [by_key[m.key] for call in calls for m in call]
+        paused = self._hub.accounts.paused_until(account, datetime.now(UTC))
+        if self.draining or paused:
+            await self._give_back({d.id: timedelta(0) for d in deliveries})
+            return
+        attempts = await outcomes.begin(self._hub.db, deliveries, account, batch_key, self._worker)
+        slots = self._slots.setdefault(
+            _name(account), asyncio.Semaphore(account.limits.concurrency)
+        )
+        async with asyncio.TaskGroup() as group:
+            for call in calls:
+                ours = [m for m in call if by_key[m.key].id in attempts]
+                if ours:
+                    group.create_task(self._call(account, ours, by_key, attempts, slots))
+
+    async def _call(
+        self,
+        account: LiveAccount,
+        call: list[Message],
+        by_key: dict[str, Claimed],
+        attempts: dict[UUID, UUID],
+        slots: asyncio.Semaphore,
+    ) -> None:
+        deliveries = [by_key[m.key] for m in call]
+        async with slots:
+            try:
+                results = await account.adapter.send(call)
+                if len(results) != len(call):
+                    raise ValueError(f"{len(results)} outcomes for {len(call)} messages")
+            except Exception:
+                # A bug in the adapter: what it had sent by then is not known.
+                keys = [m.key for m in call]
+                log.exception("delivery.adapter_failed", account=account.name, deliveries=keys)
+                results = [Retry("bug", maybe_sent=True)] * len(call)
+        await self._learn(account, results)
+        now = datetime.now(UTC)
+        pairs = [
+            (d, settle(in_hand(d, account.deduplicates), o, now=now, jitter=_jitter()))
+            for d, o in zip(deliveries, results, strict=True)
+        ]
+        made = {d.id: attempts[d.id] for d in deliveries}
+        await self._record(pairs, made)
+
+    async def _learn(self, account: LiveAccount, results: list[Outcome]) -> None:
+        """Breaker and rate limits take note of the call."""
+        with suppress(*UNREACHABLE):
+            await self._breaker.saw(self._hub.db, account, results)
+        waits = [o.after for o in results if isinstance(o, Retry) and o.throttled]
+        # One receiver's limit is that receiver's; several at once, or a provider without such limits, mean
+        # the whole account.
+        if waits and (len(waits) > 1 or not account.limits.per_recipient):
+            await self._limits.hold(_name(account), max(*waits, timedelta(seconds=1)))
+
+    async def _record(self, pairs: Sequence[Pair], attempts: dict[UUID, UUID]) -> None:
+        await self.hand_out(await self._recorder.put(pairs, attempts))
+
+    async def _give_back(self, later: dict[UUID, timedelta]) -> None:
+        if later:
+            await claims.give_back(self._hub.db, later, self._worker)
+
+
+def _name(account: LiveAccount) -> str:
+    """Unique over shops."""
+    return f"{account.shop_id}:{account.name}"
+
+
+def _jitter() -> float:
+    return random.uniform(0.8, 1.3)
+
+
+def _unrenderable(delivery: Claimed, reason: str) -> Settled:
+    return Settled(
+        delivery.id, DeliveryStatus.FAILED, reason="cannot_render", code="template", detail=reason
+    )

@@ -1,0 +1,397 @@
+"""Accepts notifications: many requests share a transaction, and each is answered after its commit."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from channels.base import Category
+from hub.contacts import service as contacts
+from hub.contacts.model import ContactIn, KnownContactIn
+from hub.db.pool import UNREACHABLE, Connection
+from hub.errors import (
+    Conflict,
+    Fault,
+    HubError,
+    InvalidInput,
+    Unavailable,
+    Unprocessable,
+)
+from hub.notifications import claims, facts, storage
+from hub.notifications.model import ContactFacts, NotificationStatus
+from hub.notifications.prepare import Known, Prepared, prepare
+from hub.notifications.request import NotificationIn, OneOffIn
+from hub.notifications.storage import IdempotencyKey
+from hub.queue import LANES, Lane, QueueAway
+from hub.resources import Hub
+from hub.shops.registry import Shop
+
+log = structlog.get_logger()
+
+FLUSHERS = 2
+_ACCEPTED = 202
+_MOST_ITEMS = 1000
+_CONGESTED = 30
+"""Jobs in a lane beyond which new work is left to the tick, where shops take turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was answered under an Idempotency-Key, byte for byte."""
+
+    status: int
+    body: bytes
+    replayed: bool = False
+
+
+Result = Prepared | HubError
+Asked = NotificationIn | HubError
+"""What was read of one item of a batch: a fault of one does not stop the others."""
+
+BodyOf = Callable[[Sequence[Result]], bytes]
+
+
+@dataclass(slots=True)
+class _Request:
+    """One call of the API: a single notification or a batch."""
+
+    shop: Shop
+    items: Sequence[Asked]
+    key: IdempotencyKey | None
+    single: bool
+    body_of: BodyOf
+    done: "asyncio.Future[Stored]"
+    results: list[Result] = field(default_factory=list)
+
+
+class Intake:
+    """One per API process; `run` has to be under way for `accept` to answer."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._known = Known(hub.catalog, hub.accounts)
+        self._waiting: list[_Request] = []
+        self._wake = asyncio.Event()
+        self._running_keys: set[tuple[int, str, str]] = set()
+        self._fresh: dict[Lane, list[UUID]] = {}
+        self._handing = asyncio.Event()
+        self._congested: dict[Lane, bool] = dict.fromkeys(Lane, False)
+
+    async def accept(
+        self,
+        shop: Shop,
+        items: Sequence[Asked],
+        *,
+        body_of: BodyOf,
+        key: IdempotencyKey | None = None,
+        single: bool = True,
+    ) -> Stored:
+        """Answers once everything is committed, with what `body_of` makes of the results. Raises `HubError`:
+        of a single one its own fault, else what concerns the whole call (an Idempotency-Key in use, the
+        database away)."""
+        done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        request = _Request(shop, items, key, single, body_of, done)
+        if key is None:
+            return await self._accept(request)
+        running = (shop.id, key.path, key.key)
+        if running in self._running_keys:
+            raise Conflict("a request with this Idempotency-Key is still running")
+        self._running_keys.add(running)
+        try:
+            return await self._accept(request)
+        finally:
+            self._running_keys.discard(running)
+
+    async def dry_run(self, shop: Shop, asked: NotificationIn) -> Prepared:
+        """The same way without a trace: nothing is stored, nothing sent."""
+        async with self._hub.db.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                [result] = await self._prepared(connection, shop, [asked])
+            finally:
+                await transaction.rollback()
+        if isinstance(result, HubError):
+            raise result
+        return result
+
+    async def run(self) -> None:
+        """Until cancelled; requests that wait then are told to come back."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(FLUSHERS):
+                    group.create_task(self._flush_for_ever())
+                group.create_task(self._hand_out_for_ever())
+        finally:
+            for request in self._waiting:
+                _fail(request, Unavailable("the hub is stopping"))
+
+    async def _accept(self, request: _Request) -> Stored:
+        self._waiting.append(request)
+        self._wake.set()
+        return await request.done
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            batch = self._take()
+            if not batch:
+                continue
+            try:
+                await self._flush(batch)
+            except UNREACHABLE as error:
+                log.warning("intake.database_away", error=type(error).__name__)
+                for request in batch:
+                    _fail(request, Unavailable("the database is away, try again"))
+            except Exception as error:  # noqa: BLE001 (told to the callers, who log it)
+                await self._one_by_one(batch, error)
+
+    def _take(self) -> list[_Request]:
+        batch: list[_Request] = []
+        size = 0
+        while self._waiting and (not batch or size + len(self._waiting[0].items) <= _MOST_ITEMS):
+            request = self._waiting.pop(0)
+            if not request.done.done():
+                batch.append(request)
+                size += len(request.items)
+        if not self._waiting:
+            self._wake.clear()
+        return batch
+
+    async def _one_by_one(self, batch: list[_Request], error: Exception) -> None:
+        """One request's trouble must not be the others': each gets a transaction of its own."""
+        if len(batch) == 1:
+            _fail(batch[0], error)
+            return
+        for request in batch:
+            try:
+                await self._flush([request])
+            except Exception as alone:  # noqa: BLE001 (told to the caller, who logs it)
+                _fail(request, alone)
+
+    async def _flush(self, batch: Sequence[_Request]) -> None:
+        async with self._hub.db.acquire() as connection, connection.transaction():
+            stored = await storage.answers(connection, [(r.shop.id, r.key) for r in batch if r.key])
+            fresh = [r for r in batch if not _replay(r, stored)]
+            for shop, requests in _by_shop(fresh):
+                asked = [item for r in requests for item in r.items]
+                results = iter(await self._prepared(connection, shop, asked))
+                for request in requests:
+                    request.results = [next(results) for _ in request.items]
+            fresh = await self._claim_keys(connection, fresh)
+            made = [p for r in fresh for p in r.results if isinstance(p, Prepared)]
+            await storage.add(connection, made, handout_after=self._handout_after(made))
+        for request in fresh:
+            _answer(request)
+        self._pass_on(made)
+
+    async def _claim_keys(
+        self, connection: Connection, requests: Sequence[_Request]
+    ) -> list[_Request]:
+        """Stores the answers under their keys. Who loses a race against another process starts over, and
+        then finds the winner's answer."""
+        keyed = [r for r in requests if r.key and _remembered(r)]
+        won = await storage.add_answers(
+            connection,
+            [
+                (r.shop.id, r.key, _ACCEPTED, r.body_of(r.results), _contacts_of(r))
+                for r in keyed
+                if r.key
+            ],
+        )
+        lost = [r for r in keyed if r.key and (r.shop.id, r.key.path, r.key.key) not in won]
+        if lost:
+            self._waiting.extend(lost)
+            self._wake.set()
+        return [r for r in requests if r not in lost]
+
+    async def _prepared(
+        self, connection: Connection, shop: Shop, asked: Sequence[Asked]
+    ) -> list[Result]:
+        people = await self._receivers(connection, shop, asked)
+        now = datetime.now(UTC)
+        return [
+            self._result(shop, item, person, now)
+            for item, person in zip(asked, people, strict=True)
+        ]
+
+    def _result(
+        self, shop: Shop, item: Asked, person: ContactFacts | HubError, now: datetime
+    ) -> Result:
+        if isinstance(item, HubError):
+            return item
+        if isinstance(person, HubError):
+            return person
+        try:
+            return prepare(self._known, shop, item, person, now=now)
+        except HubError as error:
+            return error
+
+    async def _receivers(
+        self, connection: Connection, shop: Shop, asked: Sequence[Asked]
+    ) -> list[ContactFacts | HubError]:
+        """Everybody who is written to, the whole contacts among them made or changed first."""
+        found: dict[int, ContactFacts | HubError] = {}
+        ids: dict[int, UUID] = {}
+        upserts: list[tuple[int, str, ContactIn]] = []
+        for i, item in enumerate(asked):
+            if isinstance(item, HubError):
+                found[i] = item
+                continue
+            recipient = item.recipient
+            if isinstance(recipient, OneOffIn):
+                ids[i] = await contacts.one_off(
+                    connection,
+                    shop.id,
+                    recipient.address.channel,
+                    recipient.address.value,
+                    recipient.locale,
+                )
+            elif recipient.model_fields_set - {"external_id"}:
+                faults = contacts.endpoint_faults(
+                    recipient, self._hub.settings.hub.outgoing_allow, "/recipient"
+                )
+                if faults:
+                    found[i] = InvalidInput(faults=faults)
+                else:
+                    upserts.append((i, recipient.external_id, recipient))
+        if upserts:
+            made = await contacts.upsert_many(
+                connection, shop.id, [(external_id, given) for _, external_id, given in upserts]
+            )
+            ids |= {i: upserted.id for (i, _, _), upserted in zip(upserts, made, strict=True)}
+        return await self._with_facts(connection, shop, asked, found, ids)
+
+    async def _with_facts(
+        self,
+        connection: Connection,
+        shop: Shop,
+        asked: Sequence[Asked],
+        found: Mapping[int, ContactFacts | HubError],
+        ids: Mapping[int, UUID],
+    ) -> list[ContactFacts | HubError]:
+        names = {
+            i: item.recipient.external_id
+            for i, item in enumerate(asked)
+            if i not in found and i not in ids and isinstance(item, NotificationIn)
+            if isinstance(item.recipient, KnownContactIn)
+        }
+        by_name = (
+            await facts.by_external_id(connection, shop.id, list(set(names.values())))
+            if names
+            else {}
+        )
+        by_id = await facts.by_id(connection, list(set(ids.values()))) if ids else {}
+        known = {i: by_name[name] for i, name in names.items() if name in by_name}
+        known |= {i: by_id[id_] for i, id_ in ids.items() if id_ in by_id}
+        return [
+            found.get(i) or _in_language(item, known.get(i) or _unknown())
+            for i, item in enumerate(asked)
+        ]
+
+    def _handout_after(self, made: Sequence[Prepared]) -> timedelta:
+        """Long where this process hands out by itself, zero where the tick has to."""
+        lanes = {LANES[Category(p.row["category"])] for p in made}
+        if any(self._congested[lane] for lane in lanes):
+            return timedelta(0)
+        return timedelta(seconds=15)
+
+    def _pass_on(self, made: Sequence[Prepared]) -> None:
+        for prepared in made:
+            if prepared.row["status"] != NotificationStatus.QUEUED:
+                continue
+            lane = LANES[Category(prepared.row["category"])]
+            if not self._congested[lane]:
+                ids = [d.id for d in prepared.deliveries]
+                self._fresh.setdefault(lane, []).extend(ids)
+        if self._fresh:
+            self._handing.set()
+
+    async def _hand_out_for_ever(self) -> None:
+        """Beside the answers, so that a slow Redis delays none of them."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await self._handing.wait()
+            self._handing.clear()
+            fresh, self._fresh = self._fresh, {}
+            for lane in Lane:
+                await self._hand_out(lane, fresh.get(lane, []))
+
+    async def _hand_out(self, lane: Lane, ids: list[UUID]) -> None:
+        try:
+            if ids:
+                await self._hub.queue.hand_out(lane, ids)
+            if ids or self._congested[lane]:
+                self._congested[lane] = await self._hub.queue.depth(lane) > _CONGESTED
+        except QueueAway:
+            self._congested[lane] = True
+            if ids:
+                with suppress(*UNREACHABLE):
+                    await claims.hand_out_now(self._hub.db, ids)
+
+
+def _by_shop(requests: Sequence[_Request]) -> list[tuple[Shop, list[_Request]]]:
+    shops: dict[int, tuple[Shop, list[_Request]]] = {}
+    for request in requests:
+        shops.setdefault(request.shop.id, (request.shop, []))[1].append(request)
+    return list(shops.values())
+
+
+def _replay(request: _Request, stored: Mapping[tuple[int, str, str], Any]) -> bool:
+    """Answers from memory, where this key was used before."""
+    key = request.key
+    found = stored.get((request.shop.id, key.path, key.key)) if key else None
+    if not key or found is None:
+        return False
+    if found["fingerprint"] != key.fingerprint:
+        _fail(request, Unprocessable("this Idempotency-Key was used with another body"))
+    elif not request.done.done():
+        request.done.set_result(Stored(found["status"], found["body"], replayed=True))
+    return True
+
+
+def _remembered(request: _Request) -> bool:
+    """A single one that failed is not: the caller mends it and uses the same key."""
+    return not (request.single and isinstance(request.results[0], HubError))
+
+
+def _contacts_of(request: _Request) -> list[UUID]:
+    """Whose addresses stand in the answer: with the person it goes."""
+    return list({p.row["contact_id"] for p in request.results if isinstance(p, Prepared)})
+
+
+def _answer(request: _Request) -> None:
+    if request.done.done():
+        return
+    first = request.results[0]
+    if request.single and isinstance(first, HubError):
+        request.done.set_exception(first)
+    else:
+        request.done.set_result(Stored(_ACCEPTED, request.body_of(request.results)))
+
+
+def _fail(request: _Request, error: Exception) -> None:
+    if not request.done.done():
+        request.done.set_exception(error)
+
+
+def _unknown() -> HubError:
+    return Unprocessable(
+        faults=[Fault("/recipient/external_id", "there is no contact with this external_id")]
+    )
+
+
+def _in_language(item: Asked, person: ContactFacts | HubError) -> ContactFacts | HubError:
+    """A one-off's language belongs to the notification, not to the address."""
+    if isinstance(person, HubError) or isinstance(item, HubError):
+        return person
+    if not isinstance(item.recipient, OneOffIn):
+        return person
+    locale = item.recipient.locale
+    return replace(person, locale=locale) if locale else person

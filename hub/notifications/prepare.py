@@ -1,0 +1,209 @@
+"""From a request and what is known of its receiver to the rows and the answer; no I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from channels.base import Category, Channel
+from channels.registry import SANDBOX
+from hub.accounts.book import AccountBook
+from hub.content.catalog import Catalog, Template
+from hub.content.model import Audience, ContentError, MissingVariable, Rendered, WrongValue
+from hub.errors import Fault, Unprocessable
+from hub.ids import new_id
+from hub.notifications import steps
+from hub.notifications.model import (
+    LIFETIME,
+    AccountFacts,
+    ContactFacts,
+    NotificationStatus,
+    Plan,
+    Strategy,
+)
+from hub.notifications.plan import make_plan
+from hub.notifications.rendering import from_template, inline
+from hub.notifications.request import NotificationIn, OneOffIn
+from hub.notifications.steps import NewDelivery
+from hub.shops.registry import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One notification ready to be stored. `row`: the columns of its table."""
+
+    id: UUID
+    row: Mapping[str, Any]
+    deliveries: Sequence[NewDelivery]
+    answer: Mapping[str, Any]
+    plan: Plan
+    rendered: Mapping[Channel, Rendered] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What every request of one process is prepared with."""
+
+    catalog: Catalog
+    accounts: AccountBook
+
+
+def prepare(
+    known: Known, shop: Shop, asked: NotificationIn, contact: ContactFacts, *, now: datetime
+) -> Prepared:
+    """Raises `Unprocessable`: unknown template, a missing variable, a category the template does not have."""
+    template = _template(known.catalog, shop, asked)
+    category = _category(asked, template)
+    locale = contact.locale or shop.settings.locale
+    variants = template.channels(Audience(contact.role), locale) if template else frozenset(Channel)
+    plan = make_plan(
+        asked.ask(category),
+        contact,
+        shop.settings,
+        variants=variants,
+        accounts=_accounts(known.accounts, shop.id),
+        now=now,
+    )
+    rendered = _rendered(template, shop, asked, contact, plan)
+    return _rows(shop, asked, contact, category, plan, rendered, now)
+
+
+def _template(catalog: Catalog, shop: Shop, asked: NotificationIn) -> Template | None:
+    if asked.template is None:
+        return None
+    template = catalog.find(shop.id, asked.template)
+    if template is None:
+        raise Unprocessable(faults=[Fault("/template", f"there is no template {asked.template!r}")])
+    return template
+
+
+def _category(asked: NotificationIn, template: Template | None) -> Category:
+    own = template.category if template else Category.TRANSACTIONAL
+    if asked.category in (None, own):
+        return own
+    if own is Category.MARKETING and template:
+        reason = f"{template.name} is a marketing template and cannot be sent as {asked.category}"
+        raise Unprocessable(faults=[Fault("/category", reason)])
+    return asked.category or own
+
+
+def _accounts(book: AccountBook, shop_id: int) -> Mapping[Channel, Sequence[AccountFacts]]:
+    return {
+        channel: [
+            AccountFacts(a.provider, a.tells, a.provider == SANDBOX)
+            for a in book.of(shop_id, channel)
+        ]
+        for channel in Channel
+    }
+
+
+def _rendered(
+    template: Template | None,
+    shop: Shop,
+    asked: NotificationIn,
+    contact: ContactFacts,
+    plan: Plan,
+) -> Mapping[Channel, Rendered]:
+    """Every channel of the plan is rendered once to see that it can be. With nobody to reach nothing is
+    rendered, so nothing can be missing."""
+    if template is None:
+        content = inline(asked.literal or {})
+        return {step.channel: content.render(step.channel) for step in plan.steps}
+    faults: dict[str, str] = {}
+    found: dict[Channel, Rendered] = {}
+    for step in plan.steps:
+        try:
+            found[step.channel] = from_template(
+                template,
+                shop,
+                step.channel,
+                contact,
+                locale=None,
+                data=asked.data,
+                # A stand-in: the real link is signed for the delivery's own address.
+                unsubscribe="https://unsubscribe.invalid/",
+            )
+        except (MissingVariable, WrongValue) as error:
+            faults.setdefault(error.pointer, str(error))
+        except ContentError as error:
+            faults.setdefault("/template", str(error))
+    if faults:
+        raise Unprocessable(faults=[Fault(p, d) for p, d in faults.items()])
+    return found
+
+
+def _rows(
+    shop: Shop,
+    asked: NotificationIn,
+    contact: ContactFacts,
+    category: Category,
+    plan: Plan,
+    rendered: Mapping[Channel, Rendered],
+    now: datetime,
+) -> Prepared:
+    start = plan.held_until or max(now, asked.send_at or now)
+    expires_at = asked.expires_at
+    if expires_at is None and category is Category.SECURITY:
+        expires_at = start + LIFETIME[category]
+    status = _status(plan, start, expires_at, now)
+    row: dict[str, Any] = {
+        "id": new_id(),
+        "shop_id": shop.id,
+        "contact_id": contact.id,
+        "template": asked.template,
+        "category": category,
+        "strategy": asked.strategy,
+        "status": status,
+        "data": asked.data,
+        "content": asked.literal,
+        "locale": asked.recipient.locale if isinstance(asked.recipient, OneOffIn) else None,
+        "plan": steps.stored(plan, shop.settings.fallback_after.of(category)),
+        "skipped": [{"channel": s.channel, "reason": s.reason} for s in plan.skipped],
+        "ordering_key": asked.ordering_key,
+        "collapse_key": asked.collapse_key,
+        "meta": asked.meta,
+        "send_at": asked.send_at,
+        "held_until": plan.held_until,
+        "expires_at": expires_at,
+    }
+    alive = status in (NotificationStatus.QUEUED, NotificationStatus.SCHEDULED)
+    row["step_at"] = steps.step_at(row, 0, start) if alive else None
+    opened = range(len(plan.steps) if asked.strategy is Strategy.ALL else 1) if alive else ()
+    deliveries = [d for i in opened for d in steps.step_deliveries(row, i, start=start)]
+    answer = {
+        "id": row["id"],
+        "status": status,
+        "held_until": plan.held_until,
+        "plan": shown(plan),
+        "skipped": row["skipped"],
+    }
+    return Prepared(row["id"], row, deliveries, answer, plan, rendered)
+
+
+def _status(
+    plan: Plan, start: datetime, expires_at: datetime | None, now: datetime
+) -> NotificationStatus:
+    if not plan.steps:
+        return NotificationStatus.UNDELIVERABLE
+    if expires_at and expires_at <= max(now, start):
+        return NotificationStatus.EXPIRED
+    if start > now + timedelta(seconds=1):
+        return NotificationStatus.SCHEDULED
+    return NotificationStatus.QUEUED
+
+
+def shown(plan: Plan) -> list[dict[str, Any]]:
+    """The plan as the API shows it, one item an address."""
+    items = []
+    for step in plan.steps:
+        for target in step.targets:
+            item: dict[str, Any] = {"channel": step.channel, "address": target.value}
+            if target.provider:
+                item["provider"] = target.provider
+            if step.until:
+                item["until"] = step.until
+            if step.wait is not None:
+                item["wait"] = int(step.wait.total_seconds())
+            items.append(item)
+    return items

@@ -1,0 +1,110 @@
+"""Takes back what dead workers held, by the rule of what may have been sent."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from channels.base import Category, Channel
+from hub.db.pool import Connection, Db
+from hub.notifications import steps
+from hub.notifications.model import DeliveryStatus
+from hub.notifications.settle import InHand, Settled, after_crash
+from hub.notifications.steps import Due
+from hub.resources import Hub
+
+log = structlog.get_logger()
+
+_AT_ONCE = 1000
+
+
+async def take_back(db: Db) -> None:
+    """At the start of the only instance on a database: whoever held a lease is dead, and accounts get
+    another try. The tick then does what the rules say."""
+    await db.execute(
+        "UPDATE delivery SET leased_until = now() - interval '1 second' WHERE status = 'sending'"
+    )
+    await db.execute(
+        "UPDATE delivery SET handout_at = now()"
+        " WHERE status = 'queued' AND due_at <= now() AND handout_at > now()"
+    )
+    await db.execute("DELETE FROM account_state")
+
+
+async def expired_leases(hub: Hub, connection: Connection) -> list[Due]:
+    """Settles deliveries whose worker no longer renews its lease; those to be sent (again) are returned."""
+    async with connection.transaction():
+        rows = await connection.fetch(
+            """
+            SELECT d.id, d.shop_id, d.notification_id, d.channel, d.category, d.account, d.attempt_count,
+                   d.give_up_at, d.maybe_duplicate, a.id AS attempt_id, a.started_at
+              FROM delivery AS d
+              LEFT JOIN attempt AS a ON a.delivery_id = d.id AND a.outcome IS NULL
+                                    AND a.number = d.attempt_count
+             WHERE d.status = 'sending' AND d.leased_until <= now()
+             LIMIT $1 FOR UPDATE OF d SKIP LOCKED
+            """,
+            _AT_ONCE,
+        )
+        if not rows:
+            return []
+        now = datetime.now(UTC)
+        settled = [_after_crash(hub, dict(r), now) for r in rows]
+        log.warning("recovery.taken_back", deliveries=len(rows))
+        await _write(connection, settled)
+        await _close_attempts(connection, [r["attempt_id"] for r in rows if r["attempt_id"]])
+        ended = {
+            r["notification_id"]
+            for r, s in zip(rows, settled, strict=True)
+            if s.status is not DeliveryStatus.QUEUED
+        }
+        opened = await steps.advance(connection, ended)
+        again = [
+            Due(Category(r["category"]), r["id"])
+            for r, s in zip(rows, settled, strict=True)
+            if s.status is DeliveryStatus.QUEUED
+        ]
+        return opened + again
+
+
+def _after_crash(hub: Hub, row: dict[str, Any], now: datetime) -> Settled:
+    account = hub.accounts.get(row["shop_id"], row["account"] or "")
+    delivery = InHand(
+        id=row["id"],
+        category=Category(row["category"]),
+        channel=Channel(row["channel"]),
+        attempt_count=row["attempt_count"],
+        give_up_at=row["give_up_at"],
+        deduplicates=account.deduplicates if account else timedelta(0),
+        maybe_duplicate=row["maybe_duplicate"],
+    )
+    return after_crash(delivery, called_at=row["started_at"], now=now)
+
+
+async def _write(connection: Connection, settled: Sequence[Settled]) -> None:
+    await connection.execute(
+        """
+        UPDATE delivery AS d
+           SET status = t.status, reason = t.reason, maybe_duplicate = t.maybe_duplicate,
+               due_at = coalesce(t.due_at, d.due_at), handout_at = now() + interval '10 seconds',
+               leased_until = NULL, leased_by = NULL, updated_at = now()
+          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[])
+            AS t (id, status, reason, maybe_duplicate, due_at)
+         WHERE d.id = t.id AND d.id = ANY($1)
+        """,
+        [s.id for s in settled],
+        [s.status for s in settled],
+        [s.reason for s in settled],
+        [s.maybe_duplicate for s in settled],
+        [s.due_at for s in settled],
+    )
+
+
+async def _close_attempts(connection: Connection, attempts: Sequence[UUID]) -> None:
+    await connection.execute(
+        "UPDATE attempt SET outcome = 'unknown', finished_at = now(), code = 'worker-died'"
+        " WHERE id = ANY($1) AND outcome IS NULL",
+        attempts,
+    )

@@ -1,0 +1,90 @@
+"""From a delivery to the message that its provider gets."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from channels.base import Category, Channel, Message
+from hub.content.catalog import Catalog, Inline, Template
+from hub.content.model import Audience, ContentError, Rendered
+from hub.content.render import plain
+from hub.notifications.claims import Claimed
+from hub.notifications.model import ContactFacts
+from hub.preferences.unsubscribe import unsubscribe_url
+from hub.resources import Hub
+from hub.shops.registry import Shop
+
+
+class CannotRender(Exception):
+    """What the author of the template or the data has to mend; the text names it."""
+
+
+def message_for(hub: Hub, delivery: Claimed, batch_key: UUID) -> Message:
+    """Raises `CannotRender`. `batch_key` counts only where the delivery was in no batch before."""
+    shop = hub.shops[delivery.shop_id]
+    unsubscribe = ""
+    if delivery.category is Category.MARKETING:
+        unsubscribe = unsubscribe_url(hub, delivery.contact_id, delivery.channel, delivery.category)
+    try:
+        rendered = _rendered(hub.catalog, shop, delivery, unsubscribe)
+    except ContentError as error:
+        raise CannotRender(str(error)) from error
+    return Message(
+        key=str(delivery.id),
+        to=delivery.value or "",
+        text=rendered.text,
+        subject=rendered.subject,
+        html=rendered.html,
+        category=delivery.category,
+        batch_key=str(delivery.batch_key or batch_key),
+        to_name=delivery.name if delivery.channel is Channel.EMAIL else "",
+        unsubscribe_url=unsubscribe,
+        expires_at=delivery.expires_at,
+        collapse_key=delivery.collapse_key or "",
+    )
+
+
+def _rendered(catalog: Catalog, shop: Shop, delivery: Claimed, unsubscribe: str) -> Rendered:
+    if delivery.template is None:
+        return inline(delivery.content or {}).render(delivery.channel)
+    template = catalog.find(shop.id, delivery.template)
+    if template is None:
+        raise CannotRender(f"the template {delivery.template} is no longer there")
+    return from_template(
+        template,
+        shop,
+        delivery.channel,
+        delivery.contact,
+        locale=delivery.locale,
+        data=delivery.data,
+        unsubscribe=unsubscribe,
+    )
+
+
+def from_template(
+    template: Template,
+    shop: Shop,
+    channel: Channel,
+    contact: ContactFacts,
+    *,
+    locale: str | None,
+    data: Mapping[str, Any],
+    unsubscribe: str = "",
+) -> Rendered:
+    """As the worker renders it, and as the intake tries it before it accepts. Raises `ContentError`."""
+    return template.render(
+        channel=channel,
+        audience=Audience(contact.role),
+        locale=locale or contact.locale or shop.settings.locale,
+        timezone=contact.timezone or shop.settings.timezone,
+        data=data,
+        contact={"name": contact.name},
+        shop={"name": shop.name},
+        links={"unsubscribe": unsubscribe} if unsubscribe else {},
+    )
+
+
+def inline(content: Mapping[str, str]) -> Inline:
+    """A notification's own content; a letter without a text part gets one."""
+    html = content.get("html", "")
+    return Inline(content.get("subject", ""), content.get("text", "") or plain(html), html)

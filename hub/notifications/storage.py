@@ -1,0 +1,230 @@
+"""Notifications as rows: added by many, read one by one and in lists."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hub.db.pool import Connection, Db
+from hub.notifications import steps
+from hub.notifications.prepare import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """`fingerprint`: SHA-256 of the request's body."""
+
+    path: str
+    key: str
+    fingerprint: bytes
+
+
+_COLUMNS: Mapping[str, str] = {
+    "id": "uuid",
+    "shop_id": "smallint",
+    "contact_id": "uuid",
+    "template": "text",
+    "category": "text",
+    "strategy": "text",
+    "status": "text",
+    "data": "jsonb",
+    "content": "jsonb",
+    "locale": "text",
+    "plan": "jsonb",
+    "skipped": "jsonb",
+    "ordering_key": "text",
+    "collapse_key": "text",
+    "meta": "jsonb",
+    "send_at": "timestamptz",
+    "held_until": "timestamptz",
+    "expires_at": "timestamptz",
+    "step_at": "timestamptz",
+}
+_ADD = (
+    f"INSERT INTO notification ({', '.join(_COLUMNS)}) SELECT * FROM unnest("  # noqa: S608
+    + ", ".join(f"${i}::{kind}[]" for i, kind in enumerate(_COLUMNS.values(), 1))
+    + ")"
+)
+
+
+async def add(
+    connection: Connection, made: Sequence[Prepared], *, handout_after: timedelta
+) -> None:
+    """Writes notifications with their first deliveries; what a newer one of the same `collapse_key` replaces
+    ends."""
+    if not made:
+        return
+    await connection.execute(_ADD, *([p.row[name] for p in made] for name in _COLUMNS))
+    deliveries = [d for p in made for d in p.deliveries]
+    if deliveries:
+        await steps.add(connection, deliveries, handout_after=handout_after)
+    newer = [p for p in made if p.row["collapse_key"] and p.deliveries]
+    if newer:
+        await _collapse(connection, newer)
+
+
+async def _collapse(connection: Connection, newer: Sequence[Prepared]) -> None:
+    """Only what has not left: a delivery that a worker holds goes its way."""
+    rows = await connection.fetch(
+        """
+        WITH old AS (
+            SELECT DISTINCT n.id
+              FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS t (contact_id, collapse_key, id)
+              JOIN notification AS n
+                ON n.contact_id = t.contact_id AND n.collapse_key = t.collapse_key AND n.id < t.id
+             WHERE n.status IN ('scheduled', 'queued')
+        )
+        UPDATE delivery AS d SET status = 'collapsed', reason = 'collapsed', updated_at = now()
+          FROM old WHERE d.notification_id = old.id AND d.status = 'queued'
+        RETURNING d.notification_id
+        """,
+        [p.row["contact_id"] for p in newer],
+        [p.row["collapse_key"] for p in newer],
+        [p.id for p in newer],
+    )
+    await steps.advance(connection, {r["notification_id"] for r in rows})
+
+
+async def answers(
+    db: Db, keys: Sequence[tuple[int, IdempotencyKey]]
+) -> Mapping[tuple[int, str, str], Any]:
+    """What was answered before under these keys."""
+    if not keys:
+        return {}
+    rows = await db.fetch(
+        """
+        SELECT i.shop_id, i.path, i.key, i.fingerprint, i.status, i.body
+          FROM unnest($1::smallint[], $2::text[], $3::text[]) AS t (shop_id, path, key)
+          JOIN idempotency AS i USING (shop_id, path, key)
+        """,
+        [shop_id for shop_id, _ in keys],
+        [key.path for _, key in keys],
+        [key.key for _, key in keys],
+    )
+    return {(r["shop_id"], r["path"], r["key"]): r for r in rows}
+
+
+async def add_answers(
+    connection: Connection,
+    given: Sequence[tuple[int, IdempotencyKey, int, bytes, Sequence[UUID]]],
+) -> set[tuple[int, str, str]]:
+    """Those that were the first with their key; the others' answers stand already."""
+    won = set()
+    # In one order for everybody, so that two processes never wait for each other in a ring.
+    for shop_id, key, status, body, contacts in sorted(
+        given, key=lambda g: (g[0], g[1].path, g[1].key)
+    ):
+        first = await connection.fetchval(
+            """
+            INSERT INTO idempotency (shop_id, path, key, fingerprint, status, body, contacts)
+            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING true
+            """,
+            shop_id,
+            key.path,
+            key.key,
+            key.fingerprint,
+            status,
+            body,
+            contacts,
+        )
+        if first:
+            won.add((shop_id, key.path, key.key))
+    return won
+
+
+async def cancel(connection: Connection, shop_id: int, id_: UUID) -> str | None:
+    """The status after it: `cancelled` if nothing had left; None: there is no such notification."""
+    status = await connection.fetchval(
+        "SELECT status FROM notification WHERE shop_id = $1 AND id = $2 FOR UPDATE", shop_id, id_
+    )
+    if status not in ("scheduled", "queued"):
+        return str(status) if status else None
+    rows = await connection.fetch(
+        "SELECT status FROM delivery WHERE notification_id = $1 ORDER BY id FOR UPDATE", id_
+    )
+    if any(r["status"] not in ("queued", "failed", "suppressed", "expired") for r in rows):
+        return str(status)
+    await connection.execute(
+        "UPDATE delivery SET status = 'cancelled', reason = 'cancelled', updated_at = now()"
+        " WHERE notification_id = $1 AND status = 'queued'",
+        id_,
+    )
+    await connection.execute(
+        "UPDATE notification SET status = 'cancelled', step_at = NULL WHERE id = $1", id_
+    )
+    return "cancelled"
+
+
+_SHOWN = """
+SELECT n.id, n.template, n.category, n.strategy, n.status, n.plan, n.skipped, n.meta, n.ordering_key,
+       n.collapse_key, n.send_at, n.held_until, n.expires_at, n.created_at,
+       c.external_id,
+       (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.id), '[]') FROM (
+            SELECT d.id, d.channel, d.provider, d.account, d.status, d.reason, d.code, d.step,
+                   d.cost::text AS cost, d.maybe_duplicate, d.due_at, d.created_at, d.sent_at,
+                   d.delivered_at, d.read_at, a.value AS address, a.provider AS address_provider,
+                   (SELECT coalesce(jsonb_agg(to_jsonb(y) ORDER BY y.number), '[]') FROM (
+                        SELECT t.number, t.account, t.provider, t.started_at, t.finished_at, t.outcome,
+                               t.code, t.detail
+                          FROM attempt AS t WHERE t.delivery_id = d.id) AS y) AS attempts,
+                   (SELECT coalesce(jsonb_agg(to_jsonb(z) ORDER BY z.received_at), '[]') FROM (
+                        SELECT r.status, r.code, r.detail, r.happened_at, r.received_at
+                          FROM receipt AS r WHERE r.delivery_id = d.id) AS z) AS receipts
+              FROM delivery AS d LEFT JOIN address AS a ON a.id = d.address_id
+             WHERE d.notification_id = n.id) AS x) AS deliveries,
+       (SELECT coalesce(jsonb_object_agg(a.id, jsonb_build_object('value', a.value, 'provider', a.provider)), '{}')
+          FROM address AS a WHERE a.contact_id = n.contact_id) AS addresses
+  FROM notification AS n LEFT JOIN contact AS c ON c.id = n.contact_id
+"""
+
+
+_PAGE = f"""{_SHOWN}
+ WHERE n.shop_id = $1
+   AND ($2::text IS NULL OR n.contact_id = (
+        SELECT id FROM contact WHERE shop_id = $1 AND external_id = $2))
+   AND ($3::text IS NULL OR n.status = $3)
+   AND ($4::text IS NULL OR EXISTS (
+        SELECT FROM delivery AS d WHERE d.notification_id = n.id AND d.channel = $4))
+   AND ($5::text IS NULL OR n.template = $5)
+   AND ($6::timestamptz IS NULL OR n.created_at >= $6)
+   AND ($7::timestamptz IS NULL OR n.created_at < $7)
+   AND ($8::uuid IS NULL OR n.id < $8)
+ ORDER BY n.id DESC LIMIT $9
+"""  # noqa: S608 (two constants)
+
+
+async def by_id(db: Db, shop_id: int, id_: UUID) -> Mapping[str, Any] | None:
+    """Everything about one notification."""
+    row = await db.fetchrow(f"{_SHOWN} WHERE n.shop_id = $1 AND n.id = $2", shop_id, id_)
+    return dict(row) if row else None
+
+
+async def page(
+    db: Db,
+    shop_id: int,
+    *,
+    contact: str | None = None,
+    status: str | None = None,
+    channel: str | None = None,
+    template: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[Mapping[str, Any]]:
+    """The newest first. `channel`: one of its deliveries went that way. `before`: the last id of the page
+    before."""
+    rows = await db.fetch(
+        _PAGE,
+        shop_id,
+        contact,
+        status,
+        channel,
+        template,
+        since,
+        until,
+        before,
+        limit,
+    )
+    return [dict(r) for r in rows]

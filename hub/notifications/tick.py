@@ -1,0 +1,171 @@
+"""Everything that happens by the clock: hands out what is due, takes back what dead workers left, moves
+cascades on, keeps house. Any worker can run it; one at a time does (advisory lock)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from time import monotonic
+
+import structlog
+
+from channels.base import Category
+from hub.accounts import sandbox
+from hub.db import partitions
+from hub.db.pool import UNREACHABLE, Connection
+from hub.ids import new_id
+from hub.notifications import receipts, recovery, steps
+from hub.notifications.steps import Due
+from hub.queue import BATCH, LANES, Lane, QueueAway
+from hub.resources import Hub
+
+log = structlog.get_logger()
+
+PACE = timedelta(milliseconds=150)
+_LOCK = 0x76657374_7469636B
+
+# Jobs that may wait in a lane before the tick adds more: enough to keep workers busy, few enough that a
+# wiped Redis costs little and that shops take turns.
+_DEPTH: Mapping[Lane, int] = {Lane.SECURITY: 200, Lane.TRANSACTIONAL: 40, Lane.BULK: 12}
+
+# When a delivery that was handed out and not claimed is handed out again.
+_AGAIN: Mapping[Lane, timedelta] = {
+    Lane.SECURITY: timedelta(seconds=10),
+    Lane.TRANSACTIONAL: timedelta(seconds=30),
+    Lane.BULK: timedelta(minutes=2),
+}
+
+
+class Tick:
+    def __init__(self, hub: Hub, hand_out: Callable[[list[Due]], Awaitable[None]]) -> None:
+        self._hub = hub
+        self._hand_out = hand_out
+        self._last: dict[str, float] = {}
+        self._mark = new_id().hex
+
+    async def run(self) -> None:
+        """Until cancelled. A database or Redis that is away ends a turn, not the loop."""
+        while True:
+            try:
+                async with self._hub.db.acquire() as connection:
+                    await self._lead(connection)
+            except UNREACHABLE as error:
+                log.warning("tick.database_away", error=type(error).__name__)
+            await asyncio.sleep(1)
+
+    async def _lead(self, connection: Connection) -> None:
+        """As long as this connection holds the lock and lives, this process is the one that ticks."""
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            return
+        log.info("tick.leading")
+        try:
+            while True:
+                started = monotonic()
+                await self._turn(connection)
+                await asyncio.sleep(max(0.0, PACE.total_seconds() - (monotonic() - started)))
+        finally:
+            if not connection.is_closed():
+                await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+    async def _turn(self, connection: Connection) -> None:
+        try:
+            if self._due("wiped", timedelta(seconds=1)):
+                await self._notice_wiped_redis(connection)
+            for category, lane in LANES.items():
+                await self._hand_out_due(connection, category, lane)
+        except QueueAway:
+            # Nothing is lost: what is due stays due.
+            self._mark = new_id().hex
+        if self._due("recovery", timedelta(seconds=1)):
+            await self._hand_out(await recovery.expired_leases(self._hub, connection))
+            await self._hand_out(await _steps_due(connection))
+            await self._hand_out(await _expired(connection))
+        if self._due("strays", timedelta(seconds=5)):
+            await receipts.match_strays(connection)
+        if self._due("house", timedelta(minutes=10)):
+            await _keep_house(connection)
+
+    def _due(self, name: str, every: timedelta) -> bool:
+        now = monotonic()
+        if now - self._last.get(name, float("-inf")) < every.total_seconds():
+            return False
+        self._last[name] = now
+        return True
+
+    async def _notice_wiped_redis(self, connection: Connection) -> None:
+        """A Redis without our mark has forgotten what was handed out: all of it is handed out again."""
+        if not await self._hub.queue.was_wiped(self._mark):
+            return
+        await connection.execute(
+            "UPDATE delivery SET handout_at = now()"
+            " WHERE status = 'queued' AND due_at <= now() AND handout_at > now()"
+        )
+        await self._hub.queue.set_mark(self._mark)
+
+    async def _hand_out_due(self, connection: Connection, category: Category, lane: Lane) -> None:
+        """Shops take turns: each gets an equal share of what the lane has room for."""
+        room = _DEPTH[lane] - await self._hub.queue.depth(lane)
+        if room <= 0:
+            return
+        shops = list(self._hub.shops)
+        share = max(1, room * BATCH // len(shops))
+        async with connection.transaction():
+            rows = await connection.fetch(
+                """
+                WITH due AS (
+                    SELECT d.id FROM unnest($1::smallint[]) AS shop (id)
+                     CROSS JOIN LATERAL (
+                           SELECT id FROM delivery
+                            WHERE shop_id = shop.id AND category = $2 AND status = 'queued'
+                              AND handout_at <= now()
+                            ORDER BY handout_at LIMIT $3
+                              FOR UPDATE SKIP LOCKED) AS d
+                )
+                UPDATE delivery AS d SET handout_at = now() + $4
+                  FROM due WHERE d.id = due.id
+                RETURNING d.id
+                """,
+                shops,
+                category,
+                min(share, 20 * BATCH),
+                _AGAIN[lane],
+            )
+            # Inside the transaction: what Redis did not take stays due.
+            if rows:
+                await self._hub.queue.hand_out(lane, [r["id"] for r in rows])
+
+
+async def _steps_due(connection: Connection) -> list[Due]:
+    """Cascades whose wait is over."""
+    async with connection.transaction():
+        rows = await connection.fetch(
+            "SELECT id FROM notification WHERE step_at <= now() ORDER BY step_at LIMIT 500"
+        )
+        return await steps.advance(connection, [r["id"] for r in rows])
+
+
+async def _expired(connection: Connection) -> list[Due]:
+    """Ends what no worker took before its notification's end (an account paused for long, a key held back)."""
+    async with connection.transaction():
+        rows = await connection.fetch(
+            "SELECT id FROM notification"
+            " WHERE expires_at <= now() AND status IN ('scheduled', 'queued')"
+            " ORDER BY expires_at LIMIT 500"
+        )
+        ids = [r["id"] for r in rows]
+        await connection.execute(
+            "UPDATE delivery SET status = 'expired', reason = 'expired', updated_at = now()"
+            " WHERE notification_id = ANY($1) AND status = 'queued'",
+            ids,
+        )
+        return await steps.advance(connection, ids)
+
+
+async def _keep_house(connection: Connection) -> None:
+    await partitions.make_ahead(connection)
+    await connection.execute(
+        "DELETE FROM idempotency WHERE created_at < now() - interval '48 hours'"
+    )
+    await connection.execute(
+        "DELETE FROM contact_link WHERE expires_at < now() - interval '30 days'"
+    )
+    await sandbox.trim(connection)

@@ -1,0 +1,157 @@
+"""The worker process: one arq loop per lane, the tick, the leases, and whatever keeps them going."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+import uvloop
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+
+from hub import logs
+from hub.accounts.limits import RateLimits
+from hub.config import Settings
+from hub.db.pool import UNREACHABLE
+from hub.notifications.delivery import Deliverer
+from hub.notifications.tick import Tick
+from hub.queue import DELIVER, Lane, connect, queue_name
+from hub.resources import Hub, open_hub
+from hub.worker.tasks import deliver
+
+log = structlog.get_logger()
+
+# How often a lane is looked at: an order message must not wait for a campaign's rhythm.
+_POLL = {
+    Lane.SECURITY: timedelta(milliseconds=20),
+    Lane.TRANSACTIONAL: timedelta(milliseconds=20),
+    Lane.BULK: timedelta(milliseconds=100),
+}
+_JOBS = {Lane.SECURITY: 20, Lane.TRANSACTIONAL: 20, Lane.BULK: 6}
+_JOB_TIMEOUT = timedelta(minutes=10)
+_DRAIN = timedelta(seconds=9)
+_ALIVE_KEY = "vestnik:worker:alive"
+_ALIVE_FOR = timedelta(seconds=15)
+
+
+def run(settings: Settings, lane: Lane | None = None) -> None:
+    """Until SIGTERM or SIGINT; then what is under way is finished, within 10 s."""
+    logs.configure(settings.hub.log_level, role="worker")
+    uvloop.run(_main(settings, [lane] if lane else list(Lane)))
+
+
+async def _main(settings: Settings, lanes: Sequence[Lane]) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with open_hub(settings, pool_size=12) as hub:
+        await work(hub, lanes, stopping)
+
+
+async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event) -> None:
+    """Works until `stopping` is set."""
+    redis = connect(hub.settings.hub.redis_url.get_secret_value())
+    deliverer = Deliverer(hub, uuid4(), RateLimits(redis))
+    tick = Tick(hub, deliverer.hand_out)
+    loops = [_Lane(hub, lane, deliverer) for lane in lanes]
+    chores: list[Callable[[], Awaitable[None]]] = [
+        deliverer.keep_leases,
+        tick.run,
+        lambda: _refresh(hub),
+        lambda: _beat(redis),
+        *(lane.run for lane in loops),
+    ]
+    tasks = [asyncio.create_task(_keep_going(chore)) for chore in chores]
+    log.info("worker.started", lanes=[str(lane) for lane in lanes])
+    await stopping.wait()
+    deliverer.draining = True
+    for lane in loops:
+        lane.stop_picking()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN.total_seconds()):
+            await asyncio.gather(*(lane.drained() for lane in loops))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await redis.aclose()
+    log.info("worker.stopped")
+
+
+async def _keep_going(chore: Callable[[], Awaitable[None]]) -> None:
+    """A loop that died is started again: Redis and PostgreSQL come and go, the worker stays."""
+    pause = 0.2
+    while True:
+        try:
+            await chore()
+        except (RedisError, *UNREACHABLE) as error:
+            log.warning("worker.loop_away", error=type(error).__name__)
+        except Exception:
+            log.exception("worker.loop_died")
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 2.0)
+
+
+async def _refresh(hub: Hub) -> None:
+    """What this process knows of templates and accounts is never older than a second or so."""
+    while True:
+        await hub.catalog.refresh(hub.db)
+        await hub.accounts.refresh(hub.db)
+        await asyncio.sleep(1)
+
+
+async def _beat(redis: Any) -> None:
+    while True:
+        await redis.set(_ALIVE_KEY, 1, ex=int(_ALIVE_FOR.total_seconds()))
+        await asyncio.sleep(_ALIVE_FOR.total_seconds() / 5)
+
+
+class _Lane:
+    """One arq worker, made anew whenever Redis broke the last one."""
+
+    def __init__(self, hub: Hub, lane: Lane, deliverer: Deliverer) -> None:
+        self._hub = hub
+        self._lane = lane
+        self._deliverer = deliverer
+        self._worker: Worker | None = None
+        self._stopped = False
+
+    async def run(self) -> None:
+        redis = connect(self._hub.settings.hub.redis_url.get_secret_value())
+        self._worker = worker = Worker(
+            functions=[func(deliver, name=DELIVER)],
+            queue_name=queue_name(self._lane),
+            redis_pool=redis,
+            handle_signals=False,
+            max_jobs=_JOBS[self._lane],
+            job_timeout=_JOB_TIMEOUT,
+            keep_result=0,
+            poll_delay=_POLL[self._lane],
+            # Attempts and their times are in the database: arq never tries a job again.
+            max_tries=1,
+            retry_jobs=False,
+            health_check_interval=60,
+            ctx={"deliverer": self._deliverer},
+            log_results=False,
+        )
+        worker.allow_pick_jobs = not self._stopped
+        try:
+            await worker.async_run()
+        finally:
+            # Jobs under way go on without arq: their outcomes belong to the database.
+            await asyncio.gather(*worker.job_tasks.values(), return_exceptions=True)
+            with suppress(RedisError, OSError):
+                await redis.aclose()
+
+    def stop_picking(self) -> None:
+        self._stopped = True
+        if self._worker:
+            self._worker.allow_pick_jobs = False
+
+    async def drained(self) -> None:
+        if self._worker and self._worker.job_tasks:
+            await asyncio.wait(list(self._worker.job_tasks.values()))
