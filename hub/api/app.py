@@ -7,28 +7,34 @@ from contextlib import suppress
 import structlog
 from aiohttp import web
 
-from hub.api import docs_page, health, metrics, openapi, pages
+from hub.accounts.hooks import by_token
+from hub.api import docs_page, health, hooks, metrics, openapi, pages
+from hub.api.background import INTAKE, background
 from hub.api.body import LIMIT
 from hub.api.keys import HUB
 from hub.api.limits import RateLimit
 from hub.api.middleware import frame
 from hub.api.routes import Route, Routes
-from hub.api.v1 import contacts, sandbox
+from hub.api.v1 import contacts, notifications, sandbox, templates
 from hub.api.v1 import keys as v1_keys
 from hub.db.pool import UNREACHABLE
+from hub.notifications.intake import Intake
 from hub.resources import Hub
 from hub.shops.keys import KeyRing
 
 log = structlog.get_logger()
 
 MODULES: Sequence[Routes] = (
+    notifications.routes,
     contacts.routes,
+    templates.routes,
     sandbox.routes,
     v1_keys.routes,
     health.routes,
     metrics.routes,
     docs_page.routes,
     pages.routes,
+    hooks.routes,
 )
 """In the order in which the documentation shows them."""
 
@@ -45,15 +51,19 @@ def make_app(hub: Hub) -> web.Application:
         client_max_size=LIMIT,
     )
     app[HUB] = hub
+    app[INTAKE] = Intake(hub)
+    app[hooks.HOOKS] = by_token(hub)
+    app.cleanup_ctx.append(background)
     app[metrics.BACKLOG] = metrics.Backlog()
     app[docs_page.DOCUMENTS] = docs_page.documents(
         openapi.document(all_routes(), server=hub.settings.public_url)
     )
     for route in all_routes():
-        added = app.router.add_route(route.method, route.path, route.handler)
-        table[added] = route
-        if route.method == "GET":
-            table[app.router.add_route("HEAD", route.path, route.handler)] = route
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            added = app.router.add_route(
+                method, route.path, route.handler, expect_handler=_expected
+            )
+            table[added] = route
 
     async def note_use_of_keys(_app: web.Application) -> AsyncIterator[None]:
         noting = asyncio.create_task(_note_use(ring))
@@ -68,6 +78,14 @@ def make_app(hub: Hub) -> web.Application:
 
 def all_routes() -> list[Route]:
     return [route for routes in MODULES for route in routes]
+
+
+async def _expected(request: web.Request) -> None:
+    """Expectations other than the one that everybody has are passed over, as RFC 9110 (10.1.1) allows."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # What was written does not belong to the answer.
+        request.writer.output_size = 0
 
 
 async def _note_use(ring: KeyRing) -> None:

@@ -26,6 +26,7 @@ from hub.notifications import claims, facts, storage
 from hub.notifications.model import ContactFacts, NotificationStatus
 from hub.notifications.prepare import Known, Prepared, prepare
 from hub.notifications.request import NotificationIn, OneOffIn
+from hub.notifications.steps import Due
 from hub.notifications.storage import IdempotencyKey
 from hub.queue import LANES, Lane, QueueAway
 from hub.resources import Hub
@@ -300,6 +301,13 @@ class Intake:
         if any(self._congested[lane] for lane in lanes):
             return timedelta(0)
         return timedelta(seconds=15)
+
+    def pass_on(self, due: Sequence[Due]) -> None:
+        """Hands out deliveries that something else than a request made due."""
+        for item in due:
+            self._fresh.setdefault(LANES[item.category], []).append(item.id)
+        if self._fresh:
+            self._handing.set()
 
     def _pass_on(self, made: Sequence[Prepared]) -> None:
         for prepared in made:

@@ -12,13 +12,14 @@ from pydantic import AwareDatetime, Field
 
 from channels.base import Channel
 from hub.api import problems
+from hub.api.background import INTAKE
 from hub.api.body import In, Out, Query, answer, check, parse, path_id, read_json, read_query
 from hub.api.keys import HUB, REQUEST_ID, SHOP
 from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound
 from hub.notifications import storage
-from hub.notifications.intake import Intake, Result, Stored
+from hub.notifications.intake import Result, Stored
 from hub.notifications.model import DeliveryStatus, NotificationStatus, SkipReason, Strategy
 from hub.notifications.prepare import Prepared
 from hub.notifications.request import NotificationIn
@@ -26,8 +27,6 @@ from hub.notifications.storage import IdempotencyKey
 from hub.shops.keys import Scope
 
 routes = Routes("Notifications")
-
-INTAKE = web.AppKey("intake", Intake)
 
 _MOST_IN_BATCH = 1000
 _HEADER = "Idempotency-Key"

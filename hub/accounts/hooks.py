@@ -1,0 +1,11 @@
+"""Where providers call an account: `/hooks/{token}`, a path that nobody guesses."""
+
+from hub.accounts.book import LiveAccount
+from hub.tokens import Signer
+
+_PURPOSE = "hook"
+
+
+def token_of(signer: Signer, account: LiveAccount) -> str:
+    """The same at every start, as long as `hub.secret` and the account's name stay."""
+    return signer.name(_PURPOSE, f"{account.shop_id}/{account.name}")

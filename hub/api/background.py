@@ -1,0 +1,43 @@
+"""What runs beside the requests of an API process: the intake, and a fresh view of templates and accounts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import structlog
+from aiohttp import web
+
+from hub.api.keys import HUB
+from hub.db.pool import UNREACHABLE
+from hub.notifications.intake import Intake
+from hub.resources import Hub
+
+log = structlog.get_logger()
+
+INTAKE = web.AppKey("intake", Intake)
+
+_REFRESH_EVERY = 1.0
+
+
+async def background(app: web.Application) -> AsyncIterator[None]:
+    """For `app.cleanup_ctx`."""
+    tasks = [
+        asyncio.create_task(app[INTAKE].run()),
+        asyncio.create_task(_refresh(app[HUB])),
+    ]
+    yield
+    for task in tasks:
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*tasks)
+
+
+async def _refresh(hub: Hub) -> None:
+    """Never older than a second or so, while the database answers."""
+    while True:
+        try:
+            await hub.catalog.refresh(hub.db)
+            await hub.accounts.refresh(hub.db)
+        except UNREACHABLE as error:
+            log.warning("refresh.database_away", error=type(error).__name__)
+        await asyncio.sleep(_REFRESH_EVERY)

@@ -1,0 +1,76 @@
+"""Where providers call: receipts and bot updates, stored before the provider hears that all is well."""
+
+from collections.abc import Mapping
+
+import structlog
+from aiohttp import web
+
+from channels.base import BadHook, HookReply, HookRequest, ReadsReceipts
+from hub.accounts.book import LiveAccount
+from hub.api.background import INTAKE
+from hub.api.keys import HUB
+from hub.api.routes import PUBLIC, Routes
+from hub.contacts import updates
+from hub.errors import InvalidInput, NotFound, TooLarge, Unauthenticated
+from hub.notifications import receipts
+from hub.resources import Hub
+
+log = structlog.get_logger()
+
+routes = Routes("Hooks")
+
+HOOKS: web.AppKey[Mapping[str, LiveAccount]] = web.AppKey("hooks", Mapping)
+
+
+@routes.get(
+    "/hooks/{token}",
+    name="hooks.probe",
+    scope=PUBLIC,
+    summary="A provider calls back, or looks whether the address is there",
+    answers={200: "text/plain"},
+    problems=[401, 404],
+)
+@routes.post(
+    "/hooks/{token}",
+    name="hooks.receive",
+    scope=PUBLIC,
+    summary="A provider calls back",
+    answers={200: "text/plain"},
+    problems=[401, 404],
+)
+async def receive(request: web.Request) -> web.StreamResponse:
+    """The token in the path names the account; where the provider signs its calls, the signature counts."""
+    account = request.app[HOOKS].get(request.match_info["token"])
+    if account is None:
+        raise NotFound("there is no account with this hook")
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise TooLarge("a call of a provider has at most 1 MiB") from None
+    asked = HookRequest(
+        method=request.method,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        query=dict(request.query),
+        body=body,
+    )
+    try:
+        reply = await _store(request, request.app[HUB], account, asked)
+    except BadHook as error:
+        log.warning("hook.refused", account=account.name, forged=error.forged)
+        if error.forged:
+            raise Unauthenticated("the proof of the sender does not match") from None
+        raise InvalidInput(str(error)) from None
+    return web.Response(status=reply.status, text=reply.body, content_type=reply.content_type)
+
+
+async def _store(
+    request: web.Request, hub: Hub, account: LiveAccount, asked: HookRequest
+) -> HookReply:
+    if updates.takes_hooks(account):
+        return await updates.receive_hook(hub, account, asked)
+    if not isinstance(account.adapter, ReadsReceipts):
+        raise NotFound("this account's provider does not call back")
+    found, reply = account.adapter.read_hook(asked)
+    due = await receipts.store(hub.db, account, found)
+    request.app[INTAKE].pass_on(due)
+    return reply
