@@ -26,6 +26,8 @@ from tests.simulators.base import Fault
 _CASES: dict[tuple[Channel, str], str] = {
     (Channel.EMAIL, "smtp"): "tests.contract.case_smtp",
     (Channel.EMAIL, "unisender_go"): "tests.contract.case_unisender_go",
+    (Channel.SMS, "smsc"): "tests.contract.case_smsc",
+    (Channel.SMS, "sms_ru"): "tests.contract.case_sms_ru",
     (Channel.TELEGRAM, "bot_api"): "tests.contract.case_telegram",
     (Channel.VK, "community"): "tests.contract.case_vk",
     (Channel.PUSH, "fcm"): "tests.contract.case_fcm",
