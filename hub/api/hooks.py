@@ -66,7 +66,7 @@ async def receive(request: web.Request) -> web.StreamResponse:
 async def _store(
     request: web.Request, hub: Hub, account: LiveAccount, asked: HookRequest
 ) -> HookReply:
-    if updates.takes_hooks(account):
+    if updates.has_bot(account):
         return await updates.receive_hook(hub, account, asked)
     if not isinstance(account.adapter, ReadsReceipts):
         raise NotFound("this account's provider does not call back")

@@ -240,6 +240,20 @@ async def shop_and_locale(db: Db, contact_id: UUID) -> tuple[int, Locale | None]
     return (row["shop_id"], row["locale"]) if row else None
 
 
+async def locales_at(db: Db, shop_id: int, digest_: bytes) -> list[Locale | None]:
+    """The languages of the contacts that have this address, the latest first; empty: nobody has it."""
+    rows = await db.fetch(
+        """
+        SELECT c.locale FROM address AS a JOIN contact AS c ON c.id = a.contact_id
+         WHERE a.shop_id = $1 AND a.digest = $2
+         ORDER BY a.updated_at DESC
+        """,
+        shop_id,
+        digest_,
+    )
+    return [row["locale"] for row in rows]
+
+
 async def bind(conn: Connection, shop_id: int, contact_id: UUID, kind: Kind, value: str) -> None:
     """The one address of this kind is `value` from now on, and it is proven."""
     await conn.execute(

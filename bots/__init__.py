@@ -1,0 +1,1 @@
+"""What people tell us through messengers, and what they are told in return."""

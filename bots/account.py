@@ -1,0 +1,106 @@
+"""One bot at work: receives, stores, answers, until it is told to stop."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from bots.conversation.linking import Conversation
+from bots.handling import Handler
+from bots.leader import StillLeading
+from bots.platform import Platform, Trouble
+from hub.accounts.book import LiveAccount
+from hub.contacts import updates
+from hub.resources import Hub
+
+log = structlog.get_logger()
+
+_GLANCE = 0.5
+"""Seconds between two looks for updates that the API has stored (webhooks)."""
+
+_LEAD_CHECK = 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """One account, in the one process that leads it."""
+
+    hub: Hub
+    account: LiveAccount
+    platform: Platform
+
+    async def run(self, stop: asyncio.Event, still_leading: StillLeading) -> None:
+        """Returns when `stop` is set, the updates in hand being answered, or when the lead is lost."""
+        came = asyncio.Event()
+        receiving = asyncio.create_task(self._receive(came, still_leading))
+        # However receiving ends (it is lost, or a bug), handling ends, too.
+        ended = asyncio.Event()
+        receiving.add_done_callback(lambda _: ended.set())
+        try:
+            await self._handle(came, stop, ended)
+        finally:
+            receiving.cancel()
+            await asyncio.wait({receiving})
+        if not receiving.cancelled() and (error := receiving.exception()):
+            raise error
+
+    async def _receive(self, came: asyncio.Event, still_leading: StillLeading) -> None:
+        """Nothing that a messenger or the network does ends it; the pauses between tries grow."""
+        shop_id, name = self.account.shop_id, self.account.name
+        cursor = await updates.cursor_of(self.hub.db, shop_id, name)
+        prepared, pause = False, _FIRST_PAUSE
+        while await still_leading():
+            try:
+                if not prepared:
+                    await self.platform.prepare()
+                    prepared = True
+                if not self.platform.polls:
+                    await asyncio.sleep(_LEAD_CHECK)
+                    continue
+                received = await self.platform.receive(cursor)
+            except Trouble as trouble:
+                log.warning("bots.receiving_failed", account=name, reason=trouble.reason)
+                prepared = False
+                await asyncio.sleep(max(trouble.after.total_seconds(), pause))
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                continue
+            pause = _FIRST_PAUSE
+            if received.updates or received.cursor != cursor:
+                # Only with the next call the messenger learns that these need not be told again.
+                cursor = received.cursor
+                found = received.updates
+                await updates.store(self.hub.db, shop_id, name, found, cursor=cursor)
+                came.set()
+        log.warning("bots.lead_lost", account=name)
+
+    async def _handle(self, came: asyncio.Event, stop: asyncio.Event, ended: asyncio.Event) -> None:
+        shop = self.hub.shops[self.account.shop_id]
+        conversation = Conversation(shop, self.account.channel)
+        handler = Handler(self.hub, self.account, self.platform, conversation)
+        while not (stop.is_set() or ended.is_set()):
+            came.clear()
+            handled, pause = await handler.handle_waiting()
+            if pause > timedelta(0):
+                await wait(stop, min(pause.total_seconds(), _LONGEST_PAUSE))
+            elif not handled:
+                await _first_of(came, stop)
+
+
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    """Until it is set, or as long as that."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+async def _first_of(came: asyncio.Event, stop: asyncio.Event) -> None:
+    """For a glance at most: hooks are stored by another process, which cannot set an event here."""
+    waits = {asyncio.create_task(came.wait()), asyncio.create_task(stop.wait())}
+    await asyncio.wait(waits, timeout=_GLANCE, return_when=asyncio.FIRST_COMPLETED)
+    for task in waits:
+        task.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)

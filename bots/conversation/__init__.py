@@ -1,0 +1,1 @@
+"""What is said to whom, once for all messengers."""

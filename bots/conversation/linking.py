@@ -1,0 +1,128 @@
+"""Binding a messenger to a contact, silence and return: what each comes to, and what is answered."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from bots.conversation.said import (
+    Allowed,
+    Blocked,
+    Pressed,
+    Read,
+    Reply,
+    Said,
+    Spoke,
+    Started,
+    Stopped,
+)
+from bots.texts import en, ru
+from bots.texts.words import Words, in_language
+from channels.base import Channel
+from hub.contacts import links, queries
+from hub.contacts.addresses import KIND_OF, digest
+from hub.contacts.links import Redeemed
+from hub.db.pool import Connection
+from hub.preferences import suppressions
+from hub.shops.registry import Shop
+
+_LANGUAGES: Mapping[str, Words] = {"ru": ru.WORDS, "en": en.WORDS}
+
+# Their speakers understand Russian better than English.
+_RUSSIAN_SPEAKING = frozenset({"ru", "uk", "be", "kk", "ky", "uz", "tg", "hy", "az", "tt"})
+
+# As `links.create` makes them. Other parameters of a link (an advertisement's mark) are not ours to judge.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One bot's. `answer` may be called again for the same words: the second time changes nothing."""
+
+    shop: Shop
+    channel: Channel
+
+    async def answer(self, conn: Connection, said: Said) -> Reply | None:
+        """Does what was asked for in the caller's transaction. None: there is nothing to answer."""
+        match said.act:
+            case Started(token):
+                return await self._start(conn, said, token)
+            case Allowed(token):
+                return await self._allow(conn, said, token)
+            case Stopped():
+                await self._suppress(conn, said, suppressions.STOPPED)
+                return await self._say(conn, said, "stopped")
+            case Blocked():
+                await self._suppress(conn, said, suppressions.BLOCKED)
+                return None
+            case Spoke(text):
+                return await self._speak(conn, said, text.strip())
+            case Pressed(press):
+                words = await self._words(conn, said)
+                return Reply(words.old_button, press)
+            case Read():
+                return None
+            case _:
+                assert_never(said.act)
+
+    async def _start(self, conn: Connection, said: Said, token: str) -> Reply:
+        if _TOKEN.fullmatch(token):
+            return await self._redeem(conn, said, token)
+        await suppressions.lift(conn, self.shop.id, self.channel, self._digest(said))
+        known = await self._is_known(conn, said)
+        return await self._say(conn, said, "welcome_known" if known else "welcome_stranger")
+
+    async def _allow(self, conn: Connection, said: Said, token: str) -> Reply | None:
+        """Nothing was asked, so only what happened by it is told."""
+        await suppressions.lift(conn, self.shop.id, self.channel, self._digest(said))
+        if _TOKEN.fullmatch(token):
+            return await self._redeem(conn, said, token)
+        return None
+
+    async def _speak(self, conn: Connection, said: Said, text: str) -> Reply:
+        # The token of a link sent as text, where the messenger has lost it on the way.
+        if _TOKEN.fullmatch(text):
+            return await self._redeem(conn, said, text)
+        known = await self._is_known(conn, said)
+        return await self._say(conn, said, "help_known" if known else "help_stranger")
+
+    async def _redeem(self, conn: Connection, said: Said, token: str) -> Reply:
+        found, _ = await links.redeem(conn, self.shop.id, self.channel, token, said.chat)
+        if found is not Redeemed.BOUND:
+            # Whoever opens a link wants to be written to, whatever has become of the link.
+            await suppressions.lift(conn, self.shop.id, self.channel, self._digest(said))
+        name = {
+            Redeemed.BOUND: "bound",
+            Redeemed.USED: "link_used",
+            Redeemed.EXPIRED: "link_expired",
+            Redeemed.UNKNOWN: "link_unknown",
+        }[found]
+        return await self._say(conn, said, name)
+
+    async def _suppress(self, conn: Connection, said: Said, reason: str) -> None:
+        await suppressions.suppress(conn, self.shop.id, self.channel, self._digest(said), reason)
+
+    async def _is_known(self, conn: Connection, said: Said) -> bool:
+        return bool(await queries.locales_at(conn, self.shop.id, self._digest(said)))
+
+    async def _say(self, conn: Connection, said: Said, name: str) -> Reply:
+        words = await self._words(conn, said)
+        text: str = getattr(words, name)
+        return Reply(text.format(shop=self.shop.name))
+
+    async def _words(self, conn: Connection, said: Said) -> Words:
+        """In the language that the contact has, else the messenger's, else the shop's."""
+        known = await queries.locales_at(conn, self.shop.id, self._digest(said))
+        locale = next((one for one in known if one), None) or _spoken(said.language)
+        return in_language(locale or self.shop.settings.locale, _LANGUAGES)
+
+    def _digest(self, said: Said) -> bytes:
+        return digest(KIND_OF[self.channel], said.chat)
+
+
+def _spoken(language: str) -> str:
+    """`ru`, `en` or ""; from an IETF tag such as `pt-BR`."""
+    primary = language.lower().partition("-")[0]
+    if not primary:
+        return ""
+    return "ru" if primary in _RUSSIAN_SPEAKING else "en"

@@ -1,0 +1,142 @@
+"""The role `bots`: hears what people say in messengers and answers."""
+
+import asyncio
+import signal
+import traceback
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import cast
+
+import structlog
+import uvloop
+
+from bots.account import Bot, wait
+from bots.handling import DATABASE_AWAY
+from bots.leader import leadership
+from bots.platform import Platform
+from channels.base import Channel
+from channels.telegram.bot_api import BotApiConfig
+from channels.vk.community import CommunityConfig
+from hub import logs
+from hub.accounts import hooks
+from hub.accounts.book import LiveAccount
+from hub.config import Settings
+from hub.contacts import links, updates
+from hub.contacts.updates import config_of, hook_secret
+from hub.resources import Hub, open_hub
+
+log = structlog.get_logger()
+
+_CANDIDATE_PAUSE = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
+_KEPT = timedelta(days=3)
+"""Longer than any messenger tells the same again."""
+
+_PATIENCE = 5.0
+"""Seconds for what is being answered when the process is told to stop."""
+
+
+def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT; what is being answered is answered first."""
+    logs.configure(settings.hub.log_level, role="bots")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_told(settings))
+
+
+async def _until_told(settings: Settings) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    serving = asyncio.create_task(_opened(settings, stop))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        # The database may be away, or a messenger silent: then what is stored waits for the next start.
+        await asyncio.wait({serving}, timeout=_PATIENCE)
+        serving.cancel()
+    stopping.cancel()
+    try:
+        await serving
+    except asyncio.CancelledError:
+        log.info("bots.stopped_unfinished")
+
+
+async def _opened(settings: Settings, stop: asyncio.Event) -> None:
+    accounts = sum(len(shop.accounts) for shop in settings.shops.values())
+    # Each account that is led keeps one connection for its lock.
+    async with open_hub(settings, pool_size=6 + 2 * accounts) as hub:
+        await serve(hub, stop)
+
+
+async def serve(hub: Hub, stop: asyncio.Event) -> None:
+    """Every bot there is, until `stop` is set. Without one it only waits."""
+    bots = [account for account in hub.accounts.all() if updates.has_bot(account)]
+    if not bots:
+        log.info("bots.idle")
+        await stop.wait()
+        return
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_tidy(hub, stop))
+        for account in bots:
+            group.create_task(_keep(hub, account, stop))
+
+
+async def _keep(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> None:
+    """One account for as long as the process lives, whatever happens to it."""
+    pause = _FIRST_PAUSE
+    while not stop.is_set():
+        started = monotonic()
+        try:
+            if not await _lead(hub, account, stop):
+                await wait(stop, _CANDIDATE_PAUSE)
+            continue
+        except DATABASE_AWAY as error:
+            log.warning("bots.database_away", account=account.name, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 (the top: a bug in one account must not end the others)
+            stack = "".join(traceback.format_tb(error.__traceback__))
+            log.error("bots.failed", account=account.name, error=type(error).__name__, stack=stack)
+        pause = _FIRST_PAUSE if monotonic() - started > _LONGEST_PAUSE else pause
+        await wait(stop, pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+async def _lead(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> bool:
+    """Receives and answers until `stop`, or until the lead is lost. False: another process leads."""
+    async with leadership(hub.db, account.shop_id, account.name) as still:
+        if still is None:
+            return False
+        platform = make_platform(hub, account)
+        try:
+            await Bot(hub, account, platform).run(stop, still)
+        finally:
+            await platform.close()
+    return True
+
+
+def make_platform(hub: Hub, account: LiveAccount) -> Platform:
+    """The messenger's framework is imported here, since it costs seconds and a hundred megabytes."""
+    config = config_of(hub, account)
+    if account.channel is Channel.TELEGRAM:
+        from bots.telegram import TelegramBot
+
+        def hook() -> tuple[str, str]:
+            token = hooks.token_of(hub.signer, account)
+            return f"{hub.settings.public_url}/hooks/{token}", hook_secret(hub.signer, account)
+
+        return TelegramBot(cast("BotApiConfig", config), hub.http, hook)
+    from bots.vk import VkBot
+
+    return VkBot(cast("CommunityConfig", config), hub.http)
+
+
+async def _tidy(hub: Hub, stop: asyncio.Event) -> None:
+    """Drops what nobody needs any more, once an hour."""
+    while not stop.is_set():
+        before = datetime.now(UTC) - _KEPT
+        try:
+            await updates.forget(hub.db, before=before)
+            await links.forget(hub.db, before=before)
+        except DATABASE_AWAY as error:
+            log.warning("bots.database_away", error=type(error).__name__)
+        await wait(stop, 3600.0)

@@ -1,0 +1,1 @@
+"""Everything the bots say, a module per language."""

@@ -1,0 +1,178 @@
+"""VK: events in by Bots Long Poll, answers out through vkbottle."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+from vkbottle import API, AiohttpClient, VKAPIError
+
+from bots.conversation.said import (
+    Act,
+    Allowed,
+    Blocked,
+    Pressed,
+    Read,
+    Reply,
+    Said,
+    Started,
+    understand,
+)
+from bots.platform import CannotWrite, Received, Trouble
+from channels.http import NoReply, ProviderHttp
+from channels.updates import Incoming
+from channels.vk import updates
+from channels.vk.community import API_VERSION, CommunityConfig
+from channels.vk.keyboard import PAYLOAD_KEY
+
+_WAIT = 25
+"""Seconds of one long poll; VK takes up to 90."""
+
+# Who forbade messages, blacklisted the community, was deleted, or left the chat: `errors.json` of VK's schema.
+_CANNOT_WRITE = frozenset(
+    {18, 113, 900, 901, 902, 932, 936, 950, 985, 987, 988, 917, 922, 927, 945}
+)
+
+_THROTTLED: Mapping[int, timedelta] = {
+    6: timedelta(seconds=1),
+    9: timedelta(minutes=1),
+    29: timedelta(minutes=5),
+}
+
+_FIRST_CHAT = 2_000_000_000
+"""Peers from here on are conversations of many."""
+
+
+class VkBot:
+    """The key and the server of Long Poll live as long as this object; only `ts` is kept."""
+
+    def __init__(self, config: CommunityConfig, http: ProviderHttp) -> None:
+        self.polls = config.receive == "polling"
+        self._group_id = config.group_id
+        self._http = http
+        self._server: tuple[str, str] | None = None
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+        self._api = API(
+            config.token.get_secret_value(), http_client=AiohttpClient(session=self._session)
+        )
+        # An attribute, and a method's name is put right behind it.
+        self._api.API_URL = f"{config.base_url}/"
+
+    async def prepare(self) -> None:
+        """A callback server is set up in the community's settings, by its administrator."""
+        if self.polls:
+            kinds = dict.fromkeys(updates.KINDS, 1)
+            await self._call(
+                "groups.setLongPollSettings",
+                {"group_id": self._group_id, "enabled": 1, "api_version": API_VERSION, **kinds},
+            )
+
+    async def receive(self, cursor: str | None) -> Received:
+        """Where VK has forgotten what came after the cursor, it goes on from where VK can."""
+        if self._server is None:
+            server = await self._long_poll_server()
+            self._server = (server["server"], server["key"])
+            if not cursor:
+                return Received([], str(server["ts"]))
+        url, key = self._server
+        params = {"act": "a_check", "key": key, "ts": cursor or "0", "wait": str(_WAIT)}
+        match await self._poll(url, params):
+            case {"ts": ts, "updates": list(found)}:
+                return Received([one for raw in found if (one := _incoming(raw))], str(ts))
+            case {"failed": 1, "ts": ts}:
+                return Received([], str(ts))
+            case {"failed": 2}:
+                self._server = None
+                return Received([], cursor or "")
+            case {"failed": 3}:
+                self._server = None
+                return Received([], "")
+        self._server = None
+        raise Trouble("unreadable-answer")
+
+    def read(self, raw: dict[str, Any]) -> Said | None:
+        match raw:
+            case {"type": "message_new", "object": {"message": {"peer_id": int(peer)} as message}}:
+                if peer >= _FIRST_CHAT or message.get("out"):
+                    return None
+                return Said(str(peer), _of_message(message))
+            case {"type": "message_event", "object": {"peer_id": int(peer), **event}}:
+                payload = event.get("payload")
+                data = payload.get(PAYLOAD_KEY, "") if isinstance(payload, dict) else ""
+                return Said(str(peer), Pressed(str(event.get("event_id", "")), str(data)))
+            case {"type": "message_allow", "object": {"user_id": int(user), **more}}:
+                return Said(str(user), Allowed(str(more.get("key", ""))))
+            case {"type": "message_deny", "object": {"user_id": int(user)}}:
+                return Said(str(user), Blocked())
+            case {
+                "type": "message_read",
+                "object": {"peer_id": int(peer), "conversation_message_id": int(up_to)},
+            }:
+                return Said(str(peer), Read(up_to))
+        return None
+
+    async def reply(self, chat: str, reply: Reply, key: int) -> None:
+        if reply.press:
+            snackbar = {"type": "show_snackbar", "text": reply.text}
+            fields: dict[str, Any] = {
+                "event_id": reply.press,
+                "user_id": chat,
+                "peer_id": chat,
+                "event_data": json.dumps(snackbar, ensure_ascii=False),
+            }
+            await self._call("messages.sendMessageEventAnswer", fields)
+            return
+        # By the key, VK does not show the same reply twice.
+        fields = {"peer_id": chat, "message": reply.text, "random_id": key % (2**31 - 1) + 1}
+        await self._call("messages.send", fields)
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def _long_poll_server(self) -> Mapping[str, Any]:
+        match await self._call("groups.getLongPollServer", {"group_id": self._group_id}):
+            case {"server": str(), "key": str(), "ts": _} as server:
+                found: Mapping[str, Any] = server
+                return found
+        raise Trouble("unreadable-answer")
+
+    async def _poll(self, url: str, params: Mapping[str, str]) -> Any:
+        try:
+            reply = await self._http.get(url, params=params, within=timedelta(seconds=_WAIT + 10))
+            return reply.json()
+        except NoReply as none:
+            raise Trouble(none.outcome.reason, none.outcome.after) from None
+
+    async def _call(self, method: str, fields: dict[str, Any]) -> Any:
+        """The raw call: vkbottle's typed ones fail on answers that their models do not know, after the effect."""
+        try:
+            answer = await self._api.request(method, fields)
+        except VKAPIError as error:
+            raise _trouble(error.code) from None
+        except (aiohttp.ClientError, TimeoutError, TypeError) as error:
+            # A captcha without its picture becomes a TypeError inside vkbottle.
+            raise Trouble(type(error).__name__) from None
+        return answer["response"]
+
+
+def _trouble(code: int) -> Exception:
+    if code in _CANNOT_WRITE:
+        return CannotWrite(f"vk-{code}")
+    if code in (5, 27):
+        return Trouble("bad-token", timedelta(minutes=1))
+    return Trouble(f"vk-{code}", _THROTTLED.get(code, timedelta(0)))
+
+
+def _incoming(raw: Any) -> Incoming | None:
+    try:
+        return updates.incoming(raw)
+    except ValueError:
+        return None
+
+
+def _of_message(message: Mapping[str, Any]) -> Act:
+    """A link's parameter comes as `ref` beside an ordinary text, with the first message after the click."""
+    if ref := message.get("ref"):
+        return Started(str(ref))
+    return understand(str(message.get("text") or ""))
