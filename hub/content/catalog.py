@@ -41,6 +41,8 @@ _BUILT_IN: Mapping[str, tuple[Category, str, tuple[str, ...], tuple[str, ...]]] 
     "security.code": (Category.SECURITY, "", ("code", "minutes"), ("code",)),
     "cart.abandoned": (Category.MARKETING, "cart", ("cart",), ()),
 }
+# When the parcel is made ready.
+_LABELS = ("order.paid", "order.assembled")
 _SUBJECT = 120
 
 
@@ -283,7 +285,8 @@ class Catalog:
 def _event(engine: Engine, name: str) -> Event:
     category, root, data, required = _BUILT_IN[name]
     variables = described({key: EXAMPLE[key] for key in data}, required)
-    return Event(name, category, root, engine.audiences(name), variables)
+    audiences = engine.audiences(name)
+    return Event(name, category, root, audiences, variables, labels=name in _LABELS)
 
 
 @lru_cache(maxsize=4096)

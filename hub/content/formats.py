@@ -45,7 +45,7 @@ class Formats:
         return _money(self.locale, _number(value, "is not an amount of money"), currency)
 
     def number(self, value: Any) -> str:
-        return format_decimal(_number(value, "is not a number"), locale=self.locale)
+        return _decimal(self.locale, _number(value, "is not a number"))
 
     def plural(self, value: Any, *forms: Any) -> str:
         """The word that goes with the number: for Russian `товар, товара, товаров`, for English
@@ -68,7 +68,8 @@ class Formats:
     def date(self, value: Any) -> str:
         """`1 декабря 2026 г.`: a date as it is, an instant as the day it falls on where the reader is."""
         moment = self._moment(value)
-        return format_date(moment, "long", locale=self.locale)
+        day = moment.date() if isinstance(moment, dt.datetime) else moment
+        return _date(self.locale, day)
 
     def time(self, value: Any) -> str:
         """`10:00` on the reader's clock."""
@@ -156,7 +157,17 @@ def _parsed(value: Any) -> dt.date | dt.datetime:
         raise Unfit("is not a date or time in the form 2026-12-01T10:00:00+03:00", value) from None
 
 
-# Prices repeat from letter to letter, and formatting one takes Babel longer than the rest of its row.
+# Prices, counts and days repeat from letter to letter, and one takes Babel longer than the rest of its row.
+@lru_cache(maxsize=4096)
+def _decimal(locale: Locale, number: Decimal) -> str:
+    return format_decimal(number, locale=locale)
+
+
+@lru_cache(maxsize=4096)
+def _date(locale: Locale, day: dt.date) -> str:
+    return format_date(day, "long", locale=locale)
+
+
 @lru_cache(maxsize=16384)
 def _money(locale: Locale, amount: Decimal, currency: str) -> str:
     digits = get_currency_precision(currency)

@@ -82,6 +82,8 @@ class Event:
     root: str
     audiences: tuple[Audience, ...]
     variables: tuple[Variable, ...]
+    # Those who pack are shown the link to the labels.
+    labels: bool = False
 
 
 class Engine:
@@ -138,7 +140,7 @@ class Engine:
         reader, roots = call.reader, call.roots()
         shop_name = call.shop.get("name") or ""
         with _told(roots, event.name):
-            values = view(event.root, roots, reader) | {"shop_name": shop_name}
+            values = view(event.root, roots, reader, labels=event.labels) | {"shop_name": shop_name}
             piece = self._pieces(event, reader, roots | values)
             match channel:
                 case Channel.SMS:
@@ -262,7 +264,8 @@ def _common(event: Event, call: Call, piece: Callable[..., str]) -> dict[str, An
         "paragraphs": [p.strip() for p in _PARAGRAPHS.split(lead) if p.strip()],
         "hello": said["hello"].format(name=name) if name and greets else "",
         "why": why.format(shop=shop) if shop else "",
-        "preferences_url": call.link("preferences"),
+        # A code is read and gone; nothing to click belongs beside it.
+        "preferences_url": "" if category is Category.SECURITY else call.link("preferences"),
         "unsubscribe_url": call.link("unsubscribe") if category is Category.MARKETING else "",
     }
 

@@ -231,20 +231,23 @@ def assembled(variables: Iterable[Variable]) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for variable in sorted(variables, key=lambda v: v.name):
         steps = variable.name.replace("[]", ".[]").split(".")
-        _put(data, steps, deepcopy(variable.example))
+        _put(data, steps, variable.example)
     return data
 
 
 def _put(holder: dict[str, Any] | list[Any], steps: list[str], example: Any) -> None:
     step, *others = steps
-    present: Any = at(holder, step)
-    if others:
-        made: list[Any] | dict[str, Any] = [] if others[0] == "[]" else {}
-        value = present if type(present) is type(made) else made
-        _put(value, others, example)
-    else:
-        value = example if present is None else present
     if isinstance(holder, list):
-        holder[:1] = [value]
+        holder[:] = [_filled(item, others, example) for item in holder or [None]]
     else:
-        holder[step] = value
+        holder[step] = _filled(holder.get(step), others, example)
+
+
+def _filled(present: Any, steps: list[str], example: Any) -> Any:
+    """What is there already is kept, unless the next step needs another kind of thing."""
+    if not steps:
+        return deepcopy(example) if present is None else present
+    made: list[Any] | dict[str, Any] = [] if steps[0] == "[]" else {}
+    value = present if type(present) is type(made) else made
+    _put(value, steps, example)
+    return value

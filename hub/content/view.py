@@ -88,8 +88,11 @@ def shorten(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-def view(root: str, data: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+def view(
+    root: str, data: Mapping[str, Any], reader: Reader, *, labels: bool = False
+) -> dict[str, Any]:
     """The values that layouts and events may use beside the data. `root` is `order`, `cart` or empty.
+    `labels`: it is the time to print the labels, where there is a link to them.
 
     Raises `WrongValue` or `MissingVariable` with the path in `data`.
     """
@@ -100,7 +103,6 @@ def view(root: str, data: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     thing = _Given(root, value or {})
     currency = thing.text("currency") or "RUB"
     goods = _goods(thing, currency, reader)
-    total = thing.data.get("total")
     return {
         "words": said,
         "goods_title": said["goods"].get(root, ""),
@@ -108,10 +110,8 @@ def view(root: str, data: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         "goods_count": len(goods),
         "rest": rest(len(goods) - _MOST_GOODS, reader),
         "show_sku": reader.audience is not Audience.BUYER,
-        "total": ""
-        if total is None or not _sees_money(reader)
-        else _money(thing, "total", currency, reader),
-        "buttons": _buttons(root, thing, reader),
+        "total": _total(thing, currency, reader),
+        "buttons": _buttons(root, thing, reader, labels=labels),
         **_facts(thing, reader),
     }
 
@@ -128,13 +128,6 @@ def rest(count: int, reader: Reader) -> str:
 
 def _sees_money(reader: Reader) -> bool:
     return reader.audience is not Audience.WAREHOUSE
-
-
-def _money(given: _Given, name: str, currency: str, reader: Reader) -> str:
-    amount = given.number(name)
-    if amount is None:
-        raise WrongValue("is not an amount of money", f"{given.path}.{name}")
-    return _as_money(amount, currency, reader, given.path)
 
 
 def _as_money(amount: Decimal, currency: str, reader: Reader, path: str) -> str:
@@ -165,23 +158,42 @@ def _line(line: _Given, currency: str, reader: Reader) -> dict[str, str]:
     if not title:
         raise MissingVariable(f"{line.path}.title")
     quantity, confirmed = line.number("quantity"), line.number("confirmed")
-    price = line.number("price") if _sees_money(reader) else None
     note = ""
     if confirmed is not None and confirmed <= 0:
         note = said["none_left"]
     elif confirmed is not None and quantity is not None and confirmed < quantity:
         note = said["some_left"].format(confirmed=number(confirmed), quantity=number(quantity))
-    counted = quantity if confirmed is None else confirmed
+    counted = confirmed or quantity
+    price = line.number("price") if _sees_money(reader) and confirmed != 0 else None
     owed = price if price is None or counted is None else price * counted
-    path = thing_path = line.path.partition(".")[0]
     return {
         "title": title,
         "sku": line.text("sku", _LONGEST_TITLE),
-        "quantity": "" if quantity is None else said["quantity"].format(number=number(quantity)),
-        "price": "" if price is None else _as_money(price, currency, reader, path),
-        "sum": "" if not owed else _as_money(owed, currency, reader, thing_path),
+        "quantity": "" if counted is None else said["quantity"].format(number=number(counted)),
+        "price": "" if price is None else _as_money(price, currency, reader, line.path),
+        "sum": "" if owed is None else _as_money(owed, currency, reader, line.path),
         "note": note,
     }
+
+
+def _total(thing: _Given, currency: str, reader: Reader) -> str:
+    """What is to be paid. The shop's total covers all that was ordered, and only what is there is charged."""
+    total = thing.number("total")
+    if total is None or not _sees_money(reader):
+        return ""
+    ordered = missing = Decimal(0)
+    for i, line in enumerate(thing.data.get("lines") or ()):
+        given = _Given(f"{thing.path}.lines[{i}]", line)
+        quantity, price = given.number("quantity") or Decimal(1), given.number("price")
+        confirmed = given.number("confirmed")
+        lacking = Decimal(0) if confirmed is None else max(quantity - confirmed, Decimal(0))
+        if lacking and price is None:
+            # Nobody can tell how much less it is; a wrong sum is worse than none.
+            return ""
+        ordered += quantity * (price or 0)
+        missing += lacking * (price or 0)
+    # A total below the sum of the lines was brought down by the shop already.
+    return _as_money(total - missing if total >= ordered else total, currency, reader, thing.path)
 
 
 def _facts(thing: _Given, reader: Reader) -> dict[str, Any]:
@@ -214,9 +226,9 @@ def _date(delivery: _Given, reader: Reader) -> str:
         return text
 
 
-def _buttons(root: str, thing: _Given, reader: Reader) -> list[dict[str, str]]:
+def _buttons(root: str, thing: _Given, reader: Reader, *, labels: bool) -> list[dict[str, str]]:
     said = words(reader.language)
     found = [("open_cart" if root == "cart" else "open_order", thing.url("url"))]
-    if reader.audience is not Audience.BUYER:
+    if labels and reader.audience is not Audience.BUYER:
         found.insert(0, ("labels", thing.url("labels_url")))
     return [{"text": said[name], "url": url} for name, url in found if url]
