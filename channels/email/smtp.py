@@ -1,6 +1,7 @@
 """Letters through any mail server (RFC 5321, submission by RFC 6409)."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from channels.email.replies import Stage
 from channels.email.sender import MailboxField, ascii_address
 from channels.http import ProviderHttp
 
+# What cannot break out of the angle brackets of a command; whether it exists the server knows.
+_ONE_ADDRESS = re.compile(r"[^\s<>\x00-\x1f\x7f]+@[^\s<>@\x00-\x1f\x7f]+")
 _CHECK_TIMEOUT = timedelta(seconds=15)
 
 
@@ -144,7 +147,7 @@ class Smtp:
 
     async def _send(self, message: Message) -> Outcome:
         try:
-            to = message.to if message.to.isascii() else _reachable(message.to)
+            to = _reachable(message.to)
         except ValueError as error:
             return Refused(Scope.RECIPIENT, "5.1.3", str(error))
         raw = mime.letter(
@@ -192,6 +195,10 @@ class Smtp:
 
 def _reachable(address: str) -> str:
     """An international domain as ASCII; an international local part has no other form (RFC 6531)."""
+    if not _ONE_ADDRESS.fullmatch(address):
+        raise ValueError("is not an e-mail address")
+    if address.isascii():
+        return address
     local, _, domain = address.rpartition("@")
     if local.isascii():
         return ascii_address(address)

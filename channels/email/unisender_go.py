@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -105,15 +105,13 @@ class UnisenderGo:
     def split(self, messages: Sequence[Message]) -> list[list[Message]]:
         """By batch, so that a repeat makes the same calls and their idempotency keys meet again."""
         equal = Counter(map(_content, messages))
-
-        def alone(message: Message) -> bool:
-            return _like_template(message) or equal[_content(message)] >= _SHARED
-
+        # Once a message: letters are long, and asked about twice.
+        traits = {m.key: _traits(m, shared=equal[_content(m)] >= _SHARED) for m in messages}
         return calls(
             messages,
             limit=_RECIPIENTS,
-            alike=lambda m: (m.batch_key, bool(m.html), _content(m) if alone(m) else None),
-            weigh=lambda m: _ENTRY_BYTES if alone(m) else _ENTRY_BYTES + _weight(m),
+            alike=lambda message: traits[message.key][0],
+            weigh=lambda message: traits[message.key][1],
             capacity=_BYTES,
         )
 
@@ -219,13 +217,17 @@ def _content(message: Message) -> _Content:
     return one_line(message.subject), message.text, message.html
 
 
-def _like_template(message: Message) -> bool:
-    """Whether values are looked through for places again is not documented, so such letters are not merged."""
-    return any("{{" in part or "}}" in part for part in _content(message))
+def _traits(message: Message, *, shared: bool) -> tuple[Hashable, int]:
+    """With what it may share a call, and the bytes that it adds to one.
 
-
-def _weight(message: Message) -> int:
-    return len(orjson.dumps(_content(message)))
+    Whether the simple engine looks through values for places again is not documented, so a letter with `{{` of
+    its own is not merged with others.
+    """
+    content = _content(message)
+    call = message.batch_key, bool(message.html)
+    if shared or any("{" in part and "{{" in part for part in content):
+        return (*call, content), _ENTRY_BYTES
+    return (*call, None), _ENTRY_BYTES + len(orjson.dumps(content))
 
 
 def _recipient(message: Message, *, merged: bool) -> dict[str, Any]:

@@ -235,10 +235,13 @@ class TestAddresses:
         assert server.sent[0].to == "анна@xn--e1afmkfd.xn--p1ai"
         assert server.sent[0].subject == MESSAGE.subject
 
+    @pytest.mark.parametrize(
+        "to", ["анна", "anna", "@example.com", "a@b.ru>\r\nRCPT TO:<c@d.ru", "a b@example.com", ""]
+    )
     async def test_nonsense_is_refused_without_a_call(
-        self, smtp: Smtp, server: SmtpSimulator
+        self, smtp: Smtp, server: SmtpSimulator, to: str
     ) -> None:
-        [outcome] = await smtp.send([replace(MESSAGE, to="анна")])
+        [outcome] = await smtp.send([replace(MESSAGE, to=to)])
 
         assert isinstance(outcome, Refused)
         assert outcome.scope is Scope.RECIPIENT

@@ -30,10 +30,6 @@ class SmsRuSimulator(Simulator):
         app.router.add_post("/sms/send", self._send)
         app.router.add_post("/my/balance", self._balance)
 
-    def forget(self) -> None:
-        """As if a minute and a day had passed."""
-        self._taken.clear()
-
     async def _balance(self, request: web.Request) -> web.Response:
         form = await request.post()
         if form.get("api_id") != self.token:
