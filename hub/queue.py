@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import ArqRedis
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -80,14 +80,6 @@ def queue_name(lane: Lane) -> str:
     return f"vestnik:lane:{lane}"
 
 
-def redis_settings(url: str) -> RedisSettings:
-    settings = RedisSettings.from_dsn(url)
-    settings.conn_timeout = 2
-    settings.conn_retries = 1
-    settings.conn_retry_delay = 0
-    return settings
-
-
 def connect(url: str) -> ArqRedis:
     """A client that has not connected yet and gives up on a silent server within 3 s."""
     pool: ConnectionPool = ConnectionPool.from_url(
@@ -97,7 +89,10 @@ def connect(url: str) -> ArqRedis:
         retry=Retry(NoBackoff(), 1),
         health_check_interval=15,
     )
-    return ArqRedis(pool_or_conn=pool)
+    redis = ArqRedis(pool_or_conn=pool)
+    # The pool is nobody else's: it goes with its client.
+    redis.auto_close_connection_pool = True
+    return redis
 
 
 class ArqQueue:
@@ -147,4 +142,5 @@ class ArqQueue:
             raise QueueAway(type(error).__name__) from error
 
     async def close(self) -> None:
-        await self.redis.aclose()
+        # The pool was made outside the client, which otherwise leaves it open.
+        await self.redis.aclose(close_connection_pool=True)
