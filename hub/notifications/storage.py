@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from hub.db.pool import Connection, Db
 from hub.notifications import steps
 from hub.notifications.prepare import Prepared
@@ -41,10 +43,16 @@ _COLUMNS: Mapping[str, str] = {
     "expires_at": "timestamptz",
     "step_at": "timestamptz",
 }
+# JSON travels as text: a list of lists would be taken for an array of two dimensions.
 _ADD = (
-    f"INSERT INTO notification ({', '.join(_COLUMNS)}) SELECT * FROM unnest("  # noqa: S608
-    + ", ".join(f"${i}::{kind}[]" for i, kind in enumerate(_COLUMNS.values(), 1))
-    + ")"
+    f"INSERT INTO notification ({', '.join(_COLUMNS)}) SELECT "  # noqa: S608
+    + ", ".join(f"{name}::{kind}" for name, kind in _COLUMNS.items())
+    + " FROM unnest("
+    + ", ".join(
+        f"${i}::{'text' if kind == 'jsonb' else kind}[]"
+        for i, kind in enumerate(_COLUMNS.values(), 1)
+    )
+    + f") AS t ({', '.join(_COLUMNS)})"
 )
 
 
@@ -55,13 +63,23 @@ async def add(
     ends."""
     if not made:
         return
-    await connection.execute(_ADD, *([p.row[name] for p in made] for name in _COLUMNS))
+    await connection.execute(
+        _ADD,
+        *(
+            [_as_text(p.row[name]) if kind == "jsonb" else p.row[name] for p in made]
+            for name, kind in _COLUMNS.items()
+        ),
+    )
     deliveries = [d for p in made for d in p.deliveries]
     if deliveries:
         await steps.add(connection, deliveries, handout_after=handout_after)
     newer = [p for p in made if p.row["collapse_key"] and p.deliveries]
     if newer:
         await _collapse(connection, newer)
+
+
+def _as_text(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
 
 
 async def _collapse(connection: Connection, newer: Sequence[Prepared]) -> None:

@@ -336,7 +336,7 @@ def _dry_run(prepared: Prepared) -> dict[str, Any]:
 
 def _details(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "id": row["id"],
+        "id": str(row["id"]),
         "status": row["status"],
         "template": row["template"],
         "category": row["category"],
