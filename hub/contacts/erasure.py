@@ -42,13 +42,12 @@ _STEPS: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
-        # Written in the transaction of the notification, so it has the very same time.
+        # Written in the transaction of the notification, so it has the very same time: found by index.
         "idempotency",
         """
-        DELETE FROM idempotency AS i
-         USING notification AS n
-         WHERE n.contact_id = $1 AND i.shop_id = n.shop_id AND i.created_at = n.created_at
-           AND i.path = '/v1/notifications' AND position(convert_to(n.id::text, 'UTF8') IN i.body) > 0
+        DELETE FROM idempotency
+         WHERE contacts @> ARRAY[$1::uuid] AND created_at IN (
+               SELECT created_at FROM notification WHERE contact_id = $1)
         """,
     ),
     (

@@ -1,14 +1,14 @@
 """SQL of contacts and their addresses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 
-from channels.base import Channel
 from hub.config import Locale
-from hub.contacts.addresses import KIND_OF, Kind, digest
+from hub.contacts.addresses import Kind, digest
 from hub.contacts.model import Address, Contact, Role
 from hub.db.pool import Connection, Db
 from hub.ids import new_id
@@ -91,9 +91,9 @@ async def add(conn: Connection, shop_id: int, contacts: Sequence[Contact]) -> se
             INSERT INTO contact (id, shop_id, external_id, role, name, locale, timezone, attributes,
                                  preferences, warehouses)
             SELECT id, $1, external_id, role, name, locale, timezone, attributes, preferences,
-                   ARRAY(SELECT jsonb_array_elements_text(warehouses))
+                   ARRAY(SELECT jsonb_array_elements_text(warehouses::jsonb))
               FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                          $8::jsonb[], $9::jsonb[], $10::jsonb[])
+                          $8::jsonb[], $9::jsonb[], $10::text[])
                 AS t (id, external_id, role, name, locale, timezone, attributes, preferences,
                       warehouses)
             ON CONFLICT (shop_id, external_id) DO NOTHING
@@ -156,10 +156,10 @@ async def change(
             UPDATE contact AS c
                SET role = t.role, name = t.name, locale = t.locale, timezone = t.timezone,
                    attributes = t.attributes, preferences = t.preferences,
-                   warehouses = ARRAY(SELECT jsonb_array_elements_text(t.warehouses)),
+                   warehouses = ARRAY(SELECT jsonb_array_elements_text(t.warehouses::jsonb)),
                    updated_at = now()
               FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                          $8::jsonb[], $9::jsonb[], $10::jsonb[])
+                          $8::jsonb[], $9::jsonb[], $10::text[])
                 AS t (id, external_id, role, name, locale, timezone, attributes, preferences,
                       warehouses)
              WHERE c.id = t.id
@@ -195,43 +195,47 @@ async def change(
     )
 
 
-async def one_off(db: Db, shop_id: int, channel: Channel, value: str) -> UUID | None:
-    """The anonymous contact that was made for this address."""
-    found: UUID | None = await db.fetchval(
-        "SELECT contact_id FROM address WHERE shop_id = $1 AND digest = $2 AND one_off",
+async def one_offs(db: Db, shop_id: int, digests: Sequence[bytes]) -> dict[bytes, UUID]:
+    """The anonymous contacts that were made for these addresses, where they were."""
+    rows = await db.fetch(
+        "SELECT digest, contact_id FROM address WHERE shop_id = $1 AND digest = ANY($2) AND one_off",
         shop_id,
-        digest(KIND_OF[channel], value),
+        digests,
     )
-    return found
+    return {row["digest"]: row["contact_id"] for row in rows}
 
 
-async def add_one_off(
-    db: Db, shop_id: int, channel: Channel, value: str, locale: str | None
-) -> UUID:
-    """The same contact for everybody who asks at the same time: the address decides who was first."""
-    kind = KIND_OF[channel]
-    made: UUID = await db.fetchval(
+async def add_one_offs(
+    db: Db, shop_id: int, given: Mapping[bytes, tuple[Kind, str, Locale | None]]
+) -> dict[bytes, UUID]:
+    """(kind, value, locale) by digest. The same contact for everybody who asks at the same time: the address
+    decides who was first. In the order of digests, as everybody does."""
+    digests = sorted(given)
+    rows = await db.fetch(
         """
-        WITH reached AS (
+        WITH asked AS (
+            SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bytea[], $7::text[])
+                       AS t (id, contact_id, kind, value, digest, locale)
+        ), reached AS (
             INSERT INTO address AS a (id, shop_id, contact_id, kind, value, digest, one_off)
-            VALUES ($1, $2, $3, $4, $5, $6, true)
+            SELECT id, $1, contact_id, kind, value, digest, true FROM asked ORDER BY digest
             ON CONFLICT (shop_id, digest) WHERE one_off DO UPDATE SET updated_at = a.updated_at
-            RETURNING contact_id
+            RETURNING digest, contact_id
         ), known AS (
             INSERT INTO contact (id, shop_id, locale)
-            SELECT $3, $2, $7 FROM reached WHERE contact_id = $3
+            SELECT contact_id, $1, locale FROM reached JOIN asked USING (digest, contact_id)
         )
-        SELECT contact_id FROM reached
+        SELECT digest, contact_id FROM reached
         """,
-        new_id(),
         shop_id,
-        new_id(),
-        kind,
-        value,
-        digest(kind, value),
-        locale,
+        [new_id() for _ in digests],
+        [new_id() for _ in digests],
+        [given[digest_][0] for digest_ in digests],
+        [given[digest_][1] for digest_ in digests],
+        digests,
+        [given[digest_][2] for digest_ in digests],
     )
-    return made
+    return {row["digest"]: row["contact_id"] for row in rows}
 
 
 async def shop_and_locale(db: Db, contact_id: UUID) -> tuple[int, Locale | None] | None:
@@ -308,7 +312,8 @@ def _contact_columns(contacts: Sequence[Contact]) -> list[list[Any]]:
         [c.timezone for c in contacts],
         [c.attributes for c in contacts],
         [c.preferences for c in contacts],
-        [list(c.warehouses) for c in contacts],
+        # As text: an array of lists would become an array of two dimensions.
+        [orjson.dumps(c.warehouses).decode() for c in contacts],
     ]
 
 

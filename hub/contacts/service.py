@@ -6,8 +6,9 @@ from uuid import UUID
 
 from channels.base import Channel
 from channels.guard import Network
+from hub.config import Locale
 from hub.contacts import merge, queries
-from hub.contacts.addresses import Kind
+from hub.contacts.addresses import KIND_OF, Kind, digest
 from hub.contacts.model import Address, Contact, ContactIn, Role, Upserted
 from hub.db.pool import Connection, Db
 from hub.errors import Fault, NotFound
@@ -100,16 +101,31 @@ def _same_rows(before: Contact | None, after: Contact) -> Contact:
 
 
 async def one_off(
-    db: Db, shop_id: int, channel: Channel, value: str, locale: str | None = None
+    db: Db, shop_id: int, channel: Channel, value: str, locale: Locale | None = None
 ) -> UUID:
-    """The anonymous contact that has this address and nothing else, made at its first use.
+    """As `one_off_many`, for one."""
+    [id_] = await one_off_many(db, shop_id, [(channel, value, locale)])
+    return id_
 
-    `value` in its stored form (`addresses.normalise`). `locale` counts when it is made: what differs later
-    belongs to the notification.
+
+async def one_off_many(
+    db: Db, shop_id: int, asked: Sequence[tuple[Channel, str, Locale | None]]
+) -> list[UUID]:
+    """For each (channel, address, locale) the anonymous contact that has this address and nothing else, made
+    at its first use. One statement where all are known, two otherwise.
+
+    Addresses in their stored form (`addresses.normalise`). `locale` counts when a contact is made: what
+    differs later belongs to the notification. All of one transaction belong into one call, as with
+    `upsert_many`.
     """
-    return await queries.one_off(db, shop_id, channel, value) or await queries.add_one_off(
-        db, shop_id, channel, value, locale
-    )
+    given = {
+        digest(kind := KIND_OF[channel], value): (kind, value, locale)
+        for channel, value, locale in asked
+    }
+    ids = await queries.one_offs(db, shop_id, list(given))
+    if fresh := {key: one for key, one in given.items() if key not in ids}:
+        ids |= await queries.add_one_offs(db, shop_id, fresh)
+    return [ids[digest(KIND_OF[channel], value)] for channel, value, _ in asked]
 
 
 async def get(db: Db, shop_id: int, external_id: str) -> Contact:

@@ -1,0 +1,53 @@
+"""The API's fixtures, with a shop that has bots at two simulators."""
+
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+
+import pytest
+from pydantic import SecretStr
+
+from channels.base import Channel
+from channels.telegram.bot_api import BotApiConfig
+from channels.vk.community import CommunityConfig
+from hub.config import Account, HubSettings, Settings, Shop
+from tests.hub.api.conftest import api, api_database, hub, key_for, url
+from tests.simulators.telegram import Telegram
+from tests.simulators.vk import Vk
+
+__all__ = ["api", "api_database", "hub", "key_for", "url"]
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[Telegram]:
+    async with Telegram() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def vk() -> AsyncIterator[Vk]:
+    async with Vk() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def settings(api_database: str, redis_url: str, telegram: Telegram, vk: Vk) -> Settings:
+    """`main` has bots; `other` has no account, so that the sandbox carries all."""
+    bot = BotApiConfig(token=SecretStr(telegram.token), base_url=telegram.url)
+    community = CommunityConfig(
+        token=SecretStr(vk.token), group_id=vk.group_id, base_url=vk.api_url
+    )
+    accounts = (
+        Account(name="tg", channel=Channel.TELEGRAM, provider="bot_api", config=bot),
+        Account(name="vk", channel=Channel.VK, provider="community", config=community),
+        Account(name="mail", channel=Channel.EMAIL, provider="sandbox"),
+    )
+    return Settings(
+        hub=HubSettings(
+            database_url=SecretStr(api_database),
+            redis_url=SecretStr(redis_url),
+            secret=SecretStr("only-for-the-tests-of-contacts"),
+            public_url="https://hub.example",
+            outgoing_allow=(ip_network("127.0.0.0/8"),),
+        ),
+        shops={"main": Shop(name="Ромашка", accounts=accounts), "other": Shop(locale="en")},
+    )
