@@ -1,0 +1,89 @@
+"""A hub over an empty database of its own, and its API on a free port."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from hub.api.app import make_app
+from hub.api.server import bind, serve
+from hub.config import HubSettings, Settings, Shop
+from hub.db.migrate import migrate
+from hub.resources import Hub, open_hub
+from hub.shops import keys
+from hub.shops.keys import Scope
+from tests.hub.api.client import Api
+
+_DATABASE = "vestnik_hub"
+
+
+@pytest.fixture(scope="session")
+def hub_database(database_url: str) -> str:
+    """Migrated once for all tests of the hub."""
+    # A runner of our own: the tests' event loops stay as pytest-asyncio made them.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(_make(database_url))
+
+
+async def _make(database_url: str) -> str:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)")
+    await connection.execute(f"CREATE DATABASE {_DATABASE}")
+    await connection.close()
+    url = urlsplit(database_url)._replace(path=f"/{_DATABASE}").geturl()
+    await migrate(url)
+    return url
+
+
+@pytest.fixture
+def settings(hub_database: str, redis_url: str) -> Settings:
+    return Settings(
+        hub=HubSettings(
+            database_url=SecretStr(hub_database),
+            redis_url=SecretStr(redis_url),
+            secret=SecretStr("only-for-the-tests-of-the-hub"),
+            public_url="https://hub.example",
+        ),
+        shops={"main": Shop(), "other": Shop()},
+    )
+
+
+@pytest.fixture
+async def hub(settings: Settings) -> AsyncIterator[Hub]:
+    async with open_hub(settings) as hub:
+        tables = await hub.db.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            " AND tablename NOT IN ('schema_step', 'shop')"
+        )
+        await hub.db.execute("TRUNCATE " + ", ".join(row["tablename"] for row in tables))
+        yield hub
+
+
+@pytest.fixture
+async def key_for(hub: Hub) -> Callable[..., Awaitable[str]]:
+    """`await key_for(Scope.READ)`: a new key as text."""
+
+    async def make(*scopes: Scope, shop: str = "main") -> str:
+        _, text = await keys.create(hub.db, shop, scopes)
+        return text
+
+    return make
+
+
+@pytest.fixture
+async def url(hub: Hub) -> AsyncIterator[str]:
+    """Where the API of `hub` listens."""
+    listening = bind("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    async with serve(make_app(hub), listening):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def api(url: str, key_for: Callable[..., Awaitable[str]]) -> AsyncIterator[Api]:
+    """With a key that may do everything."""
+    async with Api(url, await key_for(Scope.ADMIN)) as api:
+        yield api
