@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Any
 
 from channels.base import Category, Channel
@@ -59,12 +59,16 @@ class Inline:
     html: str
 
     def render(self, channel: Channel) -> Rendered:
-        """E-mail has subject, text and letter, push a title; every other channel the text."""
+        """E-mail has subject, text and letter, push a title; every other channel the text.
+
+        Where no subject was given, the first line of the text is the subject.
+        """
+        subject = " ".join(self.subject.split()) or shorten(self.text.partition("\n")[0], _SUBJECT)
         match channel:
             case Channel.EMAIL:
-                return Rendered(self.subject, self.text, self.html)
+                return Rendered(subject, self.text, self.html)
             case Channel.PUSH:
-                return Rendered(self.subject, self.text, "")
+                return Rendered(subject, self.text, "")
             case _:
                 return Rendered("", self.text, "")
 
@@ -149,13 +153,17 @@ class Template:
     def variables(self) -> tuple[Variable, ...]:
         found = {v.name: v for v in self._event.variables} if self._event else {}
         for own in self._own.values():
-            for variable in own.variables(self._engine):
-                known = found.get(variable.name)
-                if known is None or (
-                    variable.required and not known.required and not self.built_in
-                ):
-                    found[variable.name] = variable
+            for variable in self._read(own):
+                known = found.setdefault(variable.name, variable)
+                found[variable.name] = replace(known, required=known.required or variable.required)
         return tuple(found.values())
+
+    def _read(self, own: Own) -> tuple[Variable, ...]:
+        try:
+            return own.variables(self._engine)
+        except TemplateFault:
+            # Stored when more was allowed: it fails where it is sent, and the list shows the others.
+            return ()
 
     def info(self) -> TemplateInfo:
         own, event = self._own, self._event
@@ -185,7 +193,7 @@ class Catalog:
     """All templates of all shops, in memory. `shop_locales` is read at every look-up: it may change."""
 
     def __init__(self, shop_locales: Mapping[int, str] | None = None) -> None:
-        self._engine = Engine()
+        self._engine = _engine()
         self._shop_locales = shop_locales or {}
         self._events = {name: _event(self._engine, name) for name in _BUILT_IN}
         self._own: dict[int, dict[str, dict[Variant, Own]]] = {}
@@ -266,8 +274,7 @@ class Catalog:
     def check_inline(self, content: Mapping[str, Any]) -> Inline:
         """A notification's `content` made complete. Raises `TemplateFault` naming the part.
 
-        Where there is no text, it is made of `html`; where no subject, it is the first line of the text. A text
-        without `html` goes out as a plain letter.
+        Where there is no text, it is made of `html`. A text without `html` goes out as a plain letter.
         """
         given = {part: content.get(part) or "" for part in ("subject", "text", "html")}
         for part, value in given.items():
@@ -278,8 +285,13 @@ class Catalog:
         text = given["text"].strip() or (plain(given["html"]) if given["html"] else "")
         if not text:
             raise TemplateFault("has neither text nor html", part="content")
-        subject = " ".join(given["subject"].split()) or shorten(text.splitlines()[0], _SUBJECT)
-        return Inline(subject, text, given["html"])
+        return Inline(given["subject"], text, given["html"])
+
+
+@cache
+def _engine() -> Engine:
+    """The shipped files do not change while a process runs, and compiling them takes a tenth of a second."""
+    return Engine()
 
 
 def _event(engine: Engine, name: str) -> Event:

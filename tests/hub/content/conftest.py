@@ -53,13 +53,13 @@ def rendered(template: Template, channel: str, audience: str = "buyer", **given:
 async def db(database_url: str) -> AsyncIterator[Pool]:
     """A database of its own, migrated once, with the shops 1 and 2 and no versions."""
     server = await asyncpg.connect(database_url)
-    if not await server.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", NAME):
-        await server.execute(f"CREATE DATABASE {NAME}")
-    await server.close()
     url = urlsplit(database_url)._replace(path=f"/{NAME}").geturl()
     # `geturl` drops the empty host of a URL that names a socket in its query.
     url = url if "://" in url else url.replace(":", "://", 1)
-    await migrate(url)
+    if not await server.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", NAME):
+        await server.execute(f"CREATE DATABASE {NAME}")
+        await migrate(url)
+    await server.close()
     pool = await open_pool(url, size=4)
     await pool.execute("TRUNCATE template_version RESTART IDENTITY")
     await pool.execute("INSERT INTO shop (slug) VALUES ('one'), ('two') ON CONFLICT DO NOTHING")

@@ -332,6 +332,7 @@ async def test_a_stored_text_that_is_no_longer_allowed_fails_alone(
     with pytest.raises(TemplateFault, match="no filter gone"):
         sms(later)
     assert sms(later, locale="en") == "Order 1001 shipped."
+    assert len(service.list_templates(later, ONE)) == 15
 
 
 def test_own_content_is_literal() -> None:
