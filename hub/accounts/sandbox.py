@@ -8,8 +8,6 @@ from uuid import UUID
 
 import orjson
 
-import orjson
-
 from channels.base import Channel, Message
 from hub.db.pool import Db
 from hub.ids import new_id

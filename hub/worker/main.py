@@ -38,10 +38,10 @@ _ALIVE_KEY = "vestnik:worker:alive"
 _ALIVE_FOR = timedelta(seconds=15)
 
 
-def run(settings: Settings, lane: Lane | None = None) -> None:
+def run(settings: Settings, lane: str | None = None) -> None:
     """Until SIGTERM or SIGINT; then what is under way is finished, within 10 s."""
     logs.configure(settings.hub.log_level, role="worker")
-    uvloop.run(_main(settings, [lane] if lane else list(Lane)))
+    uvloop.run(_main(settings, [Lane(lane)] if lane else list(Lane)))
 
 
 async def _main(settings: Settings, lanes: Sequence[Lane]) -> None:
