@@ -20,10 +20,10 @@ help:
 setup: $(READY)
 
 $(READY): requirements-dev.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON): install Python 3.11 to 3.13, or name it: make setup PYTHON=...' >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "Vestnik needs Python 3.11 to 3.13, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make setup PYTHON=python3.13" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'This Python has no venv: install it (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
+	@command -v "$(PYTHON)" >/dev/null || { echo 'There is no $(PYTHON): install Python 3.11 to 3.13, or name it: make setup PYTHON=...' >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "Vestnik needs Python 3.11 to 3.13, $(PYTHON) is $$("$(PYTHON)" -V 2>&1); name another: make setup PYTHON=python3.13" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo 'This Python has no venv: install it (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)

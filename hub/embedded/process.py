@@ -21,8 +21,6 @@ File = int | IO[bytes] | None
 Steps = Sequence[tuple[int, timedelta]]
 """Signals, and how long to wait for the end after each."""
 
-# Told to end when its supervisor died, a role is busy with that already.
-_ROLE_STOPPING: Steps = ((signal.SIGTERM, timedelta(seconds=5)),)
 _GLANCE = 0.05
 
 
@@ -113,11 +111,14 @@ class Records:
         with suppress(OSError):
             write_private(self._path, json.dumps(self._known))
 
-    async def stop_leftovers(self, last: Mapping[str, Steps]) -> None:
-        """Stops what an earlier run left: our own roles, then those of `last`, each in its own way."""
+    async def stop_leftovers(self, servers: Mapping[str, Steps], roles: Steps) -> None:
+        """Stops what an earlier run left: our own roles by `roles`, then each of `servers` in its own way.
+
+        Who has not ended by then is killed.
+        """
         left = read_json(self._path)
-        roles = {name: _ROLE_STOPPING for name in left if name not in last}
-        for name, steps in {**roles, **last}.items():
+        in_order = {name: roles for name in left if name not in servers} | dict(servers)
+        for name, steps in in_order.items():
             match left.get(name):
                 case {"pid": int(pid), "started": str(started)} if started:
                     await _stop_leftover(pid, started, steps)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -52,7 +53,11 @@ class Servers:
     async def start(self) -> None:
         """Stops what a killed run left, then starts. Raises `StartFailed`, with nothing left running."""
         (self._data / _FILE).unlink(missing_ok=True)
-        await self.records.stop_leftovers({"redis": STOPPING, "postgres": LEFTOVER_STOPPING})
+        await self.records.stop_leftovers(
+            {"redis": STOPPING, "postgres": LEFTOVER_STOPPING},
+            # Ours went down with the roles that used it: they have nothing left to finish.
+            () if self.database else ((signal.SIGTERM, timedelta(seconds=5)),),
+        )
         try:
             for server in self.all:
                 await server.start()

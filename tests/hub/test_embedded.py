@@ -253,7 +253,7 @@ async def test_a_leftover_of_ours_is_ended(tmp_path: Path) -> None:
     try:
         # `left` is our own child: somebody has to see it end.
         async with asyncio.TaskGroup() as group:
-            group.create_task(Records(tmp_path).stop_leftovers({}))
+            group.create_task(Records(tmp_path).stop_leftovers({}, ()))
             assert await until(lambda: left.poll() is not None, SOON)
     finally:
         left.kill()
