@@ -128,7 +128,7 @@ def _zone(name: str) -> dt.tzinfo:
 
 def decimal(value: Any) -> Decimal | None:
     """The number that a JSON number or a decimal string stands for; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         return None
     try:
         number = Decimal(str(value))

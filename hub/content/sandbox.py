@@ -166,7 +166,8 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         value = None
-        if isinstance(obj, dict | Mapping):
+        # JSON is made of plain dicts; `isinstance` of an abstract class would take longer than the look-up.
+        if type(obj) is dict or isinstance(obj, Mapping):
             value = obj.get(argument) if isinstance(argument, str) else None
         elif isinstance(obj, list | tuple):
             if isinstance(argument, int) and -len(obj) <= argument < len(obj):
