@@ -18,7 +18,7 @@ import asyncpg
 from hub.embedded.folder import StartFailed, fresh_log, write_private
 from hub.embedded.ports import free_port
 from hub.embedded.privileges import RunAs, account_for
-from hub.embedded.process import Process, Records, spawn, stop, until
+from hub.embedded.process import Process, Records, send, spawn, stop, until
 
 VERSION = "18"
 _NAME = "vestnik"
@@ -262,7 +262,7 @@ class Postgres:
             postmaster = self._noted_pid()
             for pid in left:
                 if number != signal.SIGINT or pid == postmaster:
-                    os.kill(pid, number)
+                    send(pid, number)
             if await until(lambda: not _servers_in(self._cluster), patience):
                 break
         if sys.platform == "linux":

@@ -66,6 +66,12 @@ def spawn(
         raise StartFailed(f"{os.fspath(argv[0])}: cannot be run: {reason}") from None
 
 
+def send(pid: int, number: int) -> None:
+    """A signal to a process that may have ended this instant."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
 async def until(happened: Callable[[], bool], within: timedelta = timedelta.max) -> bool:
     """Looks again and again; False when it has not happened in time."""
     end = monotonic() + within.total_seconds()
@@ -128,7 +134,7 @@ async def _stop_leftover(pid: int, started: str, steps: Steps) -> None:
     for number, patience in [*steps, (signal.SIGKILL, timedelta(seconds=5))]:
         if _started(pid) != started:
             return
-        os.kill(pid, number)
+        send(pid, number)
         if await until(lambda: _started(pid) != started, patience):
             return
 
