@@ -52,7 +52,7 @@ def make_app(hub: Hub) -> web.Application:
     )
     app[HUB] = hub
     app[INTAKE] = Intake(hub)
-    app[hooks.HOOKS] = by_token(hub)
+    app[hooks.HOOKS] = by_token(hub.signer, hub.accounts.all())
     app.cleanup_ctx.append(background)
     app[metrics.BACKLOG] = metrics.Backlog()
     app[docs_page.DOCUMENTS] = docs_page.documents(

@@ -65,7 +65,8 @@ def answer(
     if isinstance(body, BaseModel):
         raw = body.__pydantic_serializer__.to_json(body, by_alias=True)
     else:
-        raw = orjson.dumps(body)
+        # Enums as keys, too.
+        raw = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
     return web.Response(
         status=status, body=raw, headers=headers, content_type="application/json", charset="utf-8"
     )

@@ -1,20 +1,22 @@
 """Whether this process lives, and whether what it needs can be reached."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
 from aiohttp import web
 
 from hub.api.body import Out, answer
 from hub.api.keys import HUB
+from hub.api.patience import within
 from hub.api.routes import PUBLIC, Routes
 from hub.db.pool import UNREACHABLE
 from hub.queue import QueueAway
 from hub.resources import Hub
 
-_PATIENCE = 2.0
+_PATIENCE = timedelta(seconds=2)
 
 State = Literal["ok", "unreachable", "missing"]
 
@@ -55,15 +57,9 @@ async def readiness(request: web.Request) -> web.StreamResponse:
     return answer(found, status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-async def _state(asking: Awaitable[State | None]) -> State:
-    # Not a timeout around it: a connection that hangs may hang in its own cleaning up, too.
-    task = asyncio.ensure_future(asking)
-    done, _ = await asyncio.wait({task}, timeout=_PATIENCE)
-    if not done:
-        task.cancel()
-        return "unreachable"
+async def _state(asking: Coroutine[Any, Any, State | None]) -> State:
     try:
-        return task.result() or "ok"
+        return await within(_PATIENCE, asking) or "ok"
     except (QueueAway, *UNREACHABLE):
         return "unreachable"
 

@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from hub.api.keys import HUB
+from hub.api.patience import within
 from hub.api.routes import PUBLIC, Routes
 from hub.db.pool import UNREACHABLE, Db
 
@@ -26,6 +27,7 @@ SECONDS = Histogram(
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _COUNTED = 100_000
+_PATIENCE = timedelta(seconds=2)
 _FRESH = timedelta(seconds=5).total_seconds()
 
 routes = Routes("Service")
@@ -124,7 +126,7 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     backlog = request.app[BACKLOG]
     text = text_of(_counted())
     try:
-        await backlog.refresh(request.app[HUB].db)
+        await within(_PATIENCE, backlog.refresh(request.app[HUB].db))
     except (*UNREACHABLE, asyncpg.PostgresError):
         pass
     else:

@@ -1,13 +1,11 @@
 """The frame around every handler: request id, key, limits, errors, headers, metrics."""
 
-import asyncio
 import re
 import time
 import traceback
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
 
 import asyncpg
 import structlog
@@ -19,6 +17,7 @@ from hub.api.body import Query, read_query
 from hub.api.keys import API_KEY, HUB, REQUEST_ID, SHOP
 from hub.api.limits import RateLimit
 from hub.api.metrics import RequestMetrics
+from hub.api.patience import within
 from hub.api.routes import PUBLIC, TIMEOUT, Handler, Route
 from hub.db.pool import UNREACHABLE
 from hub.errors import (
@@ -95,7 +94,7 @@ async def _answered(
     """Never raises, but for cancellation."""
     try:
         patience = route.timeout if route else TIMEOUT
-        return await _within(patience, _admitted(request, handler, route, keys, limit))
+        return await within(patience, _admitted(request, handler, route, keys, limit))
     except HubError as error:
         return problems.response_of(error, request[REQUEST_ID])
     except web.HTTPException as error:
@@ -114,27 +113,6 @@ async def _answered(
         )
         hint = "it was logged with this request_id"
         return problems.response_of(HubError(hint), request[REQUEST_ID])
-
-
-async def _within(
-    patience: timedelta, work: Coroutine[Any, Any, web.StreamResponse]
-) -> web.StreamResponse:
-    """In a task of its own: a query that is cancelled waits for a server that may be the one that hangs."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.wait({task}, timeout=patience.total_seconds())
-    finally:
-        if not task.done():
-            task.add_done_callback(_forget)
-            task.cancel()
-    if not task.done():
-        raise TimeoutError
-    return task.result()
-
-
-def _forget(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled():
-        task.exception()
 
 
 async def _admitted(
