@@ -52,6 +52,8 @@ class Claimed:
     consent: str | None
     role: str
     name: str
+    external_id: str | None
+    attributes: Mapping[str, Any]
     contact_locale: str | None
     timezone: str | None
     quiet_hours: QuietHours | None
@@ -62,8 +64,10 @@ class Claimed:
         state = {(str(self.category), str(self.channel)): self.consent} if self.consent else {}
         return ContactFacts(
             id=self.contact_id,
+            external_id=self.external_id,
             role=self.role,
             name=self.name,
+            attributes=self.attributes,
             locale=self.contact_locale,
             timezone=self.timezone,
             quiet_hours=self.quiet_hours,
@@ -98,6 +102,7 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
        (SELECT state FROM consent AS k WHERE k.contact_id = d.contact_id
             AND k.category = d.category AND k.channel = d.channel) AS consent,
        coalesce(c.role, 'buyer') AS role, coalesce(c.name, '') AS name,
+       c.external_id, coalesce(c.attributes, '{}') AS attributes,
        c.locale AS contact_locale, c.timezone, coalesce(c.preferences, '{}') AS preferences
   FROM claimed AS d
   JOIN notification AS n ON n.id = d.notification_id

@@ -10,7 +10,7 @@ from hub.db.pool import Db
 from hub.notifications.model import AddressFacts, ContactFacts
 
 _FACTS = """
-SELECT c.id, c.external_id, c.role, c.name, c.locale, c.timezone, c.preferences,
+SELECT c.id, c.external_id, c.role, c.name, c.locale, c.timezone, c.preferences, c.attributes,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'id', a.id, 'kind', a.kind, 'value', a.value, 'provider', a.provider,
                    'verified', a.verified,
@@ -66,6 +66,7 @@ def _facts(row: Mapping[str, Any]) -> ContactFacts:
         name=row["name"],
         locale=row["locale"],
         timezone=row["timezone"],
+        attributes=row["attributes"],
         preferences=preferences,
         quiet_hours=quiet_hours,
         consents={(category, channel): state for category, channel, state in row["consents"]},

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from channels.base import Category, Channel, Tells
@@ -142,6 +143,7 @@ class ContactFacts:
     name: str = ""
     locale: str | None = None
     timezone: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     preferences: Mapping[Category, tuple[Channel, ...]] = field(default_factory=dict)
     quiet_hours: QuietHours | None = None
     consents: Mapping[tuple[str, str], str] = field(default_factory=dict)

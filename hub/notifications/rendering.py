@@ -78,8 +78,17 @@ def from_template(
         locale=locale or contact.locale or shop.settings.locale,
         timezone=contact.timezone or shop.settings.timezone,
         data=data,
-        contact={"name": contact.name},
-        shop={"name": shop.name},
+        contact={
+            "name": contact.name,
+            "external_id": contact.external_id,
+            "locale": locale or contact.locale or shop.settings.locale,
+            "attributes": contact.attributes,
+        },
+        shop={
+            "name": shop.name,
+            "locale": shop.settings.locale,
+            "timezone": shop.settings.timezone,
+        },
         links={"unsubscribe": unsubscribe} if unsubscribe else {},
     )
 
