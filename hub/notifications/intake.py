@@ -10,7 +10,8 @@ from uuid import UUID
 
 import structlog
 
-from channels.base import Category
+from channels.base import Category, Channel
+from hub.config import Locale
 from hub.contacts import service as contacts
 from hub.contacts.model import ContactIn, KnownContactIn
 from hub.db.pool import UNREACHABLE, Connection
@@ -240,19 +241,15 @@ class Intake:
         found: dict[int, ContactFacts | HubError] = {}
         ids: dict[int, UUID] = {}
         upserts: list[tuple[int, str, ContactIn]] = []
+        one_offs: dict[int, tuple[Channel, str, Locale | None]] = {}
         for i, item in enumerate(asked):
             if isinstance(item, HubError):
                 found[i] = item
                 continue
             recipient = item.recipient
             if isinstance(recipient, OneOffIn):
-                ids[i] = await contacts.one_off(
-                    connection,
-                    shop.id,
-                    recipient.address.channel,
-                    recipient.address.value,
-                    recipient.locale,
-                )
+                address = recipient.address
+                one_offs[i] = (address.channel, address.value, recipient.locale)
             elif recipient.model_fields_set - {"external_id"}:
                 faults = contacts.endpoint_faults(
                     recipient, self._hub.settings.hub.outgoing_allow, "/recipient"
@@ -261,6 +258,9 @@ class Intake:
                     found[i] = InvalidInput(faults=faults)
                 else:
                     upserts.append((i, recipient.external_id, recipient))
+        if one_offs:
+            found_ids = await contacts.one_off_many(connection, shop.id, list(one_offs.values()))
+            ids |= dict(zip(one_offs, found_ids, strict=True))
         if upserts:
             made = await contacts.upsert_many(
                 connection, shop.id, [(external_id, given) for _, external_id, given in upserts]

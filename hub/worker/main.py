@@ -144,6 +144,7 @@ class _Lane:
         finally:
             # Jobs under way go on without arq: their outcomes belong to the database.
             await asyncio.gather(*worker.job_tasks.values(), return_exceptions=True)
+            await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
             with suppress(RedisError, OSError):
                 await redis.aclose()
 
