@@ -40,9 +40,9 @@ A handler module parses, calls one use case and answers; errors are raised:
                                     limit=query.limit + 1, name=query.name)
         return answer(page(request, query, rows, key=lambda row: str(row.id), show=ThingOut.of))
 
-`hub.api.app` lists the modules. What the frame does for every route, in this order: request id, path
-and key (401), unknown path and method (404, 405), rate limit (429), scope (403), unknown query parameters
-(400); then the handler, in `timeout` at most; then errors to problem+json, headers, metrics. While
-PostgreSQL is away whatever a handler lets through of `hub.db.pool.UNREACHABLE` becomes 503.
+`hub.api.app` lists the modules. What the frame does for every route, in this order: request id, key (401),
+unknown path and method (404, 405), rate limit (429), scope (403), unknown query parameters (400), arrival of
+the body (408, 413, 415); then the handler, in `timeout` at most; then errors to problem+json, headers, metrics.
+While PostgreSQL is away whatever a handler lets through of `hub.db.pool.UNREACHABLE` becomes 503.
 A handler that runs out of time is cancelled: what others wait for too has to be shielded.
 """

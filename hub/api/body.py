@@ -1,9 +1,11 @@
 """JSON in and out: read with suspicion, checked against a model, every fault told with its place."""
 
+import asyncio
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,7 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from hub.errors import Fault, InvalidInput, TooLarge, UnsupportedMedia
+from hub.errors import Fault, HubError, InvalidInput, TooLarge, UnsupportedMedia
 
 LIMIT = 1024 * 1024
 """Bytes of a body."""
@@ -23,6 +25,8 @@ DEPTH = 32
 """Objects and arrays inside each other."""
 
 _MOST_FAULTS = 500
+
+_PATIENCE = timedelta(seconds=30)
 
 _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
 
@@ -48,6 +52,12 @@ class Out(BaseModel):
     """What a client gets."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class TooSlow(HubError):
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "too-slow"
+    title = "The body took too long to arrive"
 
 
 InT = TypeVar("InT", bound=BaseModel)
@@ -94,8 +104,7 @@ def _validated(model: type[InT], raw: bytes, tree: Any, at: str) -> InT:
 async def read_json(request: web.Request) -> dict[str, Any]:
     """The body: an object, at most `DEPTH` deep, without doubled names, NaN, integers beyond 64 bits,
     control characters and half surrogates. Raises as `parse` does."""
-    _check_media(request)
-    raw = await _read(request)
+    raw = await receive(request)
     if not raw.strip():
         raise InvalidInput("the body is empty; a JSON object is needed")
     try:
@@ -130,12 +139,17 @@ def _check_media(request: web.Request) -> None:
         raise TooLarge(f"a body has at most {LIMIT} bytes")
 
 
-async def _read(request: web.Request) -> bytes:
+async def receive(request: web.Request) -> bytes:
+    """The body's bytes, JSON by their media type. Raises `UnsupportedMedia`, `TooLarge`, `InvalidInput`."""
+    _check_media(request)
     try:
-        return await request.read()
+        async with asyncio.timeout(_PATIENCE.total_seconds()):
+            return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise TooLarge(f"a body has at most {LIMIT} bytes") from None
-    except (HttpProcessingError, ClientError, web.RequestPayloadError):
+    except TimeoutError:
+        raise TooSlow(f"the body did not arrive within {_PATIENCE.seconds} seconds") from None
+    except (HttpProcessingError, ClientError, web.RequestPayloadError, ConnectionError):
         raise InvalidInput("the body was cut off or badly encoded") from None
 
 

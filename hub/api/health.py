@@ -1,10 +1,10 @@
 """Whether this process lives, and whether what it needs can be reached."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Literal
 
 from aiohttp import web
 
@@ -57,7 +57,7 @@ async def readiness(request: web.Request) -> web.StreamResponse:
     return answer(found, status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-async def _state(asking: Coroutine[Any, Any, State | None]) -> State:
+async def _state(asking: Awaitable[State | None]) -> State:
     try:
         return await within(_PATIENCE, asking) or "ok"
     except (QueueAway, *UNREACHABLE):

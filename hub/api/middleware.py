@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from hub.api import problems
-from hub.api.body import Query, read_query
+from hub.api.body import Query, read_query, receive
 from hub.api.keys import API_KEY, HUB, REQUEST_ID, SHOP
 from hub.api.limits import RateLimit
 from hub.api.metrics import RequestMetrics
@@ -28,7 +28,7 @@ from hub.errors import (
     Unavailable,
 )
 from hub.ids import new_id
-from hub.shops.keys import ApiKey, KeyRing
+from hub.shops.keys import ApiKey, KeyRing, Scope
 
 log = structlog.get_logger()
 
@@ -93,8 +93,11 @@ async def _answered(
 ) -> web.StreamResponse:
     """Never raises, but for cancellation."""
     try:
-        patience = route.timeout if route else TIMEOUT
-        return await within(patience, _admitted(request, handler, route, keys, limit))
+        await within(TIMEOUT, _admit(request, route, keys, limit))
+        if route and route.body:
+            # A slow line is no fault of the handler's, so its clock starts afterwards.
+            await receive(request)
+        return await within(route.timeout if route else TIMEOUT, handler(request))
     except HubError as error:
         return problems.response_of(error, request[REQUEST_ID])
     except web.HTTPException as error:
@@ -115,21 +118,20 @@ async def _answered(
         return problems.response_of(HubError(hint), request[REQUEST_ID])
 
 
-async def _admitted(
-    request: web.Request,
-    handler: Handler,
-    route: Route | None,
-    keys: KeyRing,
-    limit: RateLimit,
-) -> web.StreamResponse:
-    if (route and route.scope is not PUBLIC) or request.path.startswith("/v1/"):
-        key = await _authenticated(request, keys)
+async def _admit(
+    request: web.Request, route: Route | None, keys: KeyRing, limit: RateLimit
+) -> None:
+    """Raises 401, 404, 405, 429, 403 and 400, the first that fits."""
+    if (route is None or route.scope is PUBLIC) and not request.path.startswith("/v1/"):
         _check_match(request)
-        limit.take(key.id)
-        _admit(request, key, route)
-    else:
-        _check_match(request)
-    return await handler(request)
+        return
+    key = await _authenticated(request, keys)
+    _check_match(request)
+    limit.take(key.id)
+    if route is not None and route.scope is not PUBLIC:
+        _check_rights(request, key, route.scope)
+        if route.query is None and request.query_string:
+            read_query(request, Query)
 
 
 async def _authenticated(request: web.Request, keys: KeyRing) -> ApiKey:
@@ -151,17 +153,13 @@ def _check_match(request: web.Request) -> None:
         raise NotFound("there is nothing at this path")
 
 
-def _admit(request: web.Request, key: ApiKey, route: Route | None) -> None:
-    if route is None or route.scope is PUBLIC:
-        return
-    if not key.allows(route.scope):
-        raise NotAllowed(f"this needs the scope {route.scope}")
+def _check_rights(request: web.Request, key: ApiKey, scope: Scope) -> None:
+    if not key.allows(scope):
+        raise NotAllowed(f"this needs the scope {scope}")
     shop = request.app[HUB].shops.get(key.shop_id)
     if shop is None:
         raise NotAllowed("the shop of this key is no longer in the settings")
     request[API_KEY], request[SHOP] = key, shop
-    if route.query is None and request.query_string:
-        read_query(request, Query)
 
 
 def _of_aiohttp(error: web.HTTPException, request_id: str) -> web.StreamResponse:

@@ -224,7 +224,7 @@ def _problem_statuses(route: Route) -> list[int]:
     if "{" in route.path:
         found.add(404)
     if route.body:
-        found |= {413, 415}
+        found |= {408, 413, 415}
     return sorted(found)
 
 

@@ -304,6 +304,27 @@ async def test_a_body_may_wait_to_be_asked_for(api: Api) -> None:
     assert answer.status == 201
 
 
+async def test_a_body_that_is_cut_off_is_no_fault_of_ours(
+    url: str, key_for: KeyFor, capfd: pytest.CaptureFixture[str]
+) -> None:
+    head = f"POST /v1/keys HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {await key_for(Scope.ADMIN)}\r\n"
+    json = "Content-Type: application/json\r\n"
+    chunked = "Transfer-Encoding: chunked\r\n\r\n5\r\n{}"
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write((head + json + "Content-Length: 100\r\n\r\n{").encode())
+    writer.write_eof()
+    await reader.read()
+    writer.close()
+    broken = await speak(url, (head + json + chunked + "nonsense\r\n\r\n").encode())
+
+    assert b" 400 " in broken.splitlines()[0]
+    logged = "".join(capfd.readouterr())
+    assert "Traceback" not in logged
+    assert "request.failed" not in logged
+    assert "request.unavailable" not in logged
+
+
 async def test_routes_have_a_name_and_a_scope() -> None:
     routes = all_routes()
 
