@@ -81,15 +81,19 @@ async def kept(
     """Newest first."""
     rows = await db.fetch(
         """
-        SELECT m.id, d.notification_id, m.delivery_id, m.channel, m.address AS "to", m.subject,
-               m.text, m.html, m.buttons, m.created_at
-          FROM sandbox_message AS m
-          LEFT JOIN delivery AS d ON d.id = m.delivery_id
-         WHERE m.shop_id = $1
-           AND ($2::text IS NULL OR m.channel = $2)
-           AND ($3::text IS NULL OR m.address = $3)
-           AND ($4::uuid IS NULL OR m.id < $4)
-         ORDER BY m.id DESC LIMIT $5
+        WITH m AS (
+            SELECT * FROM sandbox_message
+             WHERE shop_id = $1
+               AND ($2::text IS NULL OR channel = $2)
+               AND ($3::text IS NULL OR address = $3)
+               AND ($4::uuid IS NULL OR id < $4)
+             ORDER BY id DESC LIMIT $5
+        )
+        SELECT m.id,
+               (SELECT notification_id FROM delivery AS d WHERE d.id = m.delivery_id),
+               m.delivery_id, m.channel, m.address AS "to", m.subject, m.text, m.html, m.buttons,
+               m.created_at
+          FROM m ORDER BY m.id DESC
         """,
         shop_id,
         channel,
