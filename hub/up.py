@@ -1,6 +1,7 @@
 """`vestnik up`: the embedded servers and every role under one supervisor, started and stopped in order."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
+from uuid import UUID
 
 import aiohttp
 import structlog
@@ -17,18 +19,29 @@ import hub
 from hub.config import Settings
 from hub.db.migrate import migrate
 from hub.db.pool import UNREACHABLE, open_pool
-from hub.embedded.folder import StartFailed, load_or_make_secret, locked, open_folder
+from hub.embedded.folder import (
+    StartFailed,
+    load_or_make_secret,
+    locked,
+    open_folder,
+    read_json,
+    write_private,
+)
 from hub.embedded.ports import check_free, free_port
 from hub.embedded.postgres import Postgres
 from hub.embedded.process import Process, spawn, stop, until
 from hub.embedded.redis import Redis
 from hub.embedded.servers import Servers
 from hub.first_key import first_key, welcome
-from hub.notifications.recovery import take_back
+from hub.ids import new_id
+from hub.notifications.recovery import free, take_back
 
 log = structlog.get_logger()
 
 ROLES = ("api", "worker", "bots")
+
+# The messengers' libraries take seconds of a processor to load, which the others need just then.
+_AFTERWARDS = {"bots"}
 
 # What is at work finishes; with the servers' own patience it makes less than the promised 20 s.
 _DRAIN = ((signal.SIGTERM, timedelta(seconds=12)),)
@@ -84,8 +97,10 @@ class _Supervisor:
             redis=not settings.hub.redis_url.get_secret_value(),
         )
         self._roles: dict[str, Process] = {}
-        self._ready = False
+        self._ready = asyncio.Event()
         self._environ: dict[str, str] = {}
+        # The same for every worker of this run: one is started only when the last is dead.
+        self._worker = new_id()
 
     async def run(self) -> int:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -137,6 +152,7 @@ class _Supervisor:
             "VESTNIK_DATABASE_URL": urls.database or given.database_url.get_secret_value(),
             "VESTNIK_REDIS_URL": urls.redis or given.redis_url.get_secret_value(),
             "VESTNIK_SECRET": self._secret,
+            "VESTNIK_WORKER_ID": str(self._worker),
             # The very port, so that the API comes back where it was.
             "VESTNIK_LISTEN": listen,
         }
@@ -147,10 +163,15 @@ class _Supervisor:
     async def _prepare_database(self) -> None:
         url = self._environ["VESTNIK_DATABASE_URL"]
         await migrate(url)
-        if self._servers.database is not None:
-            # Nobody but us uses it, so whatever is held there is held by the dead.
-            async with await open_pool(url, size=1) as db:
+        file = self._settings.data / "worker.json"
+        async with await open_pool(url, size=1) as db:
+            if self._servers.database is not None:
+                # Nobody but us uses it, so whatever is held there is held by the dead.
                 await take_back(db)
+            elif before := read_json(file).get("id"):
+                # Of a fleet only our own last run is known to be over.
+                await free(db, UUID(before))
+        write_private(file, json.dumps({"id": str(self._worker)}))
 
     async def _keep_server(self, server: Postgres | Redis) -> None:
         pause = _Pause()
@@ -166,6 +187,8 @@ class _Supervisor:
                 log.info("server.restarted", server=server.name)
 
     async def _keep_role(self, role: str) -> None:
+        if role in _AFTERWARDS:
+            await self._ready.wait()
         pause = _Pause()
         while True:
             try:
@@ -173,7 +196,7 @@ class _Supervisor:
             except StartFailed as error:
                 log.error("role.not_started", which=role, reason=str(error))
             else:
-                if code > 0 and not self._ready:
+                if code > 0 and not self._ready.is_set():
                     # A setting or a port: it has said which, and would say it again for ever.
                     raise _GaveUp(role, code)
                 log.error("role.ended", which=role, code=code)
@@ -200,7 +223,7 @@ class _Supervisor:
                     log.warning("up.not_ready_yet")
                     end = monotonic() + _READY_WITHIN.total_seconds()
                 await asyncio.sleep(_GLANCE)
-        self._ready = True
+        self._ready.set()
         sys.stdout.write(f"ready {url}\n")
         sys.stdout.flush()
         await self._welcome(url)

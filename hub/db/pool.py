@@ -16,6 +16,8 @@ UNREACHABLE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
     ConnectionError,
     TimeoutError,
@@ -43,5 +45,11 @@ async def open_pool(url: str, *, size: int = 10) -> Pool:
         command_timeout=30,
         timeout=5,
         max_inactive_connection_lifetime=300,
-        server_settings={"application_name": "vestnik", "timezone": "UTC", "jit": "off"},
+        server_settings={
+            "application_name": "vestnik",
+            "timezone": "UTC",
+            "jit": "off",
+            # A process that stands still in mid-transaction must not hold its locks against the others.
+            "idle_in_transaction_session_timeout": "30s",
+        },
     )

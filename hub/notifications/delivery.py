@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -31,6 +32,7 @@ log = structlog.get_logger()
 
 RENEW_EVERY = timedelta(seconds=10)
 _TRIAL_WAIT = timedelta(milliseconds=500)
+_LOOK_EVERY = timedelta(seconds=1)
 _WAVES_OF = 4
 """Calls begun together, as a multiple of an account's concurrency."""
 
@@ -46,13 +48,19 @@ class Deliverer:
         self._recorder = Recorder(hub.db, worker)
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._in_hand: set[UUID] = set()
+        self._left: set[UUID] = set()
+        """Not sent because the database went away: perhaps still ours there, to be given back."""
+        self._renewed_at = monotonic()
         self.draining = False
         """Set at the end of the process: what is not yet with a provider goes back."""
 
     async def deliver(self, ids: Sequence[UUID]) -> None:
-        """The whole way of one job. A database that goes away leaves everything to the leases."""
-        if self.draining:
-            return
+        """The whole way of one job. What a database that goes away holds up is due again once it is back."""
+        if not self.draining:
+            with self._left_for_later(ids):
+                await self._deliver(ids)
+
+    async def _deliver(self, ids: Sequence[UUID]) -> None:
         claimed = await claims.claim(self._hub.db, ids, self._worker)
         mine = {c.id for c in claimed}
         self._in_hand |= mine
@@ -72,12 +80,39 @@ class Deliverer:
             self._in_hand -= mine
 
     async def keep_leases(self) -> None:
-        """Runs beside the jobs: what is in hand stays ours while this process lives."""
+        """Runs beside the jobs: what is in hand stays ours while this process lives, what is not goes back."""
         while True:
-            await asyncio.sleep(RENEW_EVERY.total_seconds())
-            if self._in_hand:
-                with suppress(*UNREACHABLE):
-                    await claims.renew(self._hub.db, list(self._in_hand), self._worker)
+            await asyncio.sleep(_LOOK_EVERY.total_seconds())
+            with suppress(*UNREACHABLE):
+                await self._renew()
+                await self._give_back_left()
+
+    async def _renew(self) -> None:
+        now = monotonic()
+        if now - self._renewed_at < RENEW_EVERY.total_seconds():
+            return
+        if self._in_hand:
+            await claims.renew(self._hub.db, list(self._in_hand), self._worker)
+        self._renewed_at = now
+
+    async def _give_back_left(self) -> None:
+        # What is in hand was claimed anew since.
+        left, self._left = self._left - self._in_hand, set()
+        try:
+            await self._give_back(dict.fromkeys(left, timedelta(0)))
+        except UNREACHABLE:
+            self._left |= left
+            raise
+
+    @contextmanager
+    def _left_for_later(self, ids: Collection[UUID]) -> Iterator[None]:
+        """Nothing inside may be under way at a provider when the database turns out to be away."""
+        try:
+            yield
+        except UNREACHABLE as error:
+            log.warning("delivery.database_away", error=type(error).__name__, deliveries=len(ids))
+            self._in_hand.difference_update(ids)
+            self._left.update(ids)
 
     async def hand_out(self, due: Iterable[Due]) -> None:
         """Nudges workers at once; where Redis is away the tick does it."""
@@ -117,6 +152,10 @@ class Deliverer:
 
     async def _by_account(self, account: LiveAccount, batch: list[Claimed]) -> None:
         """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
+        with self._left_for_later([d.id for d in batch]):
+            await self._send(account, batch)
+
+    async def _send(self, account: LiveAccount, batch: list[Claimed]) -> None:
         batch_key = new_id()
         messages, failed = self._render(batch, batch_key)
         await self._record(failed, {})
@@ -192,16 +231,11 @@ class Deliverer:
     ) -> None:
         deliveries = [by_key[m.key] for m in call]
         async with slots:
-            try:
-                results = await account.adapter.send(call)
-                if len(results) != len(call):
-                    raise ValueError(f"{len(results)} outcomes for {len(call)} messages")
-            except Exception:
-                # A bug in the adapter: what it had sent by then is not known.
-                keys = [m.key for m in call]
-                log.exception("delivery.adapter_failed", account=account.name, deliveries=keys)
-                results = [Retry("bug", maybe_sent=True)] * len(call)
-        await self._learn(account, results)
+            # After a standstill of this process others may be at it already.
+            ours = monotonic() - self._renewed_at < claims.LEASE.total_seconds()
+            results = await _results(account, call) if ours else _not_called(call)
+        if ours:
+            await self._learn(account, results)
         now = datetime.now(UTC)
         pairs = [
             (d, settle(in_hand(d, account.deduplicates), o, now=now, jitter=_jitter()))
@@ -226,6 +260,23 @@ class Deliverer:
     async def _give_back(self, later: dict[UUID, timedelta]) -> None:
         if later:
             await claims.give_back(self._hub.db, later, self._worker)
+
+
+async def _results(account: LiveAccount, call: list[Message]) -> list[Outcome]:
+    try:
+        results = await account.adapter.send(call)
+        if len(results) != len(call):
+            raise ValueError(f"{len(results)} outcomes for {len(call)} messages")
+    except Exception:
+        # A bug in the adapter: what it had sent by then is not known.
+        keys = [m.key for m in call]
+        log.exception("delivery.adapter_failed", account=account.name, deliveries=keys)
+        return [Retry("bug", maybe_sent=True)] * len(call)
+    return results
+
+
+def _not_called(call: list[Message]) -> list[Outcome]:
+    return [Retry("lease-ran-out")] * len(call)
 
 
 def _name(account: LiveAccount) -> str:

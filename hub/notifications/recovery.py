@@ -33,6 +33,14 @@ async def take_back(db: Db) -> None:
     await db.execute("DELETE FROM account_state")
 
 
+async def free(db: Db, worker: UUID) -> None:
+    """That worker is dead, or has ended: what it still holds need not wait for its leases to run out."""
+    await db.execute(
+        "UPDATE delivery SET leased_until = now() WHERE leased_by = $1 AND status = 'sending'",
+        worker,
+    )
+
+
 async def expired_leases(hub: Hub, connection: Connection) -> list[Due]:
     """Settles deliveries whose worker no longer renews its lease; those to be sent (again) are returned."""
     async with connection.transaction():

@@ -23,6 +23,12 @@ log = structlog.get_logger()
 PACE = timedelta(milliseconds=150)
 _LOCK = 0x76657374_7469636B
 
+# Who leads and then stands still, or whose machine is gone, loses its connection and with it the lock.
+_STANDSTILL = timedelta(seconds=20)
+
+# After PostgreSQL itself was away every lease may have run out: the living renew theirs first.
+_GRACE = timedelta(seconds=3)
+
 # Jobs that may wait in a lane before the tick adds more: enough to keep workers busy, few enough that a
 # wiped Redis costs little and that shops take turns.
 _DEPTH: Mapping[Lane, int] = {Lane.SECURITY: 200, Lane.TRANSACTIONAL: 40, Lane.BULK: 12}
@@ -40,6 +46,7 @@ class Tick:
         self._hub = hub
         self._hand_out = hand_out
         self._last: dict[str, float] = {}
+        self._leading_since = monotonic()
         self._mark = new_id().hex
 
     async def run(self) -> None:
@@ -57,6 +64,10 @@ class Tick:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
             return
         log.info("tick.leading")
+        self._leading_since = monotonic()
+        await connection.execute(
+            "SELECT set_config('idle_session_timeout', $1, false)", f"{_STANDSTILL.seconds}s"
+        )
         try:
             while True:
                 started = monotonic()
@@ -76,7 +87,8 @@ class Tick:
             # Nothing is lost: what is due stays due.
             self._mark = new_id().hex
         if self._due("recovery", timedelta(seconds=1)):
-            await self._hand_out(await recovery.expired_leases(self._hub, connection))
+            if monotonic() - self._leading_since > _GRACE.total_seconds():
+                await self._hand_out(await recovery.expired_leases(self._hub, connection))
             await self._hand_out(await _steps_due(connection))
             await self._hand_out(await _expired(connection))
         if self._due("strays", timedelta(seconds=5)):

@@ -1,12 +1,13 @@
 """The worker process: one arq loop per lane, the tick, the leases, and whatever keeps them going."""
 
 import asyncio
+import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import structlog
 import uvloop
@@ -17,6 +18,8 @@ from hub import logs
 from hub.accounts.limits import RateLimits
 from hub.config import Settings
 from hub.db.pool import UNREACHABLE
+from hub.ids import new_id
+from hub.notifications import recovery
 from hub.notifications.delivery import Deliverer
 from hub.notifications.tick import Tick
 from hub.queue import DELIVER, Lane, connect, queue_name
@@ -24,6 +27,8 @@ from hub.resources import Hub, open_hub
 from hub.worker.tasks import deliver
 
 log = structlog.get_logger()
+
+WORKER_ID = "VESTNIK_WORKER_ID"
 
 # How often a lane is looked at: an order message must not wait for a campaign's rhythm.
 _POLL = {
@@ -39,7 +44,11 @@ _ALIVE_FOR = timedelta(seconds=15)
 
 
 def run(settings: Settings, lane: str | None = None) -> None:
-    """Until SIGTERM or SIGINT; then what is under way is finished, within 10 s."""
+    """Until SIGTERM or SIGINT; then what is under way is finished, within 10 s.
+
+    `VESTNIK_WORKER_ID` (a UUID): whoever had this id before is certainly dead, so what it held is taken back
+    at once. Left out, a worker is nobody's successor.
+    """
     logs.configure(settings.hub.log_level, role="worker")
     uvloop.run(_main(settings, [Lane(lane)] if lane else list(Lane)))
 
@@ -49,14 +58,17 @@ async def _main(settings: Settings, lanes: Sequence[Lane]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    given = os.environ.get(WORKER_ID)
     async with open_hub(settings, pool_size=12) as hub:
-        await work(hub, lanes, stopping)
+        await work(hub, lanes, stopping, worker=UUID(given) if given else new_id())
 
 
-async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event) -> None:
-    """Works until `stopping` is set."""
+async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, worker: UUID) -> None:
+    """Works until `stopping` is set. `worker` names this process in its leases."""
+    with suppress(*UNREACHABLE):
+        await recovery.free(hub.db, worker)
     redis = connect(hub.settings.hub.redis_url.get_secret_value())
-    deliverer = Deliverer(hub, uuid4(), RateLimits(redis))
+    deliverer = Deliverer(hub, worker, RateLimits(redis))
     tick = Tick(hub, deliverer.hand_out)
     loops = [_Lane(hub, lane, deliverer) for lane in lanes]
     chores: list[Callable[[], Awaitable[None]]] = [
@@ -75,11 +87,21 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event) -> None
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN.total_seconds()):
             await asyncio.gather(*(lane.drained() for lane in loops))
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await _cancelled(tasks)
+    # What could not be finished in time is the others' at once.
+    with suppress(*UNREACHABLE):
+        await recovery.free(hub.db, worker)
     await redis.aclose()
     log.info("worker.stopped")
+
+
+async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Asked again and again: a cancellation drowns in the error of the connection that it interrupts."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1)
 
 
 async def _keep_going(chore: Callable[[], Awaitable[None]]) -> None:
