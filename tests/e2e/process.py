@@ -42,6 +42,11 @@ class Up:
         assert line.startswith("ready http://"), "".join(self.said)
         return line.split()[1]
 
+    def all_pids(self) -> dict[str, int]:
+        """As `pids`, once everything has been started; the bots come last."""
+        eventually(lambda: "bots" in self.pids())
+        return self.pids()
+
     def pids(self) -> dict[str, int]:
         """The processes it has started, by name."""
         records = json.loads((self.data / "processes.json").read_text())

@@ -33,7 +33,7 @@ def test_a_first_start_is_ready_soon_and_gives_a_key(tmp_path: Path) -> None:
         took = time.monotonic() - began
 
         assert status(f"{url}/readyz") == 200
-        assert set(hub.pids()) == PARTS
+        assert set(hub.all_pids()) == PARTS
         assert call(f"{url}/v1/sandbox/messages", hub.key()) == {"items": [], "next_cursor": None}
     assert took < 15
 
@@ -67,7 +67,7 @@ def test_a_second_start_keeps_everything_and_gives_no_key(tmp_path: Path) -> Non
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_all_of_it(tmp_path: Path, number: int) -> None:
     with up(tmp_path / "data") as hub:
-        url, pids = hub.ready(), hub.pids()
+        url, pids = hub.ready(), hub.all_pids()
         began = time.monotonic()
 
         assert hub.stop(number) == 0
@@ -93,7 +93,7 @@ def test_a_signal_during_the_start_stops_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(PARTS))
 def test_what_is_killed_comes_back_within_10_s(tmp_path: Path, name: str) -> None:
     with up(tmp_path / "data") as hub:
-        url, key, pid = hub.ready(), hub.key(), hub.pids()[name]
+        url, key, pid = hub.ready(), hub.key(), hub.all_pids()[name]
 
         os.kill(pid, signal.SIGKILL)
 
@@ -105,7 +105,7 @@ def test_what_is_killed_comes_back_within_10_s(tmp_path: Path, name: str) -> Non
 
 def test_after_kill_9_nothing_stays_behind_and_the_next_start_goes_on(tmp_path: Path) -> None:
     with up(tmp_path / "data") as hub:
-        url, key, pids = hub.ready(), hub.key(), hub.pids()
+        url, key, pids = hub.ready(), hub.key(), hub.all_pids()
         sent = call(f"{url}/v1/notifications", key, MESSAGE)
         hub.kill()
     eventually(lambda: not [pid for pid in pids.values() if alive(pid)], 20)
@@ -120,7 +120,7 @@ def test_after_kill_9_nothing_stays_behind_and_the_next_start_goes_on(tmp_path: 
 def test_after_kill_9_of_everything_it_starts_again_at_once(tmp_path: Path) -> None:
     with up(tmp_path / "data") as hub:
         hub.ready()
-        for pid in hub.pids().values():
+        for pid in hub.all_pids().values():
             os.kill(pid, signal.SIGKILL)
         hub.kill()
 
@@ -188,7 +188,7 @@ def test_no_secret_stands_in_a_command_line_or_in_what_it_says(tmp_path: Path) -
         hub.ready()
         servers = json.loads((tmp_path / "data" / "servers.json").read_text())
         secret = (tmp_path / "data" / "secret").read_text().strip()
-        lines = [Path(f"/proc/{pid}/cmdline").read_text() for pid in hub.pids().values()]
+        lines = [Path(f"/proc/{pid}/cmdline").read_text() for pid in hub.all_pids().values()]
 
     passwords = [url.split("@")[0].rpartition(":")[2] for url in servers.values()]
     text = "".join([*lines, *hub.said])
@@ -208,4 +208,4 @@ async def test_external_servers_are_used_where_named(
     with up(tmp_path / "data", VESTNIK_DATABASE_URL=url, VESTNIK_REDIS_URL=redis_url) as hub:
         hub.ready()
 
-        assert set(hub.pids()) == PARTS - {"postgres", "redis"}
+        assert set(hub.all_pids()) == PARTS - {"postgres", "redis"}
