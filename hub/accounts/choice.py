@@ -37,6 +37,17 @@ def choose(
     return next((a for a in usable if a.name != last), usable[0])
 
 
+def recognises(
+    book: AccountBook, shop_id: int, name: str | None, doubt_since: datetime | None, now: datetime
+) -> LiveAccount | None:
+    """The account that would know a repeat of an unclear call for what it is; None where none does (any
+    more)."""
+    account = book.get(shop_id, name) if name else None
+    if account is None or doubt_since is None or now - doubt_since >= account.deduplicates:
+        return None
+    return account
+
+
 def _why_none(book: AccountBook, able: Sequence[LiveAccount], now: datetime) -> NoneUsable:
     pauses = [p for p in map(book.pause_of, able) if p and p.until > now]
     if not pauses:

@@ -21,6 +21,7 @@ class Claimed:
     """A delivery in hand with all that is needed to render and send it.
 
     `value` is None where the address is gone by now. `has_next`: the plan has another channel after this.
+    `doubt_since`: when the first call to `account` was made that got no clear answer, if any did.
     """
 
     id: UUID
@@ -37,6 +38,7 @@ class Claimed:
     attempt_count: int
     code: str | None
     maybe_duplicate: bool
+    doubt_since: datetime | None
     give_up_at: datetime
     expires_at: datetime | None
     template: str | None
@@ -78,7 +80,9 @@ class Claimed:
 _CLAIM = """
 WITH due AS (
     SELECT d.id FROM delivery AS d
-     WHERE d.id = ANY($1) AND d.status = 'queued' AND d.due_at <= now()
+     WHERE d.id = ANY($1) AND d.status = 'queued'
+       -- Due by the clock of whoever wrote it: those of two machines differ a little.
+       AND d.due_at <= now() + interval '1 second'
        AND (d.ordering_key IS NULL OR NOT EXISTS (
             SELECT FROM delivery AS earlier
              WHERE earlier.contact_id = d.contact_id
@@ -94,6 +98,10 @@ WITH due AS (
 )
 SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel, d.category, d.step,
        d.account, d.batch_key, d.ordering_key, d.attempt_count, d.code, d.maybe_duplicate, d.give_up_at,
+       CASE WHEN d.attempt_count > 0 THEN (
+            SELECT min(t.started_at) FROM attempt AS t
+             WHERE t.delivery_id = d.id AND t.account = d.account
+               AND t.outcome IN ('maybe_sent', 'unknown')) END AS doubt_since,
        n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
        a.value, a.provider AS address_provider, a.digest,
@@ -151,6 +159,32 @@ async def give_back(db: Db, later: Mapping[UUID, timedelta], worker: UUID) -> No
         """,
         list(later),
         list(later.values()),
+        worker,
+    )
+
+
+async def hold(db: Db, until: Mapping[UUID, datetime], worker: UUID) -> None:
+    """Quiet hours have begun since: held till they end, and no time of trying or waiting is lost by it."""
+    await db.execute(
+        """
+        WITH held AS (
+            UPDATE delivery AS d
+               SET status = 'queued', reason = 'quiet_hours', due_at = t.until, handout_at = t.until,
+                   give_up_at = d.give_up_at + (t.until - now()),
+                   leased_until = NULL, leased_by = NULL, updated_at = now()
+              FROM unnest($1::uuid[], $2::timestamptz[]) AS t (id, until)
+             WHERE d.id = t.id AND d.id = ANY($1) AND d.leased_by = $3 AND d.status = 'sending'
+            RETURNING d.notification_id, t.until
+        ), each AS (
+            SELECT notification_id, max(until) AS until FROM held GROUP BY 1
+        )
+        UPDATE notification AS n
+           SET held_until = each.until, step_at = n.step_at + (each.until - now()),
+               status = CASE WHEN n.status = 'queued' THEN 'scheduled' ELSE n.status END
+          FROM each WHERE n.id = each.notification_id
+        """,
+        list(until),
+        list(until.values()),
         worker,
     )
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -13,8 +14,9 @@ import structlog
 from channels.base import Message, Outcome, Retry
 from hub.accounts.book import LiveAccount
 from hub.accounts.breaker import Breaker
-from hub.accounts.choice import NoneUsable, choose
+from hub.accounts.choice import NoneUsable, choose, recognises
 from hub.accounts.limits import RateLimits
+from hub.config import Shop
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
 from hub.notifications import claims, outcomes
@@ -23,7 +25,7 @@ from hub.notifications.model import DeliveryStatus
 from hub.notifications.recorder import Pair, Recorder
 from hub.notifications.rendering import CannotRender, message_for
 from hub.notifications.settle import Settled, settle
-from hub.notifications.sorting import in_hand, sort_out
+from hub.notifications.sorting import AccountKey, in_hand, sort_out
 from hub.notifications.steps import Due
 from hub.queue import LANES, Lane, QueueAway
 from hub.resources import Hub
@@ -47,7 +49,8 @@ class Deliverer:
         self._breaker = Breaker(hub.accounts)
         self._recorder = Recorder(hub.db, worker)
         self._slots: dict[str, asyncio.Semaphore] = {}
-        self._in_hand: set[UUID] = set()
+        self._in_hand: dict[UUID, UUID] = {}
+        """Delivery -> job: what one job gave back another one may have taken."""
         self._left: set[UUID] = set()
         """Not sent because the database went away: perhaps still ours there, to be given back."""
         self._renewed_at = monotonic()
@@ -57,27 +60,27 @@ class Deliverer:
     async def deliver(self, ids: Sequence[UUID]) -> None:
         """The whole way of one job. What a database that goes away holds up is due again once it is back."""
         if not self.draining:
-            with self._left_for_later(ids):
-                await self._deliver(ids)
+            job = new_id()
+            with self._left_for_later(job, ids):
+                await self._deliver(job, ids)
 
-    async def _deliver(self, ids: Sequence[UUID]) -> None:
+    async def _deliver(self, job: UUID, ids: Sequence[UUID]) -> None:
         claimed = await claims.claim(self._hub.db, ids, self._worker)
-        mine = {c.id for c in claimed}
-        self._in_hand |= mine
+        self._in_hand |= {c.id: job for c in claimed}
         try:
-            found = sort_out(
-                claimed,
-                lambda shop_id: self._hub.shops[shop_id].settings,
-                self._choose,
-                now=datetime.now(UTC),
-            )
+            found = sort_out(claimed, self._shop, self._choose, now=datetime.now(UTC))
             await self._record(found.over, {})
             await self._give_back(found.later)
-            async with asyncio.TaskGroup() as accounts:
-                for account, batch in found.groups.values():
-                    accounts.create_task(self._by_account(account, batch))
+            if found.held:
+                await claims.hold(self._hub.db, found.held, self._worker)
+            await _all(self._by_account(job, a, batch) for a, batch in found.groups.values())
         finally:
-            self._in_hand -= mine
+            for id_ in self._of_job(job, [c.id for c in claimed]):
+                self._in_hand.pop(id_, None)
+
+    def _of_job(self, job: UUID, ids: Iterable[UUID]) -> set[UUID]:
+        """Without those that another job has in hand by now."""
+        return {id_ for id_ in ids if self._in_hand.get(id_, job) == job}
 
     async def keep_leases(self) -> None:
         """Runs beside the jobs: what is in hand stays ours while this process lives, what is not goes back."""
@@ -97,7 +100,7 @@ class Deliverer:
 
     async def _give_back_left(self) -> None:
         # What is in hand was claimed anew since.
-        left, self._left = self._left - self._in_hand, set()
+        left, self._left = self._left - self._in_hand.keys(), set()
         try:
             await self._give_back(dict.fromkeys(left, timedelta(0)))
         except UNREACHABLE:
@@ -105,14 +108,16 @@ class Deliverer:
             raise
 
     @contextmanager
-    def _left_for_later(self, ids: Collection[UUID]) -> Iterator[None]:
+    def _left_for_later(self, job: UUID, ids: Collection[UUID]) -> Iterator[None]:
         """Nothing inside may be under way at a provider when the database turns out to be away."""
         try:
             yield
         except UNREACHABLE as error:
             log.warning("delivery.database_away", error=type(error).__name__, deliveries=len(ids))
-            self._in_hand.difference_update(ids)
-            self._left.update(ids)
+            left = self._of_job(job, ids)
+            for id_ in left:
+                self._in_hand.pop(id_, None)
+            self._left |= left
 
     async def hand_out(self, due: Iterable[Due]) -> None:
         """Nudges workers at once; where Redis is away the tick does it."""
@@ -126,13 +131,28 @@ class Deliverer:
                 with suppress(*UNREACHABLE):
                     await claims.hand_out_now(self._hub.db, ids)
 
-    def _choose(self, delivery: Claimed, taken: dict[str, int]) -> LiveAccount | NoneUsable:
-        now = datetime.now(UTC)
+    def _shop(self, shop_id: int) -> Shop | None:
+        shop = self._hub.shops.get(shop_id)
+        return shop.settings if shop else None
+
+    def _choose(self, delivery: Claimed, taken: dict[AccountKey, int]) -> LiveAccount | NoneUsable:
+        now, book, shop_id = datetime.now(UTC), self._hub.accounts, delivery.shop_id
+
+        def free(account: LiveAccount) -> bool:
+            given = taken.get((account.shop_id, account.name), 0)
+            return given < self._breaker.allowed(account)
+
+        bound = recognises(book, shop_id, delivery.account, delivery.doubt_since, now)
+        if bound:
+            pause = book.paused_until(bound, now)
+            if pause is None and free(bound):
+                return bound
+            return NoneUsable(pause or now + _TRIAL_WAIT)
 
         def chosen(last: str | None) -> LiveAccount | NoneUsable:
             return choose(
-                self._hub.accounts,
-                delivery.shop_id,
+                book,
+                shop_id,
                 delivery.channel,
                 delivery.address_provider,
                 last=last,
@@ -142,7 +162,7 @@ class Deliverer:
         account = chosen(delivery.account if delivery.attempt_count else None)
         if not isinstance(account, LiveAccount):
             return account
-        if taken.get(account.name, 0) < self._breaker.allowed(account):
+        if free(account):
             return account
         # It is coming back from a pause: the rest goes by another account, or waits a moment.
         other = chosen(account.name)
@@ -150,9 +170,9 @@ class Deliverer:
             return other
         return NoneUsable(now + _TRIAL_WAIT)
 
-    async def _by_account(self, account: LiveAccount, batch: list[Claimed]) -> None:
+    async def _by_account(self, job: UUID, account: LiveAccount, batch: list[Claimed]) -> None:
         """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
-        with self._left_for_later([d.id for d in batch]):
+        with self._left_for_later(job, [d.id for d in batch]):
             await self._send(account, batch)
 
     async def _send(self, account: LiveAccount, batch: list[Claimed]) -> None:
@@ -215,11 +235,8 @@ class Deliverer:
         slots = self._slots.setdefault(
             _name(account), asyncio.Semaphore(account.limits.concurrency)
         )
-        async with asyncio.TaskGroup() as group:
-            for call in calls:
-                ours = [m for m in call if by_key[m.key].id in attempts]
-                if ours:
-                    group.create_task(self._call(account, ours, by_key, attempts, slots))
+        ours = ([m for m in call if by_key[m.key].id in attempts] for call in calls)
+        await _all(self._call(account, c, by_key, attempts, slots) for c in ours if c)
 
     async def _call(
         self,
@@ -236,9 +253,10 @@ class Deliverer:
             results = await _results(account, call) if ours else _not_called(call)
         if ours:
             await self._learn(account, results)
-        now = datetime.now(UTC)
+        # One for the whole call: what is repeated together is recognised together.
+        now, jitter = datetime.now(UTC), random.uniform(0.8, 1.3)
         pairs = [
-            (d, settle(in_hand(d, account.deduplicates), o, now=now, jitter=_jitter()))
+            (d, settle(in_hand(d, account), o, now=now, jitter=jitter))
             for d, o in zip(deliveries, results, strict=True)
         ]
         made = {d.id: attempts[d.id] for d in deliveries}
@@ -284,8 +302,12 @@ def _name(account: LiveAccount) -> str:
     return f"{account.shop_id}:{account.name}"
 
 
-def _jitter() -> float:
-    return random.uniform(0.8, 1.3)
+async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Unlike a TaskGroup, which would cut off the others' calls to providers when one of them fails: what came
+    of those would never be known."""
+    ended = await asyncio.gather(*work, return_exceptions=True)
+    if failed := [e for e in ended if isinstance(e, BaseException)]:
+        raise failed[0]
 
 
 def _unrenderable(delivery: Claimed, reason: str) -> Settled:

@@ -66,6 +66,9 @@ MOVES: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
     DeliveryStatus.QUEUED: frozenset(
         {
             DeliveryStatus.SENDING,
+            # A call that seemed to come to nothing had arrived after all: no need for another one.
+            DeliveryStatus.DELIVERED,
+            DeliveryStatus.READ,
             DeliveryStatus.SUPPRESSED,
             DeliveryStatus.COLLAPSED,
             DeliveryStatus.CANCELLED,
@@ -104,7 +107,7 @@ MOVES: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
     DeliveryStatus.SUPPRESSED: frozenset(),
     DeliveryStatus.COLLAPSED: frozenset(),
     DeliveryStatus.CANCELLED: frozenset(),
-    DeliveryStatus.EXPIRED: frozenset(),
+    DeliveryStatus.EXPIRED: frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.READ}),
 }
 
 

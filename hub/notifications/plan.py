@@ -146,4 +146,7 @@ def _end_of_quiet(quiet: QuietHours, at: datetime, zone: ZoneInfo) -> datetime |
         return None
     # Wall time, so that a change to summer time in the night does not move the morning.
     morning = datetime.combine(local.date() + timedelta(days=days), quiet.end, tzinfo=zone)
+    if morning.astimezone(UTC) <= at:
+        # The clocks went back and that time of day comes twice: it is the second one that is meant.
+        morning = morning.replace(fold=1)
     return morning.astimezone(UTC)

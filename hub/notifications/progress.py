@@ -27,11 +27,12 @@ _BEST_FIRST: Sequence[tuple[DeliveryStatus, NotificationStatus]] = (
     (DeliveryStatus.SENDING, NotificationStatus.QUEUED),
     (DeliveryStatus.QUEUED, NotificationStatus.QUEUED),
     (DeliveryStatus.UNKNOWN, NotificationStatus.UNKNOWN),
+    # What ended the last channel tells more than how an earlier one failed.
+    (DeliveryStatus.COLLAPSED, NotificationStatus.COLLAPSED),
+    (DeliveryStatus.CANCELLED, NotificationStatus.CANCELLED),
     (DeliveryStatus.FAILED, NotificationStatus.FAILED),
     (DeliveryStatus.EXPIRED, NotificationStatus.EXPIRED),
     (DeliveryStatus.SUPPRESSED, NotificationStatus.UNDELIVERABLE),
-    (DeliveryStatus.COLLAPSED, NotificationStatus.COLLAPSED),
-    (DeliveryStatus.CANCELLED, NotificationStatus.CANCELLED),
 )
 
 # Ended by a person or by a newer notification: no further channel is tried.

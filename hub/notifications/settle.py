@@ -18,10 +18,8 @@ _SECONDS: Mapping[Category, tuple[int, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class InHand:
-    """A delivery that this worker holds. `last_try_at`: when its first unclear call was made, if any.
-
-    `deduplicates`: how long the account recognises a repeat of the same key.
-    """
+    """A delivery that this worker holds. `deduplicates`: how long its account recognises a repeat of the same
+    key; `doubt_since`: when the first call to that account was made that got no clear answer, if any did."""
 
     id: UUID
     category: Category
@@ -30,6 +28,7 @@ class InHand:
     give_up_at: datetime
     expires_at: datetime | None = None
     deduplicates: timedelta = timedelta(0)
+    doubt_since: datetime | None = None
     maybe_duplicate: bool = False
 
 
@@ -119,8 +118,9 @@ def _again(
 ) -> Settled:
     wait = max(backoff(delivery.category, delivery.attempt_count + 1) * jitter, after)
     word = "maybe_sent" if maybe_sent else "retry"
-    # Inside its window the provider itself drops the second copy; outside it a repeat may be a double.
-    recognised = wait < delivery.deduplicates
+    # Inside its window the provider itself drops the second copy; outside it a repeat may be a double. Which
+    # of several unclear calls it took nobody knows, so the window is counted from the first.
+    recognised = now + wait - (delivery.doubt_since or now) < delivery.deduplicates
     doubtful = maybe_sent and not recognised
     duplicate = delivery.maybe_duplicate or doubtful
     if doubtful and delivery.category is Category.MARKETING:

@@ -1,10 +1,11 @@
 """Of the deliveries just claimed: which go out by which account, which wait, which are over."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from channels.base import Category
 from hub.accounts.book import LiveAccount
 from hub.accounts.choice import NoneUsable
 from hub.config import Shop
@@ -16,33 +17,41 @@ from hub.notifications.settle import InHand, Settled, given_up
 _NO_ACCOUNT_WAIT = timedelta(seconds=30)
 _SHORTEST_WAIT = timedelta(milliseconds=200)
 
+AccountKey = tuple[int, str]
+"""Accounts have names that are unique in their shop only, and a batch may be of several shops."""
+
 
 @dataclass(slots=True)
 class Sorted:
-    """Every claimed delivery is in exactly one of these."""
+    """Every claimed delivery is in exactly one of these. `groups`: by shop and account; `held`: by quiet hours,
+    until when."""
 
-    groups: dict[str, tuple[LiveAccount, list[Claimed]]] = field(default_factory=dict)
+    groups: dict[AccountKey, tuple[LiveAccount, list[Claimed]]] = field(default_factory=dict)
     over: list[tuple[Claimed, Settled]] = field(default_factory=list)
     later: dict[UUID, timedelta] = field(default_factory=dict)
+    held: dict[UUID, datetime] = field(default_factory=dict)
 
 
 def sort_out(
     claimed: Sequence[Claimed],
-    shop_of: Callable[[int], Shop],
-    choose: Callable[[Claimed, dict[str, int]], LiveAccount | NoneUsable],
+    shop_of: Callable[[int], Shop | None],
+    choose: Callable[[Claimed, dict[AccountKey, int]], LiveAccount | NoneUsable],
     *,
     now: datetime,
 ) -> Sorted:
-    """`choose` gets the delivery and how many each account has been given already."""
+    """`shop_of`: None for a shop that this process's settings do not have. `choose` gets the delivery and how
+    many each account has been given already."""
     found = Sorted()
-    taken: dict[str, int] = {}
+    taken: dict[AccountKey, int] = {}
     for delivery in claimed:
-        ended = ended_before_sending(delivery, now)
-        quiet = quiet_until(delivery.category, delivery.contact, shop_of(delivery.shop_id), at=now)
-        if ended:
+        shop = shop_of(delivery.shop_id)
+        if shop is None:
+            # Settings change machine by machine: another worker may know it.
+            found.later[delivery.id] = _NO_ACCOUNT_WAIT
+        elif ended := ended_before_sending(delivery, now):
             found.over.append((delivery, ended))
-        elif quiet:
-            found.later[delivery.id] = quiet - now
+        elif quiet := quiet_until(delivery.category, delivery.contact, shop, at=now):
+            found.held[delivery.id] = quiet
         else:
             _with_account(delivery, choose(delivery, taken), found, taken, now)
     return found
@@ -52,21 +61,46 @@ def _with_account(
     delivery: Claimed,
     account: LiveAccount | NoneUsable,
     found: Sorted,
-    taken: dict[str, int],
+    taken: dict[AccountKey, int],
     now: datetime,
 ) -> None:
     if isinstance(account, LiveAccount):
-        taken[account.name] = taken.get(account.name, 0) + 1
-        found.groups.setdefault(account.name, (account, []))[1].append(delivery)
+        if _may_double(delivery, account, now):
+            if delivery.category is Category.MARKETING:
+                found.over.append((delivery, _unknown(delivery)))
+                return
+            delivery = replace(delivery, maybe_duplicate=True)
+        key = (account.shop_id, account.name)
+        taken[key] = taken.get(key, 0) + 1
+        found.groups.setdefault(key, (account, []))[1].append(delivery)
     elif _leaves_channel(delivery, account, now):
-        reason = "no_account" if account.until is None else "account_paused"
-        settled = Settled(
-            delivery.id, DeliveryStatus.FAILED, reason=reason, code=account.code or delivery.code
-        )
-        found.over.append((delivery, settled))
+        found.over.append((delivery, _no_way(delivery, account)))
     else:
         wait = account.until - now if account.until else _NO_ACCOUNT_WAIT
         found.later[delivery.id] = max(wait, _SHORTEST_WAIT)
+
+
+def _may_double(delivery: Claimed, account: LiveAccount, now: datetime) -> bool:
+    """An earlier call may have arrived, and this account would not recognise the repeat."""
+    if delivery.doubt_since is None:
+        return False
+    same = account.name == delivery.account
+    return not (same and now - delivery.doubt_since < account.deduplicates)
+
+
+def _unknown(delivery: Claimed) -> Settled:
+    return Settled(
+        delivery.id, DeliveryStatus.UNKNOWN, reason="maybe_sent", code=delivery.code or None
+    )
+
+
+def _no_way(delivery: Claimed, none: NoneUsable) -> Settled:
+    if delivery.doubt_since:
+        return _unknown(delivery)
+    reason = "no_account" if none.until is None else "account_paused"
+    return Settled(
+        delivery.id, DeliveryStatus.FAILED, reason=reason, code=none.code or delivery.code
+    )
 
 
 def ended_before_sending(delivery: Claimed, now: datetime) -> Settled | None:
@@ -93,7 +127,9 @@ def _leaves_channel(delivery: Claimed, none: NoneUsable, now: datetime) -> bool:
     return delivery.has_next and (none.refused or none.until >= delivery.give_up_at)
 
 
-def in_hand(delivery: Claimed, deduplicates: timedelta = timedelta(0)) -> InHand:
+def in_hand(delivery: Claimed, account: LiveAccount | None = None) -> InHand:
+    """`account`: the one that was called, if one was."""
+    same = account is not None and account.name == delivery.account
     return InHand(
         id=delivery.id,
         category=delivery.category,
@@ -101,6 +137,7 @@ def in_hand(delivery: Claimed, deduplicates: timedelta = timedelta(0)) -> InHand
         attempt_count=delivery.attempt_count,
         give_up_at=delivery.give_up_at,
         expires_at=delivery.expires_at,
-        deduplicates=deduplicates,
+        deduplicates=account.deduplicates if account else timedelta(0),
+        doubt_since=delivery.doubt_since if same else None,
         maybe_duplicate=delivery.maybe_duplicate,
     )
