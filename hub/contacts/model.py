@@ -246,11 +246,11 @@ def shown(contact: Contact) -> dict[str, Any]:
 def _shown_addresses(found: tuple[Address, ...]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for address in found:
+        kind = str(address.kind)
         if address.kind is Kind.PUSH:
-            device = push.shown(address.provider, address.value)
-            shown.setdefault(Kind.PUSH, []).append(device)
+            shown.setdefault(kind, []).append(push.shown(address.provider, address.value))
         elif address.verified:
-            shown[address.kind] = address.value
+            shown[kind] = address.value
         else:
-            shown[address.kind] = {"value": address.value, "verified": False}
+            shown[kind] = {"value": address.value, "verified": False}
     return shown

@@ -153,9 +153,15 @@ async def exported(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
     response.content_type, response.charset = "application/json", "utf-8"
     await response.prepare(request)
-    async for piece in export.export(hub.db, shop.id, contact):
-        await response.write(piece)
-    await response.write_eof()
+    try:
+        async for piece in export.export(hub.db, shop.id, contact):
+            await response.write(piece)
+        await response.write_eof()
+    except BaseException:
+        # An error cannot be told any more; left open, the client would wait for the rest.
+        if request.transport:
+            request.transport.abort()
+        raise
     return response
 
 
