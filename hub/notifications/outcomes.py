@@ -6,6 +6,7 @@ from uuid import UUID
 from channels.base import Category
 from hub.accounts.book import LiveAccount
 from hub.db.pool import Db, Pool
+from hub.db.text import storable
 from hub.ids import new_id
 from hub.notifications import steps
 from hub.notifications.claims import Claimed
@@ -54,16 +55,20 @@ async def record(
 ) -> list[Due]:
     """All outcomes in one transaction; the deliveries that it made due at once.
 
-    A delivery that the tick took back meanwhile keeps what others made of it; its attempt is written all
-    the same.
+    A delivery that the tick took back meanwhile keeps what others made of it, unless nobody has it and it is
+    known now to have gone out; its attempt is written all the same.
     """
+    # In the order in which receipts lock them, too, so that the two never wait for each other in a ring.
+    pairs = sorted(pairs, key=lambda pair: pair[1].id)
     async with db.acquire() as connection, connection.transaction():
         await _finish_attempts(connection, [s for _, s in pairs], attempts)
         ours = await _move(connection, [s for _, s in pairs], worker)
+        await _note_sent(connection, [s for _, s in pairs if s.id not in ours])
         kept = [(c, s) for c, s in pairs if s.id in ours]
         await _suppress(connection, kept)
         await _readdress(connection, kept)
         await _mark_sent(connection, kept)
+        await _mark_begun(connection, kept)
         failed = {
             c.notification_id
             for c, s in kept
@@ -88,8 +93,8 @@ async def _finish_attempts(
         """,
         [attempts[s.id] for s in made],
         [s.word for s in made],
-        [s.code for s in made],
-        [s.detail for s in made],
+        [_text(s.code, 100) for s in made],
+        [_text(s.detail) for s in made],
     )
 
 
@@ -108,20 +113,41 @@ async def _move(connection: Db, settled: Sequence[Settled], worker: UUID) -> set
           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[],
                       $7::boolean[], $8::timestamptz[])
             AS t (id, status, reason, code, provider_id, cost, maybe_duplicate, due_at)
-         WHERE d.id = t.id AND d.id = ANY($1) AND d.leased_by = $9 AND d.status = 'sending'
+         WHERE d.id = t.id AND d.id = ANY($1)
+           AND ((d.leased_by = $9 AND d.status = 'sending')
+                OR (t.status = 'sent' AND d.reason = 'worker_died'
+                    AND d.status IN ('queued', 'unknown')))
         RETURNING d.id
         """,
         [s.id for s in settled],
         [s.status for s in settled],
         [s.reason for s in settled],
-        [s.code for s in settled],
-        [s.provider_id for s in settled],
+        [_text(s.code, 100) for s in settled],
+        [_text(s.provider_id) for s in settled],
         [s.cost for s in settled],
         [s.maybe_duplicate for s in settled],
         [s.due_at for s in settled],
         worker,
     )
     return {r["id"] for r in rows}
+
+
+async def _note_sent(connection: Db, settled: Sequence[Settled]) -> None:
+    """Receipts were faster than our own note: the status is theirs, what the call brought is written."""
+    sent = [s for s in settled if s.status is DeliveryStatus.SENT]
+    if not sent:
+        return
+    await connection.execute(
+        """
+        UPDATE delivery AS d
+           SET provider_id = coalesce(d.provider_id, t.provider_id), cost = coalesce(d.cost, t.cost)
+          FROM unnest($1::uuid[], $2::text[], $3::numeric[]) AS t (id, provider_id, cost)
+         WHERE d.id = t.id AND d.id = ANY($1) AND d.status IN ('delivered', 'read', 'failed')
+        """,
+        [s.id for s in sent],
+        [_text(s.provider_id) for s in sent],
+        [s.cost for s in sent],
+    )
 
 
 async def _suppress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
@@ -139,7 +165,7 @@ async def _suppress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> 
         [c.shop_id for c, _ in dead],
         [c.channel for c, _ in dead],
         [c.digest for c, _ in dead],
-        [s.code or "" for _, s in dead],
+        [storable(s.code or "", 100) for _, s in dead],
         [c.id for c, _ in dead],
     )
 
@@ -161,6 +187,20 @@ async def _mark_sent(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) ->
             " WHERE id = ANY($1) AND status IN ('scheduled', 'queued', 'unknown')",
             sent,
         )
+
+
+async def _mark_begun(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
+    """It was held until its time, which has come: what waits now is the next try."""
+    again = [c.notification_id for c, s in kept if s.status is DeliveryStatus.QUEUED]
+    if again:
+        await connection.execute(
+            "UPDATE notification SET status = 'queued' WHERE id = ANY($1) AND status = 'scheduled'",
+            again,
+        )
+
+
+def _text(text: str | None, longest: int = 500) -> str | None:
+    return None if text is None else storable(text, longest)
 
 
 async def _next_in_order(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> list[Due]:

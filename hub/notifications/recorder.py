@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from hub.db.pool import UNREACHABLE, Pool
@@ -13,6 +14,9 @@ from hub.notifications.settle import Settled
 from hub.notifications.steps import Due
 
 log = structlog.get_logger()
+
+# Away, or two transactions in each other's way: the same write will go through in a moment.
+_TRY_AGAIN = (*UNREACHABLE, asyncpg.TransactionRollbackError)
 
 Pair = tuple[Claimed, Settled]
 
@@ -61,9 +65,9 @@ class Recorder:
         while True:
             try:
                 return await outcomes.record(self._db, pairs, attempts, self._worker)
-            except UNREACHABLE as error:
+            except _TRY_AGAIN as error:
                 log.warning(
-                    "outcomes.database_away", error=type(error).__name__, waiting=len(pairs)
+                    "outcomes.not_written_yet", error=type(error).__name__, waiting=len(pairs)
                 )
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)

@@ -109,9 +109,14 @@ async def add(db: Db, rows: Sequence[NewDelivery], *, handout_after: timedelta) 
     )
 
 
-async def advance(db: Db, notifications: Collection[UUID]) -> list[Due]:
+async def advance(
+    db: Db, notifications: Collection[UUID], *, too_late: Collection[UUID] = ()
+) -> list[Due]:
     """Looks at each notification after one of its deliveries has moved or a wait is over: writes its status
-    and opens the next step where the plan says so. Runs inside the caller's transaction."""
+    and opens the next step where the plan says so. Runs inside the caller's transaction.
+
+    `too_late`: those of them that are not worth telling on another channel any more.
+    """
     if not notifications:
         return []
     ids = list(notifications)
@@ -121,7 +126,7 @@ async def advance(db: Db, notifications: Collection[UUID]) -> list[Due]:
     rows = await db.fetch(
         """
         SELECT n.id, n.shop_id, n.contact_id, n.category, n.strategy, n.plan, n.ordering_key,
-               n.expires_at, n.step_at,
+               n.expires_at, n.step_at, n.status,
                (SELECT coalesce(jsonb_agg(jsonb_build_array(d.step, d.status)), '[]')
                   FROM delivery AS d WHERE d.notification_id = n.id) AS deliveries
           FROM notification AS n WHERE n.id = ANY($1)
@@ -130,30 +135,40 @@ async def advance(db: Db, notifications: Collection[UUID]) -> list[Due]:
     )
     now = datetime.now(UTC)
     opened: list[NewDelivery] = []
+    changed: list[tuple[UUID, str, datetime | None]] = []
     for row in map(dict, rows):
-        found = _standing(row, now)
+        found = _standing(row, now, over=row["id"] in too_late)
         looks_at = row["step_at"] if found.waiting else None
         if found.next_step is not None:
             opened += step_deliveries(row, found.next_step, start=now)
             looks_at = step_at(row, found.next_step, now)
-        await db.execute(
-            "UPDATE notification SET status = $2, step_at = $3 WHERE id = $1",
-            row["id"],
-            found.status,
-            looks_at,
-        )
+        if (found.status, looks_at) != (row["status"], row["step_at"]):
+            changed.append((row["id"], found.status, looks_at))
+    if changed:
+        await _write(db, changed)
     if opened:
         await add(db, opened, handout_after=timedelta(seconds=10))
     return [Due(d.category, d.id) for d in opened]
 
 
-def _standing(row: Mapping[str, Any], now: datetime) -> Standing:
+async def _write(db: Db, changed: Sequence[tuple[UUID, str, datetime | None]]) -> None:
+    await db.execute(
+        """
+        UPDATE notification AS n SET status = t.status, step_at = t.step_at
+          FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS t (id, status, step_at)
+         WHERE n.id = t.id AND n.id = ANY($1)
+        """,
+        *map(list, zip(*changed, strict=True)),
+    )
+
+
+def _standing(row: Mapping[str, Any], now: datetime, *, over: bool) -> Standing:
     return standing(
         Strategy(row["strategy"]),
         [Tells(step["until"]) if step["until"] else None for step in row["plan"]],
         [At(step, DeliveryStatus(status)) for step, status in row["deliveries"]],
         step_at=row["step_at"],
-        expires_at=row["expires_at"],
+        expires_at=now if over else row["expires_at"],
         now=now,
     )
 

@@ -13,7 +13,7 @@ from hub.accounts import sandbox
 from hub.db import partitions
 from hub.db.pool import UNREACHABLE, Connection
 from hub.ids import new_id
-from hub.notifications import receipts, recovery, steps
+from hub.notifications import claims, receipts, recovery, steps
 from hub.notifications.steps import Due
 from hub.queue import BATCH, LANES, Lane, QueueAway
 from hub.resources import Hub
@@ -92,7 +92,7 @@ class Tick:
             await self._hand_out(await _steps_due(connection))
             await self._hand_out(await _expired(connection))
         if self._due("strays", timedelta(seconds=5)):
-            await receipts.match_strays(connection)
+            await self._hand_out(await receipts.match_strays(connection))
         if self._due("house", timedelta(minutes=10)):
             await _keep_house(connection)
 
@@ -120,30 +120,35 @@ class Tick:
             return
         shops = list(self._hub.shops)
         share = max(1, room * BATCH // len(shops))
-        async with connection.transaction():
-            rows = await connection.fetch(
-                """
-                WITH due AS (
-                    SELECT d.id FROM unnest($1::smallint[]) AS shop (id)
-                     CROSS JOIN LATERAL (
-                           SELECT id FROM delivery
-                            WHERE shop_id = shop.id AND category = $2 AND status = 'queued'
-                              AND handout_at <= now()
-                            ORDER BY handout_at LIMIT $3
-                              FOR UPDATE SKIP LOCKED) AS d
-                )
-                UPDATE delivery AS d SET handout_at = now() + $4
-                  FROM due WHERE d.id = due.id
-                RETURNING d.id
-                """,
-                shops,
-                category,
-                min(share, 20 * BATCH),
-                _AGAIN[lane],
+        rows = await connection.fetch(
+            """
+            WITH due AS (
+                SELECT d.id FROM unnest($1::smallint[]) AS shop (id)
+                 CROSS JOIN LATERAL (
+                       SELECT id FROM delivery
+                        WHERE shop_id = shop.id AND category = $2 AND status = 'queued'
+                          AND handout_at <= now()
+                        ORDER BY handout_at LIMIT $3
+                          FOR UPDATE SKIP LOCKED) AS d
             )
-            # Inside the transaction: what Redis did not take stays due.
-            if rows:
-                await self._hub.queue.hand_out(lane, [r["id"] for r in rows])
+            UPDATE delivery AS d SET handout_at = now() + $4
+              FROM due WHERE d.id = due.id
+            RETURNING d.id
+            """,
+            shops,
+            category,
+            min(share, 20 * BATCH),
+            _AGAIN[lane],
+        )
+        if not rows:
+            return
+        # After the commit: a worker is often faster than that, and does not wait for rows that are locked.
+        ids = [r["id"] for r in rows]
+        try:
+            await self._hub.queue.hand_out(lane, ids)
+        except QueueAway:
+            await claims.hand_out_now(connection, ids)
+            raise
 
 
 async def _steps_due(connection: Connection) -> list[Due]:

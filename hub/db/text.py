@@ -1,0 +1,11 @@
+"""What providers say, made fit for a text column."""
+
+import re
+
+# PostgreSQL has no NUL in texts, and half a surrogate pair is no UTF-8; JSON can bring both.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str, longest: int = 500) -> str:
+    """Whatever a provider says must never make a whole batch of outcomes unwritable."""
+    return _UNSTORABLE.sub("\ufffd", text[:longest])
