@@ -38,6 +38,9 @@ log = structlog.get_logger()
 FLUSHERS = 2
 _ACCEPTED = 202
 _MOST_ITEMS = 1000
+_TICK_STEPS_IN = timedelta(seconds=15)
+"""After this the tick hands out what this process has not."""
+
 _CONGESTED = 30
 """Jobs in a lane beyond which new work is left to the tick, where shops take turns."""
 
@@ -146,6 +149,10 @@ class Intake:
                 continue
             try:
                 await self._flush(batch)
+            except asyncio.CancelledError:
+                for request in batch:
+                    _fail(request, Unavailable("the hub is stopping"))
+                raise
             except UNREACHABLE as error:
                 log.warning("intake.database_away", error=type(error).__name__)
                 for request in batch:
@@ -187,10 +194,14 @@ class Intake:
                     request.results = [next(results) for _ in request.items]
             fresh = await self._claim_keys(connection, fresh)
             made = [p for r in fresh for p in r.results if isinstance(p, Prepared)]
-            await storage.add(connection, made, handout_after=self._handout_after(made))
+            # Decided once: what this process does not hand out must not wait for it either.
+            ours = not any(self._congested[lane] for lane in _lanes(made))
+            after = _TICK_STEPS_IN if ours else timedelta(0)
+            await storage.add(connection, made, handout_after=after)
         for request in fresh:
             _answer(request)
-        self._pass_on(made)
+        if ours:
+            self._pass_on(made)
 
     async def _claim_keys(
         self, connection: Connection, requests: Sequence[_Request]
@@ -295,13 +306,6 @@ class Intake:
             for i, item in enumerate(asked)
         ]
 
-    def _handout_after(self, made: Sequence[Prepared]) -> timedelta:
-        """Long where this process hands out by itself, zero where the tick has to."""
-        lanes = {LANES[Category(p.row["category"])] for p in made}
-        if any(self._congested[lane] for lane in lanes):
-            return timedelta(0)
-        return timedelta(seconds=15)
-
     def pass_on(self, due: Sequence[Due]) -> None:
         """Hands out deliveries that something else than a request made due."""
         for item in due:
@@ -314,9 +318,7 @@ class Intake:
             if prepared.row["status"] != NotificationStatus.QUEUED:
                 continue
             lane = LANES[Category(prepared.row["category"])]
-            if not self._congested[lane]:
-                ids = [d.id for d in prepared.deliveries]
-                self._fresh.setdefault(lane, []).extend(ids)
+            self._fresh.setdefault(lane, []).extend(d.id for d in prepared.deliveries)
         if self._fresh:
             self._handing.set()
 
@@ -345,10 +347,15 @@ class Intake:
 
 
 def _by_shop(requests: Sequence[_Request]) -> list[tuple[Shop, list[_Request]]]:
+    """In one order for everybody: their contacts are locked shop by shop."""
     shops: dict[int, tuple[Shop, list[_Request]]] = {}
     for request in requests:
         shops.setdefault(request.shop.id, (request.shop, []))[1].append(request)
-    return list(shops.values())
+    return [shops[id_] for id_ in sorted(shops)]
+
+
+def _lanes(made: Sequence[Prepared]) -> set[Lane]:
+    return {LANES[Category(p.row["category"])] for p in made}
 
 
 def _replay(request: _Request, stored: Mapping[tuple[int, str, str], Any]) -> bool:

@@ -28,6 +28,9 @@ from hub.notifications.request import NotificationIn, OneOffIn
 from hub.notifications.steps import NewDelivery
 from hub.shops.registry import Shop
 
+_AT_ONCE = timedelta(seconds=1)
+"""What begins within that begins now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -143,6 +146,8 @@ def _rows(
     now: datetime,
 ) -> Prepared:
     start = plan.held_until or max(now, asked.send_at or now)
+    if start <= now + _AT_ONCE:
+        start = now
     expires_at = asked.expires_at
     if expires_at is None and category is Category.SECURITY:
         expires_at = start + LIFETIME[category]
@@ -188,7 +193,7 @@ def _status(
         return NotificationStatus.UNDELIVERABLE
     if expires_at and expires_at <= max(now, start):
         return NotificationStatus.EXPIRED
-    if start > now + timedelta(seconds=1):
+    if start > now:
         return NotificationStatus.SCHEDULED
     return NotificationStatus.QUEUED
 

@@ -1,8 +1,9 @@
 """What providers say later moves deliveries forward, never back, and feeds suppressions and consents."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,10 @@ from channels.base import Category, Channel, Receipt, ReceiptStatus
 from hub.accounts.book import LiveAccount
 from hub.db.partitions import first_id
 from hub.db.pool import Connection, Pool
+from hub.db.text import storable
 from hub.ids import new_id
 from hub.notifications import steps
-from hub.notifications.model import DeliveryStatus, may_move
+from hub.notifications.model import LIFETIME, DeliveryStatus, may_move
 from hub.notifications.steps import Due
 
 STRAY_FOR = timedelta(hours=1)
@@ -34,6 +36,19 @@ _LEAVING = frozenset({ReceiptStatus.UNSUBSCRIBED, ReceiptStatus.COMPLAINED})
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """A delivery as far as receipts can change it. `failed_at`: the latest time of a receipt that says so."""
+
+    status: DeliveryStatus
+    reason: str | None = None
+    code: str | None = None
+    cost: Decimal | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    failed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """A receipt with the delivery that it is about."""
 
@@ -42,9 +57,36 @@ class _Known:
     row: Mapping[str, Any]
 
 
+def moved(delivery: Reported, receipt: Receipt, *, now: datetime) -> Reported:
+    """What the receipt makes of it: forward or nothing. Where receipts come in another order than things
+    happened, what happened last counts."""
+    to = _MOVES_TO.get(receipt.status)
+    if to is None or not may_move(delivery.status, to) or _outdated(delivery, to, receipt.at):
+        return delivery
+    at = receipt.at or now
+    failed = to is DeliveryStatus.FAILED
+    return replace(
+        delivery,
+        status=to,
+        reason=_REASONS.get(receipt.status),
+        code=storable(receipt.code, 100) or None,
+        cost=delivery.cost if receipt.cost is None else receipt.cost,
+        delivered_at=delivery.delivered_at if failed else delivery.delivered_at or at,
+        read_at=at if to is DeliveryStatus.READ else delivery.read_at,
+        failed_at=at if failed else delivery.failed_at,
+    )
+
+
+def _outdated(delivery: Reported, to: DeliveryStatus, at: datetime | None) -> bool:
+    other = delivery.delivered_at if to is DeliveryStatus.FAILED else delivery.failed_at
+    return at is not None and other is not None and at < other
+
+
 async def store(db: Pool, account: LiveAccount, receipts: Sequence[Receipt]) -> list[Due]:
     """One transaction: the receipts become rows and their deliveries move. A receipt that was here before
     changes nothing; one of an unknown message is kept and tried again for `STRAY_FOR`."""
+    # One call may bring the same thing twice.
+    receipts = list(dict.fromkeys(map(_fit, receipts)))
     if not receipts:
         return []
     async with db.acquire() as connection, connection.transaction():
@@ -63,17 +105,27 @@ async def match_strays(connection: Connection) -> list[Due]:
              WHERE r.delivery_id IS NULL AND r.provider_id <> '' AND r.id >= $1
                AND d.provider_id = r.provider_id AND d.account = r.account
                AND d.shop_id = r.shop_id
-            RETURNING r.status AS receipt_status, r.provider_id, r.code AS receipt_code, r.detail,
+            RETURNING r.id AS receipt_id, r.status AS receipt_status, r.provider_id, r.code AS receipt_code, r.detail,
                       r.cost, r.happened_at, d.id
             """,
             first_id(datetime.now(UTC) - STRAY_FOR),
         )
         if not rows:
             return []
+        rows = sorted(rows, key=lambda row: row["receipt_id"])
         deliveries = await _rows(connection, [r["id"] for r in rows])
         return await _apply(
             connection, [_Known(_receipt(dict(r)), r["id"], deliveries[r["id"]]) for r in rows]
         )
+
+
+def _fit(receipt: Receipt) -> Receipt:
+    return replace(
+        receipt,
+        provider_id=storable(receipt.provider_id),
+        code=storable(receipt.code, 100),
+        text=storable(receipt.text),
+    )
 
 
 def _receipt(row: Mapping[str, Any]) -> Receipt:
@@ -121,8 +173,12 @@ async def _rows(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Mappi
     await connection.execute("SELECT FROM delivery WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
     rows = await connection.fetch(
         """
-        SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.channel, d.status, d.give_up_at,
-               a.digest
+        SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.channel, d.category, d.status,
+               d.reason, d.code, d.cost, d.sent_at, d.delivered_at, d.read_at, a.digest,
+               CASE WHEN d.status = 'failed' THEN (
+                    SELECT max(r.happened_at) FROM receipt AS r
+                     WHERE r.delivery_id = d.id AND r.status IN ('failed', 'bounced'))
+               END AS failed_at
           FROM delivery AS d LEFT JOIN address AS a ON a.id = d.address_id
          WHERE d.id = ANY($1)
         """,
@@ -166,7 +222,7 @@ async def _insert(
         [r.provider_id for r, _ in every],
         [r.status for r, _ in every],
         [r.code for r, _ in every],
-        [r.text[:500] for r, _ in every],
+        [r.text for r, _ in every],
         [r.cost for r, _ in every],
         [r.at for r, _ in every],
     )
@@ -175,47 +231,62 @@ async def _insert(
 
 
 async def _apply(connection: Connection, known: Sequence[_Known]) -> list[Due]:
-    moved = [m for k in known if (m := _move(k))]
-    await _write(connection, moved)
+    if not known:
+        return []
+    now = datetime.now(UTC)
+    rows = {k.delivery_id: k.row for k in known}
+    before = {id_: _reported(row) for id_, row in rows.items()}
+    after = dict(before)
+    for item in known:
+        after[item.delivery_id] = moved(after[item.delivery_id], item.receipt, now=now)
+    await _write(connection, {i: a for i, a in after.items() if a != before[i]})
     for item in known:
         await _consequences(connection, item)
     again = [k for k in known if k.receipt.status is ReceiptStatus.LOST]
     due = await _send_again(connection, again)
-    touched = {k.row["notification_id"] for k in known}
-    return due + await steps.advance(connection, touched)
+    late = {row["notification_id"] for row in rows.values() if _too_late(row, now)}
+    touched = {row["notification_id"] for row in rows.values()}
+    return due + await steps.advance(connection, touched, too_late=late)
 
 
-def _move(item: _Known) -> tuple[_Known, DeliveryStatus] | None:
-    to = _MOVES_TO.get(item.receipt.status)
-    if to is None or not may_move(DeliveryStatus(item.row["status"]), to):
-        return None
-    return item, to
+def _reported(row: Mapping[str, Any]) -> Reported:
+    return Reported(
+        DeliveryStatus(row["status"]),
+        row["reason"],
+        row["code"],
+        row["cost"],
+        row["delivered_at"],
+        row["read_at"],
+        row["failed_at"],
+    )
 
 
-async def _write(connection: Connection, moved: Sequence[tuple[_Known, DeliveryStatus]]) -> None:
-    """One receipt after the other, as they came: two of one call may be about one message."""
-    for item, to in moved:
-        failed = to is DeliveryStatus.FAILED
-        allowed = [s for s in DeliveryStatus if may_move(s, to)]
-        await connection.execute(
-            """
-            UPDATE delivery
-               SET status = $2, updated_at = now(), leased_until = NULL, leased_by = NULL,
-                   reason = $3, code = $4, cost = coalesce($5, cost),
-                   sent_at = coalesce(sent_at, now()),
-                   delivered_at = CASE WHEN $6 THEN delivered_at ELSE coalesce(delivered_at, $7) END,
-                   read_at = CASE WHEN $2 = 'read' THEN $7 ELSE read_at END
-             WHERE id = $1 AND status = ANY($8)
-            """,
-            item.delivery_id,
-            to,
-            _REASONS.get(item.receipt.status),
-            item.receipt.code or None,
-            item.receipt.cost,
-            failed,
-            item.receipt.at or datetime.now(UTC),
-            allowed,
-        )
+def _too_late(row: Mapping[str, Any], now: datetime) -> bool:
+    """A letter that comes back after days is no reason to send its old news by SMS."""
+    return bool(row["sent_at"]) and now - row["sent_at"] > LIFETIME[Category(row["category"])]
+
+
+async def _write(connection: Connection, after: Mapping[UUID, Reported]) -> None:
+    if not after:
+        return
+    await connection.execute(
+        """
+        UPDATE delivery AS d
+           SET status = t.status, reason = t.reason, code = t.code, cost = t.cost,
+               sent_at = coalesce(d.sent_at, now()), delivered_at = t.delivered_at, read_at = t.read_at,
+               leased_until = NULL, leased_by = NULL, updated_at = now()
+          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::numeric[],
+                      $6::timestamptz[], $7::timestamptz[])
+            AS t (id, status, reason, code, cost, delivered_at, read_at)
+         WHERE d.id = t.id AND d.id = ANY($1)
+        """,
+        list(after),
+        *map(list, zip(*(_columns(r) for r in after.values()), strict=True)),
+    )
+
+
+def _columns(r: Reported) -> Iterable[Any]:
+    return r.status, r.reason, r.code, r.cost, r.delivered_at, r.read_at
 
 
 async def _consequences(connection: Connection, item: _Known) -> None:
@@ -247,18 +318,23 @@ async def _consequences(connection: Connection, item: _Known) -> None:
 
 
 async def _send_again(connection: Connection, lost: Sequence[_Known]) -> list[Due]:
-    """The provider lost them and kept no copy: a new call, while there is time."""
+    """The provider lost them and kept no copy: a new call while there is time, else the next channel."""
+    if not lost:
+        return []
     rows = await connection.fetch(
         """
         UPDATE delivery
-           SET status = 'queued', reason = 'lost_by_provider', provider_id = NULL, batch_key = NULL,
+           SET status = CASE WHEN give_up_at > now() THEN 'queued' ELSE 'failed' END,
+               reason = 'lost_by_provider', provider_id = NULL, batch_key = NULL,
                due_at = now(), handout_at = now() + interval '10 seconds', updated_at = now()
-         WHERE id = ANY($1) AND status = 'sent' AND give_up_at > now()
-        RETURNING id, category
+         WHERE id = ANY($1) AND status = 'sent'
+        RETURNING id, category, status
         """,
         [k.delivery_id for k in lost],
     )
-    return [Due(Category(r["category"]), r["id"]) for r in rows]
+    return [
+        Due(Category(r["category"]), r["id"]) for r in rows if r["status"] == DeliveryStatus.QUEUED
+    ]
 
 
 def _uuid(text: str) -> UUID | None:

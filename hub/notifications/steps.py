@@ -82,13 +82,15 @@ def step_deliveries(
 
 
 async def add(db: Db, rows: Sequence[NewDelivery], *, handout_after: timedelta) -> None:
-    """`handout_after`: when the tick steps in, should the direct hand-out be lost."""
+    """`handout_after`: when the tick steps in, should the direct hand-out be lost; what is due later has no
+    other hand-out."""
     await db.execute(
         """
         INSERT INTO delivery (id, shop_id, notification_id, contact_id, address_id, channel, category, step,
                               ordering_key, due_at, handout_at, give_up_at)
         SELECT id, shop_id, notification_id, contact_id, address_id, channel, category, step,
-               ordering_key, due_at, greatest(due_at, now() + $12), give_up_at
+               ordering_key, due_at,
+               CASE WHEN due_at > now() + interval '1 second' THEN due_at ELSE now() + $12 END, give_up_at
           FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
                       $7::text[], $8::smallint[], $9::text[], $10::timestamptz[], $11::timestamptz[])
             AS t (id, shop_id, notification_id, contact_id, address_id, channel, category, step,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 from aiohttp import web
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from channels.base import Channel
 from hub.api import problems
@@ -22,7 +22,7 @@ from hub.notifications import storage
 from hub.notifications.intake import Result, Stored
 from hub.notifications.model import DeliveryStatus, NotificationStatus, SkipReason, Strategy
 from hub.notifications.prepare import Prepared
-from hub.notifications.request import NotificationIn
+from hub.notifications.request import Instant, NotificationIn
 from hub.notifications.storage import IdempotencyKey
 from hub.shops.keys import Scope
 
@@ -150,8 +150,8 @@ class NotificationsQuery(ListQuery):
     status: NotificationStatus | None = None
     channel: Channel | None = None
     template: str | None = Field(default=None, max_length=100)
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
 
 @routes.post(
@@ -269,7 +269,8 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     if status is None:
         raise NotFound("there is no notification with this id")
     if status != NotificationStatus.CANCELLED:
-        raise Conflict(f"it cannot be cancelled any more: it is {status}")
+        state = "being sent" if status == DeliveryStatus.SENDING else status
+        raise Conflict(f"it cannot be cancelled any more: it is {state}")
     row = await storage.by_id(hub.db, shop.id, id_)
     assert row is not None  # noqa: S101
     return answer(_details(row))
