@@ -21,7 +21,7 @@ from hub import logs
 from hub.accounts import hooks
 from hub.accounts.book import LiveAccount
 from hub.config import Settings
-from hub.contacts import links, updates
+from hub.contacts import updates
 from hub.contacts.updates import config_of, hook_secret
 from hub.resources import Hub, open_hub
 
@@ -133,10 +133,8 @@ def make_platform(hub: Hub, account: LiveAccount) -> Platform:
 async def _tidy(hub: Hub, stop: asyncio.Event) -> None:
     """Drops what nobody needs any more, once an hour."""
     while not stop.is_set():
-        before = datetime.now(UTC) - _KEPT
         try:
-            await updates.forget(hub.db, before=before)
-            await links.forget(hub.db, before=before)
+            await updates.forget(hub.db, before=datetime.now(UTC) - _KEPT)
         except DATABASE_AWAY as error:
             log.warning("bots.database_away", error=type(error).__name__)
         await wait(stop, 3600.0)

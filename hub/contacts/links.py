@@ -12,7 +12,7 @@ from uuid import UUID
 from channels.base import Channel, Unavailable
 from hub.contacts import queries, service
 from hub.contacts.addresses import KIND_OF, digest
-from hub.db.pool import Connection, Db
+from hub.db.pool import Connection
 from hub.errors import Fault, InvalidInput, Unprocessable
 from hub.preferences import suppressions
 from hub.resources import Hub
@@ -122,11 +122,6 @@ async def redeem(
     await queries.bind(conn, shop_id, row["contact_id"], KIND_OF[channel], value)
     await suppressions.lift(conn, shop_id, channel, digest(KIND_OF[channel], value))
     return Redeemed.BOUND, row["contact_id"]
-
-
-async def forget(db: Db, *, before: datetime) -> None:
-    """Drops links whose time was over by then."""
-    await db.execute("DELETE FROM contact_link WHERE expires_at < $1", before)
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:

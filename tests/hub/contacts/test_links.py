@@ -149,11 +149,3 @@ async def test_who_binds_himself_is_written_to_again(api: Api, hub: Hub) -> None
     await _redeem(hub, await _token(api), "42")
 
     assert not await suppressions.is_suppressed(hub.db, shop, Channel.TELEGRAM, mark)
-
-
-async def test_old_links_are_forgotten(api: Api, hub: Hub) -> None:
-    await _token(api)
-
-    await links.forget(hub.db, before=datetime.now(UTC) + timedelta(days=2))
-
-    assert await hub.db.fetchval("SELECT count(*) FROM contact_link") == 0

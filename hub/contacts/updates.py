@@ -1,0 +1,133 @@
+"""What people told the bots: stored before the messenger is answered, handled afterwards and in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from channels.base import AccountConfig, BadHook, Channel, HookReply, HookRequest
+from channels.registry import SANDBOX
+from channels.telegram import updates as telegram
+from channels.updates import Incoming
+from channels.vk import updates as vk
+from channels.vk.community import CommunityConfig
+from hub.accounts.book import LiveAccount
+from hub.db.pool import Db, Pool
+from hub.resources import Hub
+from hub.tokens import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An update that was not handled yet. `failures`: how often it was tried in vain."""
+
+    id: int
+    chat: str
+    raw: dict[str, Any]
+    failures: int
+    received_at: datetime
+
+
+def hook_secret(signer: Signer, account: LiveAccount) -> str:
+    """What Telegram is told at setWebhook and has to show with each call: of its alphabet, stable."""
+    return signer.name("telegram-webhook", f"{account.shop_id}/{account.name}")
+
+
+def config_of(hub: Hub, account: LiveAccount) -> AccountConfig:
+    """The account's own keys in the settings."""
+    accounts = hub.shops[account.shop_id].settings.accounts
+    return next(a.config for a in accounts if a.name == account.name)
+
+
+def has_bot(account: LiveAccount) -> bool:
+    """Whether people can talk to this account, and calls to its hook are what they say."""
+    return account.channel in (Channel.TELEGRAM, Channel.VK) and account.provider != SANDBOX
+
+
+async def receive_hook(hub: Hub, account: LiveAccount, request: HookRequest) -> HookReply:
+    """What `/hooks/{account_token}` does with a bot's updates: checks, stores, and only then answers.
+
+    Raises `BadHook`.
+    """
+    match account.channel:
+        case Channel.TELEGRAM:
+            found, reply = telegram.read_hook(request, hook_secret(hub.signer, account))
+        case Channel.VK:
+            config = cast("CommunityConfig", config_of(hub, account))
+            found, reply = vk.read_hook(request, config)
+        case _:
+            raise BadHook(f"{account.channel} has no bots here")
+    await store(hub.db, account.shop_id, account.name, found)
+    return reply
+
+
+async def store(
+    db: Pool, shop_id: int, account: str, found: Sequence[Incoming], *, cursor: str | None = None
+) -> int:
+    """How many of them are new. `cursor`: up to where the account is read now, written together with them."""
+    async with db.acquire() as conn, conn.transaction():
+        rows = await conn.fetch(
+            """
+            INSERT INTO bot_update (shop_id, account, event, chat, raw)
+            SELECT $1, $2, event, chat, raw
+              FROM unnest($3::text[], $4::text[], $5::jsonb[]) WITH ORDINALITY
+                AS t (event, chat, raw, place)
+             ORDER BY place
+            ON CONFLICT (shop_id, account, event) DO NOTHING
+            RETURNING id
+            """,
+            shop_id,
+            account,
+            [one.event for one in found],
+            [one.chat for one in found],
+            [one.raw for one in found],
+        )
+        if cursor is not None:
+            await conn.execute(
+                """
+                INSERT INTO bot_cursor (shop_id, account, cursor) VALUES ($1, $2, $3)
+                ON CONFLICT (shop_id, account) DO UPDATE SET cursor = excluded.cursor
+                """,
+                shop_id,
+                account,
+                cursor,
+            )
+        return len(rows)
+
+
+async def cursor_of(db: Db, shop_id: int, account: str) -> str | None:
+    """None: this account was never read."""
+    cursor: str | None = await db.fetchval(
+        "SELECT cursor FROM bot_cursor WHERE shop_id = $1 AND account = $2", shop_id, account
+    )
+    return cursor
+
+
+async def waiting(db: Db, shop_id: int, account: str, *, limit: int = 200) -> list[Stored]:
+    """The oldest first."""
+    rows = await db.fetch(
+        """
+        SELECT id, chat, raw, failures, received_at FROM bot_update
+         WHERE shop_id = $1 AND account = $2 AND handled_at IS NULL
+         ORDER BY id LIMIT $3
+        """,
+        shop_id,
+        account,
+        limit,
+    )
+    return [Stored(**dict(row)) for row in rows]
+
+
+async def handled(db: Db, id_: int) -> None:
+    await db.execute("UPDATE bot_update SET handled_at = now() WHERE id = $1", id_)
+
+
+async def failed(db: Db, id_: int) -> None:
+    await db.execute("UPDATE bot_update SET failures = failures + 1 WHERE id = $1", id_)
+
+
+async def forget(db: Db, *, before: datetime) -> None:
+    """Drops what was handled and came before that: long enough after which nobody tells it again."""
+    await db.execute(
+        "DELETE FROM bot_update WHERE received_at < $1 AND handled_at IS NOT NULL", before
+    )

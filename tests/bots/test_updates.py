@@ -1,0 +1,53 @@
+"""Updates as rows: stored once, kept as long as anybody may tell them again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from channels.updates import Incoming, storable
+from hub.contacts import updates
+from hub.resources import Hub
+
+
+def _update(event: str, **raw: Any) -> Incoming:
+    return Incoming(event, "42", raw)
+
+
+async def test_an_update_is_stored_once_and_the_cursor_with_it(hub: Hub) -> None:
+    shop = hub.shop("main").id
+
+    assert await updates.cursor_of(hub.db, shop, "tg") is None
+    assert await updates.store(hub.db, shop, "tg", [_update("1"), _update("2")], cursor="3") == 2
+    assert await updates.store(hub.db, shop, "tg", [_update("2"), _update("3")], cursor="4") == 1
+
+    assert await updates.cursor_of(hub.db, shop, "tg") == "4"
+    assert len(await updates.waiting(hub.db, shop, "tg")) == 3
+    assert await updates.waiting(hub.db, shop, "vk") == []
+
+
+async def test_what_cannot_be_stored_moves_no_cursor(hub: Hub) -> None:
+    shop = hub.shop("main").id
+
+    with pytest.raises(Exception, match="Unicode"):
+        await updates.store(hub.db, shop, "tg", [_update("1", text="\0")], cursor="2")
+
+    assert await updates.cursor_of(hub.db, shop, "tg") is None
+
+
+async def test_only_what_was_handled_is_forgotten(hub: Hub) -> None:
+    shop = hub.shop("main").id
+    await updates.store(hub.db, shop, "tg", [_update("1"), _update("2")])
+    first, second = await updates.waiting(hub.db, shop, "tg")
+    await updates.handled(hub.db, first.id)
+
+    await updates.forget(hub.db, before=datetime.now(UTC) + timedelta(minutes=1))
+
+    rows = await hub.db.fetch("SELECT id FROM bot_update")
+    assert [row["id"] for row in rows] == [second.id]
+
+
+def test_what_postgresql_does_not_keep_is_taken_out() -> None:
+    assert storable({"a\0": ["x\0y", {"b": "\ud800"}, 1, None]}) == {
+        "a": ["xy", {"b": "?"}, 1, None]
+    }
