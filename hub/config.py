@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import time, timedelta
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -131,11 +132,44 @@ class QuietHours(Section):
         return self
 
 
+class OrderStatus(StrEnum):
+    """Where an order stands, as shops say it; what may follow what is in `hub.orders.model`."""
+
+    PLACED = "placed"
+    AWAITING_STOCK = "awaiting_stock"
+    CONFIRMED = "confirmed"
+    PARTIALLY_CONFIRMED = "partially_confirmed"
+    REJECTED = "rejected"
+    PAID = "paid"
+    ASSEMBLED = "assembled"
+    SHIPPED = "shipped"
+    IN_CITY = "in_city"
+    AT_PICKUP_POINT = "at_pickup_point"
+    DELIVERED = "delivered"
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
+
+
 class OrderSettings(Section):
     stock_confirmation: bool = True
     remind_after: Duration = timedelta(minutes=10)
     answer_within: Duration = timedelta(minutes=30)
     escalate_to: Literal["seller", "admin"] = "seller"
+
+
+class Notify(Section):
+    """Who hears of which status of an order. Questions to the people at the shelf go out in any case."""
+
+    buyer: tuple[OrderStatus, ...] = tuple(OrderStatus)
+    seller: tuple[OrderStatus, ...] = (
+        OrderStatus.PLACED,
+        OrderStatus.PARTIALLY_CONFIRMED,
+        OrderStatus.REJECTED,
+        OrderStatus.RETURNED,
+        OrderStatus.CANCELLED,
+    )
+    warehouse: tuple[OrderStatus, ...] = (OrderStatus.RETURNED, OrderStatus.CANCELLED)
+    admin: tuple[OrderStatus, ...] = (OrderStatus.REJECTED,)
 
 
 class ChannelOrder(Section):
@@ -197,6 +231,7 @@ class Shop(Section):
     locale: Locale = "ru"
     timezone: Zone = "Europe/Moscow"
     order: OrderSettings = OrderSettings()
+    notify: Notify = Notify()
     quiet_hours: QuietHours | None = None
     channels: ChannelOrder = ChannelOrder()
     fallback_after: Patience = Patience()

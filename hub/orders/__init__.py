@@ -1,0 +1,1 @@
+"""Orders, the question whether they are on the shelf, and their assembly."""
