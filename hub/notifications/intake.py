@@ -1,6 +1,7 @@
 """Accepts notifications: many requests share a transaction, and each is answered after its commit."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,7 @@ _MOST_ITEMS = 1000
 _TICK_STEPS_IN = timedelta(seconds=15)
 """After this the tick hands out what this process has not."""
 
+_GATHER = timedelta(milliseconds=10)
 _CONGESTED = 30
 """Jobs in a lane beyond which new work is left to the tick, where shops take turns."""
 
@@ -80,7 +82,7 @@ class Intake:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._known = Known(hub.catalog, hub.accounts)
-        self._waiting: list[_Request] = []
+        self._waiting: deque[_Request] = deque()
         self._wake = asyncio.Event()
         self._running_keys: set[tuple[int, str, str]] = set()
         self._fresh: dict[Lane, list[UUID]] = {}
@@ -164,7 +166,7 @@ class Intake:
         batch: list[_Request] = []
         size = 0
         while self._waiting and (not batch or size + len(self._waiting[0].items) <= _MOST_ITEMS):
-            request = self._waiting.pop(0)
+            request = self._waiting.popleft()
             if not request.done.done():
                 batch.append(request)
                 size += len(request.items)
@@ -328,6 +330,8 @@ class Intake:
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await self._handing.wait()
+                    # One job for what comes together: each costs Redis and worker a dozen round trips.
+                    await asyncio.sleep(_GATHER.total_seconds())
             self._handing.clear()
             fresh, self._fresh = self._fresh, {}
             for lane in Lane:
