@@ -1,7 +1,7 @@
 """From a request and what is known of its receiver to the rows and the answer; no I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -53,13 +53,25 @@ class Known:
 
 
 def prepare(
-    known: Known, shop: Shop, asked: NotificationIn, contact: ContactFacts, *, now: datetime
+    known: Known,
+    shop: Shop,
+    asked: NotificationIn,
+    contact: ContactFacts,
+    *,
+    now: datetime,
+    interaction: Mapping[str, str] | None = None,
 ) -> Prepared:
-    """Raises `Unprocessable`: unknown template, a missing variable, a category the template does not have."""
+    """`interaction`: the message is a question, made from the present state when it leaves and for every
+    channel; nothing is rendered now.
+
+    Raises `Unprocessable`: unknown template, a missing variable, a category the template does not have.
+    """
     template = _template(known.catalog, shop, asked)
     category = _category(asked, template)
     locale = contact.locale or shop.settings.locale
-    variants = template.channels(Audience(contact.role), locale) if template else frozenset(Channel)
+    variants = frozenset(Channel)
+    if template and interaction is None:
+        variants = template.channels(Audience(contact.role), locale)
     plan = make_plan(
         asked.ask(category),
         contact,
@@ -68,6 +80,9 @@ def prepare(
         accounts=_accounts(known.accounts, shop.id),
         now=now,
     )
+    if interaction is not None:
+        prepared = _rows(shop, asked, contact, category, plan, {}, now)
+        return replace(prepared, row={**prepared.row, "interaction": interaction})
     rendered = _rendered(template, shop, asked, contact, plan)
     return _rows(shop, asked, contact, category, plan, rendered, now)
 
@@ -168,6 +183,7 @@ def _rows(
         "ordering_key": asked.ordering_key,
         "collapse_key": asked.collapse_key,
         "meta": asked.meta,
+        "interaction": None,
         "send_at": asked.send_at,
         "held_until": plan.held_until,
         "expires_at": expires_at,

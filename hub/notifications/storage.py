@@ -42,6 +42,7 @@ _COLUMNS: Mapping[str, str] = {
     "ordering_key": "text",
     "collapse_key": "text",
     "meta": "jsonb",
+    "interaction": "jsonb",
     "send_at": "timestamptz",
     "held_until": "timestamptz",
     "expires_at": "timestamptz",
@@ -190,7 +191,7 @@ SELECT n.id, n.template, n.category, n.strategy, n.status, n.plan, n.skipped, n.
        n.collapse_key, n.send_at, n.held_until, n.expires_at, n.created_at,
        c.external_id,
        (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.id), '[]') FROM (
-            SELECT d.id, d.channel, d.provider, d.account, d.status, d.reason, d.code, d.step,
+            SELECT d.id, d.channel, d.provider, d.account, d.provider_id, d.status, d.reason, d.code, d.step,
                    d.cost::text AS cost, d.maybe_duplicate, d.due_at, d.created_at, d.sent_at,
                    d.delivered_at, d.read_at, a.value AS address, a.provider AS address_provider,
                    (SELECT coalesce(jsonb_agg(to_jsonb(y) ORDER BY y.number), '[]') FROM (
