@@ -2,7 +2,7 @@
 cascades on, keeps house. Any worker can run it; one at a time does (advisory lock)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
 
@@ -40,11 +40,21 @@ _AGAIN: Mapping[Lane, timedelta] = {
     Lane.BULK: timedelta(minutes=2),
 }
 
+Chore = Callable[[Hub, Connection], Awaitable[list[Due]]]
+"""What another part of the product does by the clock, once a second: in transactions of its own, and what it
+returns is handed out."""
+
 
 class Tick:
-    def __init__(self, hub: Hub, hand_out: Callable[[list[Due]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        hand_out: Callable[[list[Due]], Awaitable[None]],
+        chores: Sequence[Chore] = (),
+    ) -> None:
         self._hub = hub
         self._hand_out = hand_out
+        self._chores = chores
         self._last: dict[str, float] = {}
         self._leading_since = monotonic()
         self._mark = new_id().hex
@@ -91,6 +101,8 @@ class Tick:
                 await self._hand_out(await recovery.expired_leases(self._hub, connection))
             await self._hand_out(await _steps_due(connection))
             await self._hand_out(await _expired(connection))
+            for chore in self._chores:
+                await self._hand_out(await chore(self._hub, connection))
         if self._due("strays", timedelta(seconds=5)):
             await self._hand_out(await receipts.match_strays(connection))
         if self._due("house", timedelta(minutes=10)):
