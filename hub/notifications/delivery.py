@@ -103,6 +103,8 @@ class Deliverer:
         left, self._left = self._left - self._in_hand.keys(), set()
         try:
             await self._give_back(dict.fromkeys(left, timedelta(0)))
+            if left:
+                await claims.hand_out_now(self._hub.db, list(left))
         except UNREACHABLE:
             self._left |= left
             raise
