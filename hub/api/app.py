@@ -15,7 +15,7 @@ from hub.api.keys import HUB
 from hub.api.limits import RateLimit
 from hub.api.middleware import frame
 from hub.api.routes import Route, Routes
-from hub.api.v1 import contacts, notifications, sandbox, templates
+from hub.api.v1 import contacts, notifications, sandbox, templates, webhooks
 from hub.api.v1 import keys as v1_keys
 from hub.db.pool import UNREACHABLE
 from hub.notifications.intake import Intake
@@ -28,6 +28,7 @@ MODULES: Sequence[Routes] = (
     notifications.routes,
     contacts.routes,
     templates.routes,
+    webhooks.routes,
     sandbox.routes,
     v1_keys.routes,
     health.routes,

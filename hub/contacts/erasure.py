@@ -63,6 +63,19 @@ _STEPS: tuple[tuple[str, str], ...] = (
          WHERE contact_id = $1
         """,
     ),
+    # What the shop's backend was told of the person, or would have been; what it answered may quote it.
+    (
+        "callback_attempt",
+        """
+        UPDATE callback_attempt SET answer = ''
+         WHERE answer <> '' AND event_id IN (SELECT id FROM event WHERE contact_id = $1)
+        """,
+    ),
+    (
+        "callback",
+        "DELETE FROM callback WHERE event_id IN (SELECT id FROM event WHERE contact_id = $1)",
+    ),
+    ("event", "DELETE FROM event WHERE contact_id = $1"),
     (
         "bot_update",
         """

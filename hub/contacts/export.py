@@ -27,6 +27,9 @@ async def export(db: Pool, shop_id: int, contact: Contact) -> AsyncIterator[byte
     yield b',"bot_updates":['
     async for piece in _joined(_bot_updates(db, shop_id, contact)):
         yield piece
+    yield b'],"callbacks":['
+    async for piece in _joined(_callbacks(db, shop_id, contact.id)):
+        yield piece
     yield b'],"notifications":['
     async for piece in _joined(_notifications(db, shop_id, contact.id)):
         yield piece
@@ -98,6 +101,34 @@ async def _bot_updates(
             return
         after = rows[-1]["id"]
         yield [{key: value for key, value in row.items() if key != "id"} for row in rows]
+
+
+async def _callbacks(
+    db: Pool, shop_id: int, contact_id: UUID
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """What the shop's backend was told of the person, the oldest first."""
+    after = UUID(int=0)
+    while True:
+        rows = await db.fetch(
+            """
+            SELECT e.id, e.body,
+                   (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                               'started_at', a.started_at, 'outcome', a.outcome,
+                               'answer', a.answer) ORDER BY a.id), '[]')
+                      FROM callback_attempt AS a WHERE a.event_id = e.id) AS attempts
+              FROM event AS e
+             WHERE e.shop_id = $1 AND e.contact_id = $2 AND e.id > $3
+             ORDER BY e.id LIMIT $4
+            """,
+            shop_id,
+            contact_id,
+            after,
+            _PAGE,
+        )
+        if not rows:
+            return
+        after = rows[-1]["id"]
+        yield [{**row, "body": orjson.loads(row["body"])} for row in rows]
 
 
 async def _notifications(

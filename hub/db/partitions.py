@@ -5,7 +5,15 @@ from uuid import UUID
 
 from hub.db.pool import Db
 
-GROWING = ("notification", "delivery", "attempt", "receipt")
+GROWING = (
+    "notification",
+    "delivery",
+    "attempt",
+    "receipt",
+    "event",
+    "callback",
+    "callback_attempt",
+)
 _AHEAD = 3
 
 

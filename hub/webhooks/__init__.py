@@ -1,0 +1,1 @@
+"""What the shop's backend is told: subscriptions, and the signed callbacks that follow from them."""
