@@ -103,6 +103,8 @@ def test_the_example_settings_can_be_loaded(tmp_path: Path, *, with_accounts: bo
     file = tmp_path / "vestnik.toml"
     file.write_text(text, encoding="utf-8")
     environ = dict.fromkeys(re.findall(r"env:([A-Z_]+)", text), "0123456789abcdef")
+    # Checked for its form.
+    environ["TELEGRAM_TOKEN"] = f"123456789:{'A' * 35}"
 
     settings = load(file, environ=environ)
 
