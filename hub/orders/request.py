@@ -1,0 +1,180 @@
+"""What a shop may say of orders, places and answers; all that can be seen from the request alone is checked."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+from babel.numbers import list_currencies
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from hub.config import Zone
+from hub.contacts.model import ExternalId
+from hub.orders.model import OrderStatus
+
+_MONEY = re.compile(r"\d{1,15}(\.\d{1,4})?", re.ASCII)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_URL = re.compile(r"https?://[^\s/?#]+[^\s]*")
+_CURRENCIES = frozenset(list_currencies())
+_MOST_LINES = 500
+_MOST_PIECES = 1_000_000
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+def _money(value: Any) -> Any:
+    if isinstance(value, str) and _MONEY.fullmatch(value):
+        return Decimal(value)
+    raise ValueError('must be a decimal string like "1990.00"')
+
+
+def _currency(value: str) -> str:
+    if value not in _CURRENCIES:
+        raise ValueError('must be a currency of ISO 4217, like "RUB"')
+    return value
+
+
+def _url(value: str) -> str:
+    if not _URL.fullmatch(value):
+        raise ValueError("must be an http:// or https:// URL")
+    return value
+
+
+def _line_id(value: str) -> str:
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("must have no control characters and no spaces at its ends")
+    return value
+
+
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_money),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,15}(\.\d{1,4})?$"}),
+]
+Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_currency)]
+Url = Annotated[str, Field(max_length=2048), AfterValidator(_url)]
+LineId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line_id)]
+_Text = Annotated[str, StringConstraints(max_length=500)]
+
+
+class RefIn(_In):
+    """Somebody or something by the shop's own id."""
+
+    external_id: ExternalId
+
+
+class LineIn(_In):
+    id: LineId
+    sku: Annotated[str, Field(max_length=100)] = ""
+    title: Annotated[str, Field(min_length=1, max_length=500)]
+    quantity: int = Field(ge=1, le=_MOST_PIECES)
+    price: Money | None = Field(default=None, description="Of one piece.")
+    image_url: Url | None = None
+    seller: RefIn = Field(description="A contact of role `seller`.")
+    warehouse: RefIn | None = Field(
+        default=None, description="One not known yet is made. null: the seller is asked."
+    )
+
+
+class DeliveryIn(_In):
+    """A key left out stays as it was, `null` clears it."""
+
+    method: _Text | None = Field(
+        default=None, description="`pickup`, `courier`, `post` or the shop's word."
+    )
+    address: _Text | None = None
+    carrier: _Text | None = None
+    tracking: _Text | None = None
+    date: _Text | None = Field(default=None, description="A date, or what the shop says of it.")
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+LineT = TypeVar("LineT", bound=_HasId)
+
+
+def _unique(lines: tuple[LineT, ...]) -> tuple[LineT, ...]:
+    ids = [line.id for line in lines]
+    if len(set(ids)) < len(ids):
+        doubled = next(id_ for id_ in ids if ids.count(id_) > 1)
+        raise ValueError(f"the line {doubled!r} stands twice")
+    return lines
+
+
+class OrderIn(_In):
+    """`PUT /v1/orders/{external_id}`. Of what is not required, what is left out stays as it was; of a new
+    order `status` is then `placed` and `currency` `RUB`."""
+
+    number: Annotated[str, Field(min_length=1, max_length=100)]
+    status: OrderStatus | None = None
+    buyer: RefIn | None = None
+    currency: Currency | None = None
+    total: Money | None = None
+    lines: Annotated[
+        tuple[LineIn, ...], Field(min_length=1, max_length=_MOST_LINES), AfterValidator(_unique)
+    ]
+    delivery: DeliveryIn | None = None
+    labels_url: Url | None = None
+
+
+class StatusIn(_In):
+    """`delivery` and `labels_url` are taken over even where the status is late."""
+
+    status: OrderStatus
+    reason: _Text = Field(default="", description="Told to whoever hears of it.")
+    delivery: DeliveryIn | None = None
+    labels_url: Url | None = None
+
+
+def _opening(value: tuple[str, str]) -> tuple[str, str]:
+    opens, closes = value
+    if not _CLOCK.fullmatch(opens) or not (_CLOCK.fullmatch(closes) or closes == "24:00"):
+        raise ValueError('must be two times of day, like ["09:00", "18:00"]')
+    if opens == closes:
+        raise ValueError('must be two different times (day and night: ["00:00", "24:00"])')
+    return value
+
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Opening = Annotated[tuple[str, str], AfterValidator(_opening)]
+
+
+class WarehouseIn(_In):
+    """What is left out stays as it was, `null` clears it."""
+
+    name: Annotated[str, Field(max_length=200)] | None = None
+    address: _Text | None = None
+    timezone: Annotated[Zone, Field(max_length=64)] | None = None
+    hours: Mapping[Day, Opening] | None = Field(
+        default=None, description="A day left out is closed; none at all: always open."
+    )
+    seller: RefIn | None = None
+
+
+class LineAnswerIn(_In):
+    id: LineId
+    confirmed: int = Field(ge=0, le=_MOST_PIECES)
+
+
+class AnswerIn(_In):
+    """Somebody's answer, given by phone."""
+
+    lines: Annotated[
+        tuple[LineAnswerIn, ...],
+        Field(min_length=1, max_length=_MOST_LINES),
+        AfterValidator(_unique),
+    ]
+    by: ExternalId = Field(description="A contact's `external_id`, or any name for who answered.")
