@@ -49,6 +49,8 @@ _DRAIN = ((signal.SIGTERM, timedelta(seconds=12)),)
 _GLANCE = 0.1
 _READY_WITHIN = timedelta(seconds=90)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=8)
+# Of a server that ends again and again: with its own start it still makes less than the promised 10 s.
+_LONGEST_OF_SERVER = timedelta(seconds=4)
 _QUIET = timedelta(minutes=1)
 
 
@@ -63,7 +65,8 @@ class _GaveUp(Exception):
 class _Pause:
     """Short at first, longer each time, short again after a quiet minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: timedelta = _LONGEST_PAUSE) -> None:
+        self._longest = longest
         self._length = _FIRST_PAUSE
         self._over_at = monotonic()
 
@@ -71,7 +74,7 @@ class _Pause:
         if monotonic() - self._over_at > _QUIET.total_seconds():
             self._length = _FIRST_PAUSE
         await asyncio.sleep(self._length.total_seconds())
-        self._length = min(self._length * 2, _LONGEST_PAUSE)
+        self._length = min(self._length * 2, self._longest)
         self._over_at = monotonic()
 
 
@@ -174,7 +177,7 @@ class _Supervisor:
         write_private(file, json.dumps({"id": str(self._worker)}))
 
     async def _keep_server(self, server: Postgres | Redis) -> None:
-        pause = _Pause()
+        pause = _Pause(_LONGEST_OF_SERVER)
         while True:
             await until(lambda: not server.running)
             log.error("server.ended", server=server.name)

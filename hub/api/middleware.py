@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 
-import asyncpg
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -34,14 +33,6 @@ log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
-
-# What a server that goes down, was replaced by a standby, or broke off in mid-answer makes asyncpg raise.
-_DATABASE_AWAY = (
-    *UNREACHABLE,
-    asyncpg.QueryCanceledError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InternalClientError,
-)
 
 _RETRY_AFTER = timedelta(seconds=2)
 
@@ -102,7 +93,7 @@ async def _answered(
         return problems.response_of(error, request[REQUEST_ID])
     except web.HTTPException as error:
         return _of_aiohttp(error, request[REQUEST_ID])
-    except _DATABASE_AWAY as error:
+    except UNREACHABLE as error:
         log.warning("request.unavailable", error=type(error).__name__, route=_name(route))
         away = Unavailable("the database cannot be reached right now", after=_RETRY_AFTER)
         return problems.response_of(away, request[REQUEST_ID])

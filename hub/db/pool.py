@@ -9,7 +9,8 @@ Pool = asyncpg.Pool
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 Db = Pool | Connection
 
-# What asyncpg raises when the server is away, going away or coming up: nothing was decided, try again.
+# What asyncpg raises when the server is away, going away, coming up, was replaced by a standby, or broke off in
+# mid-answer (then it is an internal error of its own): nothing was decided, try again.
 UNREACHABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -18,7 +19,10 @@ UNREACHABLE = (
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleSessionTimeoutError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.QueryCanceledError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     ConnectionError,
     TimeoutError,
     OSError,
