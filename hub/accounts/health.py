@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hub.db.pool import Db
+from hub.db.pool import Db, Pool
+from hub.webhooks.model import Event, EventType
+from hub.webhooks.service import publish, publish_many
 
 FAILURES_IN_A_ROW = 5
 """Calls without a usable answer, in one process, before an account is left alone."""
@@ -50,10 +52,28 @@ async def pauses(db: Db) -> Mapping[tuple[int, str], Pause]:
 
 
 async def pause(
-    db: Db, shop_id: int, account: str, *, refused: bool, reason: str, code: str, failures: int
+    db: Pool, shop_id: int, account: str, *, refused: bool, reason: str, code: str, failures: int
 ) -> None:
-    """Leaves the account alone. Two processes that find the same out at once make one pause of it."""
-    await db.execute(
+    """Leaves the account alone. Two processes that find the same out at once make one pause of it. The shop's
+    backend is told when it begins, not of each that follows without a success between them."""
+    async with db.acquire() as connection, connection.transaction():
+        until = await _pause(connection, shop_id, account, refused, reason, code, failures)
+        if until is not None:
+            data = {
+                "account": account,
+                "refused": refused,
+                "reason": reason,
+                "code": code,
+                "paused_until": until,
+            }
+            await publish(connection, shop_id, EventType.ACCOUNT_PAUSED, data)
+
+
+async def _pause(
+    db: Db, shop_id: int, account: str, refused: bool, reason: str, code: str, failures: int
+) -> datetime | None:
+    """Its end, where the account was not paused before."""
+    row = await db.fetchrow(
         """
         INSERT INTO account_state AS s
             (shop_id, account, refused, reason, code, failures, paused_until)
@@ -62,6 +82,8 @@ async def pause(
            SET refused = excluded.refused, reason = excluded.reason, code = excluded.code, failures = excluded.failures,
                paused_at = now(), paused_until = excluded.paused_until
          WHERE s.paused_until <= now()
+        -- Nothing was there to be updated.
+        RETURNING paused_until, xmax = 0 AS is_new
         """,
         shop_id,
         account,
@@ -71,10 +93,25 @@ async def pause(
         failures,
         length(refused=refused, failures=failures),
     )
+    return row["paused_until"] if row and row["is_new"] else None
 
 
-async def lift(db: Db, shop_id: int, account: str) -> None:
-    """The account answered well again."""
-    await db.execute(
-        "DELETE FROM account_state WHERE shop_id = $1 AND account = $2", shop_id, account
+async def lift(db: Pool, shop_id: int, account: str) -> None:
+    """The account answered well again; the shop's backend is told."""
+    async with db.acquire() as connection, connection.transaction():
+        lifted = await connection.fetchval(
+            "DELETE FROM account_state WHERE shop_id = $1 AND account = $2 RETURNING true",
+            shop_id,
+            account,
+        )
+        if lifted:
+            await publish(connection, shop_id, EventType.ACCOUNT_RESUMED, {"account": account})
+
+
+async def lift_all(db: Db) -> None:
+    """Every account gets another try."""
+    rows = await db.fetch("DELETE FROM account_state RETURNING shop_id, account")
+    await publish_many(
+        db,
+        [Event(r["shop_id"], EventType.ACCOUNT_RESUMED, {"account": r["account"]}) for r in rows],
     )

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from channels.base import Channel, Unavailable
-from hub.contacts import queries, service
+from hub.contacts import events, queries, service
 from hub.contacts.addresses import KIND_OF, digest
 from hub.db.pool import Connection
 from hub.errors import Fault, InvalidInput, Unprocessable
@@ -121,6 +121,7 @@ async def redeem(
     await conn.execute("UPDATE contact_link SET used_at = now() WHERE digest = $1", _digest(token))
     await queries.bind(conn, shop_id, row["contact_id"], KIND_OF[channel], value)
     await suppressions.lift(conn, shop_id, channel, digest(KIND_OF[channel], value))
+    await events.linked(conn, row["contact_id"], channel)
     return Redeemed.BOUND, row["contact_id"]
 
 

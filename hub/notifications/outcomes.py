@@ -5,10 +5,12 @@ from uuid import UUID
 
 from channels.base import Category
 from hub.accounts.book import LiveAccount
+from hub.contacts import events as contact_events
+from hub.contacts.events import Suppressed
 from hub.db.pool import Db, Pool
 from hub.db.text import storable
 from hub.ids import new_id
-from hub.notifications import steps
+from hub.notifications import events, steps
 from hub.notifications.claims import Claimed
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import Settled
@@ -154,13 +156,17 @@ async def _suppress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> 
     dead = [(c, s) for c, s in kept if s.suppress and c.digest]
     if not dead:
         return
-    await connection.execute(
+    heard = await connection.fetch(
         """
-        INSERT INTO suppression (shop_id, channel, digest, reason, code, delivery_id)
-        SELECT DISTINCT ON (shop_id, channel, digest) shop_id, channel, digest, 'refused', code, id
-          FROM unnest($1::smallint[], $2::text[], $3::bytea[], $4::text[], $5::uuid[])
-            AS t (shop_id, channel, digest, code, id)
-        ON CONFLICT DO NOTHING
+        WITH added AS (
+            INSERT INTO suppression (shop_id, channel, digest, reason, code, delivery_id)
+            SELECT DISTINCT ON (shop_id, channel, digest) shop_id, channel, digest, 'refused', code, id
+              FROM unnest($1::smallint[], $2::text[], $3::bytea[], $4::text[], $5::uuid[])
+                AS t (shop_id, channel, digest, code, id)
+            ON CONFLICT DO NOTHING
+            RETURNING shop_id, channel, digest, reason, code
+        )
+        SELECT * FROM added WHERE shop_id IN (SELECT shop_id FROM webhook WHERE active)
         """,
         [c.shop_id for c, _ in dead],
         [c.channel for c, _ in dead],
@@ -168,6 +174,7 @@ async def _suppress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> 
         [storable(s.code or "", 100) for _, s in dead],
         [c.id for c, _ in dead],
     )
+    await contact_events.blocked(connection, [Suppressed(**row) for row in heard])
 
 
 async def _readdress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
@@ -182,11 +189,19 @@ async def _readdress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) ->
 async def _mark_sent(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
     sent = [c.notification_id for c, s in kept if s.status is DeliveryStatus.SENT]
     if sent:
-        await connection.execute(
-            "UPDATE notification SET status = 'sent'"
-            " WHERE id = ANY($1) AND status IN ('scheduled', 'queued', 'unknown')",
+        # Nothing comes back where no webhook could want it, so that nothing more is asked.
+        heard = await connection.fetch(
+            """
+            WITH sent AS (
+                UPDATE notification SET status = 'sent'
+                 WHERE id = ANY($1) AND status IN ('scheduled', 'queued', 'unknown')
+                RETURNING id, shop_id
+            )
+            SELECT id FROM sent WHERE shop_id IN (SELECT shop_id FROM webhook WHERE active)
+            """,
             sent,
         )
+        await events.tell(connection, {row["id"]: DeliveryStatus.SENT for row in heard})
 
 
 async def _mark_begun(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:

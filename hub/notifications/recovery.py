@@ -8,12 +8,14 @@ from uuid import UUID
 import structlog
 
 from channels.base import Category, Channel
+from hub.accounts import health
 from hub.db.pool import Connection, Db
 from hub.notifications import steps
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import InHand, Settled, after_crash
 from hub.notifications.steps import Due
 from hub.resources import Hub
+from hub.webhooks import claims as callbacks
 
 log = structlog.get_logger()
 
@@ -30,7 +32,8 @@ async def take_back(db: Db) -> None:
         "UPDATE delivery SET handout_at = now()"
         " WHERE status = 'queued' AND due_at <= now() AND handout_at > now()"
     )
-    await db.execute("DELETE FROM account_state")
+    await health.lift_all(db)
+    await callbacks.take_back(db)
 
 
 async def free(db: Db, worker: UUID) -> None:
@@ -39,6 +42,7 @@ async def free(db: Db, worker: UUID) -> None:
         "UPDATE delivery SET leased_until = now() WHERE leased_by = $1 AND status = 'sending'",
         worker,
     )
+    await callbacks.free(db, worker)
 
 
 async def expired_leases(hub: Hub, connection: Connection) -> list[Due]:

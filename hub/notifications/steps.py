@@ -10,6 +10,7 @@ from channels.base import Category, Channel, Tells
 from hub.contacts import addresses
 from hub.db.pool import Db
 from hub.ids import new_id
+from hub.notifications import events
 from hub.notifications.model import LIFETIME, DeliveryStatus, Plan, Strategy
 from hub.notifications.progress import At, Standing, standing
 
@@ -129,6 +130,7 @@ async def advance(
         """
         SELECT n.id, n.shop_id, n.contact_id, n.category, n.strategy, n.plan, n.ordering_key,
                n.expires_at, n.step_at, n.status,
+               n.shop_id IN (SELECT shop_id FROM webhook WHERE active) AS heard,
                (SELECT coalesce(jsonb_agg(jsonb_build_array(d.step, d.status)), '[]')
                   FROM delivery AS d WHERE d.notification_id = n.id) AS deliveries
           FROM notification AS n WHERE n.id = ANY($1)
@@ -138,6 +140,7 @@ async def advance(
     now = datetime.now(UTC)
     opened: list[NewDelivery] = []
     changed: list[tuple[UUID, str, datetime | None]] = []
+    told: dict[UUID, str] = {}
     for row in map(dict, rows):
         found = _standing(row, now, over=row["id"] in too_late)
         looks_at = row["step_at"] if found.waiting else None
@@ -146,8 +149,11 @@ async def advance(
             looks_at = step_at(row, found.next_step, now)
         if (found.status, looks_at) != (row["status"], row["step_at"]):
             changed.append((row["id"], found.status, looks_at))
+        if row["heard"] and found.status != row["status"]:
+            told[row["id"]] = found.status
     if changed:
         await _write(db, changed)
+        await events.tell(db, told)
     if opened:
         await add(db, opened, handout_after=timedelta(seconds=10))
     return [Due(d.category, d.id) for d in opened]

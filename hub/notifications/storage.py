@@ -10,7 +10,8 @@ import orjson
 
 from hub.db.partitions import first_id
 from hub.db.pool import Connection, Db
-from hub.notifications import steps
+from hub.notifications import events, steps
+from hub.notifications.model import NotificationStatus
 from hub.notifications.prepare import Prepared
 
 _CLOCKS = timedelta(minutes=5)
@@ -48,6 +49,8 @@ _COLUMNS: Mapping[str, str] = {
     "expires_at": "timestamptz",
     "step_at": "timestamptz",
 }
+_ENDED = (NotificationStatus.UNDELIVERABLE, NotificationStatus.EXPIRED)
+
 # JSON travels as text: a list of lists would be taken for an array of two dimensions.
 _ADD = (
     f"INSERT INTO notification ({', '.join(_COLUMNS)}) SELECT "  # noqa: S608
@@ -78,6 +81,10 @@ async def add(
     deliveries = [d for p in made for d in p.deliveries]
     if deliveries:
         await steps.add(connection, deliveries, handout_after=handout_after)
+    # What has nobody to go to, or came too late, has ended already.
+    await events.tell(
+        connection, {p.id: p.row["status"] for p in made if p.row["status"] in _ENDED}
+    )
     newer = [p for p in made if p.row["collapse_key"] and p.deliveries]
     if newer:
         await _collapse(connection, newer)

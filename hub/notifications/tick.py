@@ -3,7 +3,7 @@ cascades on, keeps house. Any worker can run it; one at a time does (advisory lo
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import structlog
@@ -17,6 +17,7 @@ from hub.notifications import claims, receipts, recovery, steps
 from hub.notifications.steps import Due
 from hub.queue import BATCH, LANES, Lane, QueueAway
 from hub.resources import Hub
+from hub.webhooks import service as webhooks
 
 log = structlog.get_logger()
 
@@ -198,3 +199,4 @@ async def _keep_house(connection: Connection) -> None:
         "DELETE FROM contact_link WHERE expires_at < now() - interval '30 days'"
     )
     await sandbox.trim(connection)
+    await webhooks.keep_house(connection, datetime.now(UTC))

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from channels.base import Category, Channel
+from hub.contacts import events
 from hub.contacts.model import ConsentState
 from hub.db.pool import Db
 
@@ -18,8 +19,9 @@ async def set_state(
 ) -> bool:
     """`contact_id` comes from us (a signed link, a bot's chat), not from a request, so no shop is asked for.
 
-    Safe to repeat: the time of the first time stays. False where there is no such contact (any more)."""
-    known = await db.fetchval(
+    Safe to repeat: the time of the first time stays. False where there is no such contact (any more). The
+    shop's backend is told of an unsubscription in the caller's transaction."""
+    known = await db.fetchrow(
         """
         WITH known AS (
             SELECT id FROM contact WHERE id = $1
@@ -29,8 +31,9 @@ async def set_state(
             ON CONFLICT (contact_id, category, channel) DO UPDATE
                SET state = excluded.state, source = excluded.source, changed_at = now()
              WHERE c.state <> excluded.state
+            RETURNING true
         )
-        SELECT true FROM known
+        SELECT EXISTS (SELECT FROM said) AS changed FROM known
         """,
         contact_id,
         category,
@@ -38,4 +41,6 @@ async def set_state(
         state,
         source,
     )
-    return bool(known)
+    if known and known["changed"] and state is ConsentState.UNSUBSCRIBED:
+        await events.unsubscribed(db, contact_id, channel, category, source=source)
+    return known is not None

@@ -3,6 +3,8 @@
 from uuid import UUID
 
 from channels.base import Channel
+from hub.contacts import events
+from hub.contacts.events import Suppressed
 from hub.db.pool import Db
 
 BLOCKED = "blocked"
@@ -22,7 +24,8 @@ async def suppress(
     code: str = "",
     delivery_id: UUID | None = None,
 ) -> bool:
-    """False where it was suppressed before; then the first reason stays."""
+    """False where it was suppressed before; then the first reason stays. The shop's backend is told in the
+    caller's transaction."""
     added = await db.fetchval(
         """
         INSERT INTO suppression (shop_id, channel, digest, reason, code, delivery_id)
@@ -37,6 +40,12 @@ async def suppress(
         code,
         delivery_id,
     )
+    if added:
+        suppressed = Suppressed(shop_id, channel, digest, reason, code)
+        if reason == STOPPED:
+            await events.stopped(db, suppressed)
+        else:
+            await events.blocked(db, [suppressed])
     return bool(added)
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from channels.base import Category, Channel
 from hub.contacts.model import ConsentState
-from hub.db.pool import Db
+from hub.db.pool import Pool
 from hub.preferences import consents
 from hub.resources import Hub
 from hub.tokens import BadToken, Signer
@@ -46,13 +46,14 @@ def unsubscribe_url(hub: Hub, contact_id: UUID, channel: Channel, category: Cate
     return f"{hub.settings.public_url}/u/{token_of(hub.signer, leaving)}"
 
 
-async def leave(db: Db, leaving: Leaving) -> None:
+async def leave(db: Pool, leaving: Leaving) -> None:
     """Safe to repeat. A contact that was erased has left already."""
-    await consents.set_state(
-        db,
-        leaving.contact_id,
-        leaving.channel,
-        leaving.category,
-        ConsentState.UNSUBSCRIBED,
-        source="one-click",
-    )
+    async with db.acquire() as connection, connection.transaction():
+        await consents.set_state(
+            connection,
+            leaving.contact_id,
+            leaving.channel,
+            leaving.category,
+            ConsentState.UNSUBSCRIBED,
+            source="one-click",
+        )

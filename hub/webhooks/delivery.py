@@ -17,7 +17,7 @@ from channels.guard import Network
 from channels.http import BlockedAddress, NoReply, ProviderHttp
 from hub.db.pool import UNREACHABLE, Connection, Pool
 from hub.tokens import Signer
-from hub.webhooks import claims, service, signing
+from hub.webhooks import claims, signing
 from hub.webhooks.model import Answer, Claimed, Outcome, Status, verdict
 from hub.webhooks.sealing import SealBroken, unseal
 
@@ -33,8 +33,11 @@ _EACH = 8
 """Calls at once to one endpoint, in one process."""
 
 _IN_ALL = 64
+
+# Many calls that end at once must not take all connections of the process.
+_WRITERS = 3
+
 _PACE = timedelta(milliseconds=150)
-_HOUSE_EVERY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Callbacks:
         self._worker = worker
         self._tell = tell
         self._busy: Counter[UUID] = Counter()
+        self._writing = asyncio.Semaphore(_WRITERS)
         self._ended = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -83,19 +87,9 @@ class Callbacks:
         finally:
             await http.close()
 
-    async def keep_house(self) -> None:
-        """Drops what is old, until cancelled."""
-        while True:
-            await service.keep_house(self._db, datetime.now(UTC))
-            await asyncio.sleep(_HOUSE_EVERY.total_seconds())
-
     async def drained(self) -> None:
         """When the calls under way have ended."""
         await self._idle.wait()
-
-    async def free(self) -> None:
-        """What this process still holds is the others' at once."""
-        await claims.free(self._db, self._worker)
 
     async def _claim(self) -> list[Claimed]:
         room = _IN_ALL - self._busy.total()
@@ -142,7 +136,11 @@ class Callbacks:
         took = timedelta(seconds=monotonic() - began)
         found = verdict(claimed, answer, now=datetime.now(UTC), jitter=random.uniform(1.0, 1.2))
         attempt = claims.attempt_of(claimed, answer, found, took)
-        async with self._db.acquire() as connection, connection.transaction():
+        async with (
+            self._writing,
+            self._db.acquire() as connection,
+            connection.transaction(),
+        ):
             await claims.record(connection, claimed, attempt, found, self._worker)
             if answer.gone:
                 await self._disable(connection, claimed, "gone")

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,11 +20,12 @@ from hub.accounts.limits import RateLimits
 from hub.config import Settings
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
-from hub.notifications import recovery
+from hub.notifications import admins, recovery
 from hub.notifications.delivery import Deliverer
 from hub.notifications.tick import Tick
 from hub.queue import DELIVER, Lane, connect, queue_name
 from hub.resources import Hub, open_hub
+from hub.webhooks.delivery import Callbacks
 from hub.worker.tasks import deliver
 
 log = structlog.get_logger()
@@ -69,11 +71,19 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         await recovery.free(hub.db, worker)
     redis = connect(hub.settings.hub.redis_url.get_secret_value())
     deliverer = Deliverer(hub, worker, RateLimits(redis))
+    callbacks = Callbacks(
+        hub.db,
+        hub.signer,
+        hub.settings.hub.outgoing_allow,
+        worker,
+        partial(admins.webhook_disabled, hub),
+    )
     tick = Tick(hub, deliverer.hand_out)
     loops = [_Lane(hub, lane, deliverer) for lane in lanes]
     chores: list[Callable[[], Awaitable[None]]] = [
         deliverer.keep_leases,
         tick.run,
+        callbacks.run,
         lambda: _refresh(hub),
         lambda: _beat(redis),
         *(lane.run for lane in loops),
@@ -81,12 +91,12 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     tasks = [asyncio.create_task(_keep_going(chore)) for chore in chores]
     log.info("worker.started", lanes=[str(lane) for lane in lanes])
     await stopping.wait()
-    deliverer.draining = True
+    deliverer.draining = callbacks.draining = True
     for lane in loops:
         lane.stop_picking()
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN.total_seconds()):
-            await asyncio.gather(*(lane.drained() for lane in loops))
+            await asyncio.gather(callbacks.drained(), *(lane.drained() for lane in loops))
     await _cancelled(tasks)
     # What could not be finished in time is the others' at once.
     with suppress(*UNREACHABLE):

@@ -70,3 +70,6 @@ CREATE TABLE callback_attempt (
 ) PARTITION BY RANGE (id);
 CREATE INDEX callback_attempt_webhook ON callback_attempt (webhook_id, id);
 CREATE INDEX callback_attempt_event ON callback_attempt (event_id);
+
+-- Whom the hub tells of its own troubles.
+CREATE INDEX contact_admins ON contact (shop_id) WHERE role = 'admin';
