@@ -9,6 +9,7 @@ from uuid import UUID
 
 from channels.base import Category, Channel, Receipt, ReceiptStatus
 from hub.accounts.book import LiveAccount
+from hub.contacts.model import ConsentState
 from hub.db.partitions import first_id
 from hub.db.pool import Connection, Pool
 from hub.db.text import storable
@@ -16,9 +17,13 @@ from hub.ids import new_id
 from hub.notifications import steps
 from hub.notifications.model import LIFETIME, DeliveryStatus, may_move
 from hub.notifications.steps import Due
+from hub.preferences import consents, suppressions
 
 STRAY_FOR = timedelta(hours=1)
 """How long a receipt waits for the delivery that it names: the provider may be faster than our own note."""
+
+_LOST_WAIT = timedelta(minutes=1)
+"""As long as providers take an equal call for a repeat of the one they lost."""
 
 _MOVES_TO: Mapping[ReceiptStatus, DeliveryStatus] = {
     ReceiptStatus.DELIVERED: DeliveryStatus.DELIVERED,
@@ -242,11 +247,11 @@ async def _apply(connection: Connection, known: Sequence[_Known]) -> list[Due]:
     await _write(connection, {i: a for i, a in after.items() if a != before[i]})
     for item in known:
         await _consequences(connection, item)
-    again = [k for k in known if k.receipt.status is ReceiptStatus.LOST]
-    due = await _send_again(connection, again)
+    lost = [k.delivery_id for k in known if k.receipt.status is ReceiptStatus.LOST]
+    await _send_again(connection, lost)
     late = {row["notification_id"] for row in rows.values() if _too_late(row, now)}
     touched = {row["notification_id"] for row in rows.values()}
-    return due + await steps.advance(connection, touched, too_late=late)
+    return await steps.advance(connection, touched, too_late=late)
 
 
 def _reported(row: Mapping[str, Any]) -> Reported:
@@ -293,48 +298,41 @@ async def _consequences(connection: Connection, item: _Known) -> None:
     """A dead or complaining address is written to no more; whoever left at the provider has left here."""
     status, row = item.receipt.status, item.row
     if status in _SUPPRESSING and row["digest"]:
-        await connection.execute(
-            "INSERT INTO suppression (shop_id, channel, digest, reason, code, delivery_id)"
-            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        await suppressions.suppress(
+            connection,
             row["shop_id"],
-            row["channel"],
+            Channel(row["channel"]),
             row["digest"],
             status,
-            item.receipt.code,
-            item.delivery_id,
+            code=item.receipt.code,
+            delivery_id=item.delivery_id,
         )
     if status in _LEAVING:
-        await connection.execute(
-            """
-            INSERT INTO consent (contact_id, category, channel, state, source)
-            SELECT id, $2, $3, 'unsubscribed', 'provider' FROM contact WHERE id = $1
-            ON CONFLICT (contact_id, category, channel)
-            DO UPDATE SET state = 'unsubscribed', source = 'provider', changed_at = now()
-            """,
+        await consents.set_state(
+            connection,
             row["contact_id"],
-            Category.MARKETING,
             Channel(row["channel"]),
+            Category.MARKETING,
+            ConsentState.UNSUBSCRIBED,
+            source="provider",
         )
 
 
-async def _send_again(connection: Connection, lost: Sequence[_Known]) -> list[Due]:
+async def _send_again(connection: Connection, lost: Sequence[UUID]) -> None:
     """The provider lost them and kept no copy: a new call while there is time, else the next channel."""
     if not lost:
-        return []
-    rows = await connection.fetch(
+        return
+    await connection.execute(
         """
         UPDATE delivery
-           SET status = CASE WHEN give_up_at > now() THEN 'queued' ELSE 'failed' END,
+           SET status = CASE WHEN give_up_at > now() + $2 THEN 'queued' ELSE 'failed' END,
                reason = 'lost_by_provider', provider_id = NULL, batch_key = NULL,
-               due_at = now(), handout_at = now() + interval '10 seconds', updated_at = now()
+               due_at = now() + $2, handout_at = now() + $2, updated_at = now()
          WHERE id = ANY($1) AND status = 'sent'
-        RETURNING id, category, status
         """,
-        [k.delivery_id for k in lost],
+        lost,
+        _LOST_WAIT,
     )
-    return [
-        Due(Category(r["category"]), r["id"]) for r in rows if r["status"] == DeliveryStatus.QUEUED
-    ]
 
 
 def _uuid(text: str) -> UUID | None:

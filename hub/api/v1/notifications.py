@@ -111,6 +111,7 @@ class DeliveryOut(Out):
     channel: Channel
     provider: str | None
     account: str | None
+    provider_id: str | None = Field(description="What the provider calls the message.")
     address: str | None = Field(description="null: the person was erased.")
     status: DeliveryStatus
     reason: str | None
