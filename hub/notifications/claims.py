@@ -44,6 +44,7 @@ class Claimed:
     template: str | None
     data: Mapping[str, Any]
     content: Mapping[str, str] | None
+    interaction: Mapping[str, str] | None
     locale: str | None
     collapse_key: str | None
     has_next: bool
@@ -102,7 +103,8 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
             SELECT min(t.started_at) FROM attempt AS t
              WHERE t.delivery_id = d.id AND t.account = d.account
                AND t.outcome IN ('maybe_sent', 'unknown')) END AS doubt_since,
-       n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.locale, n.collapse_key,
+       n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.interaction,
+       n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
        a.value, a.provider AS address_provider, a.digest,
        EXISTS (SELECT FROM suppression AS s WHERE s.shop_id = d.shop_id AND s.digest = a.digest
@@ -137,10 +139,18 @@ def _claimed(row: dict[str, Any]) -> Claimed:
 
 
 async def renew(db: Db, ids: Sequence[UUID], worker: UUID) -> None:
-    """This worker lives and still has them in hand."""
+    """This worker lives and still has them in hand. What is being written at this moment is left out, so that
+    renewing never waits for recording, nor recording for it."""
     await db.execute(
-        "UPDATE delivery SET leased_until = now() + $3"
-        " WHERE id = ANY($1) AND leased_by = $2 AND status = 'sending'",
+        """
+        WITH ours AS (
+            SELECT id FROM delivery
+             WHERE id = ANY($1) AND leased_by = $2 AND status = 'sending'
+               FOR UPDATE SKIP LOCKED
+        )
+        UPDATE delivery AS d SET leased_until = now() + $3
+          FROM ours WHERE d.id = ours.id AND d.id = ANY($1)
+        """,
         ids,
         worker,
         LEASE,
