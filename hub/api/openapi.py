@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from hub.api import problems
+from hub.api import callbacks, problems
 from hub.api.routes import PUBLIC, Route
 
 REQUEST_HEADERS: Mapping[str, Mapping[str, Any]] = {
@@ -101,6 +101,7 @@ def document(routes: Iterable[Route], *, server: str) -> dict[str, Any]:
         "servers": [{"url": server}],
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in shown)],
         "paths": paths,
+        "webhooks": callbacks.described(),
         "components": {
             "schemas": {"Problem": _PROBLEM} | definitions.get("$defs", {}),
             "responses": dict(_problem_responses()),

@@ -43,11 +43,12 @@ class WebhookIn(In):
 class WebhookPatch(In):
     """What is left out stays as it is."""
 
-    url: Url = ""
+    # Factories, because a default would stand in the document as if it came into force.
+    url: Url = Field(default_factory=str)
     events: Events = Field(default_factory=list)
-    description: Description = ""
+    description: Description = Field(default_factory=str)
     active: bool = Field(
-        default=True,
+        default_factory=bool,
         description="`false`: nothing is kept for it and nothing sent. `true`, where it was disabled: it is"
         " called again, first with what waits for it.",
     )
