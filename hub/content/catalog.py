@@ -32,17 +32,31 @@ _STATUSES = (
     "placed awaiting_stock confirmed partially_confirmed rejected paid assembled shipped in_city"
     " at_pickup_point delivered returned cancelled"
 )
+_ASKS = (Category.TRANSACTIONAL, "order", ("order", "stock"), ("order.number",))
 # name -> category, the object it is about, the names of its data, the variables it cannot do without
 _BUILT_IN: Mapping[str, tuple[Category, str, tuple[str, ...], tuple[str, ...]]] = {
     **{
         f"order.{status}": (Category.TRANSACTIONAL, "order", ("order",), ("order.number",))
         for status in _STATUSES.split()
     },
+    # Questions to the people at the shelf; `links.answer` is the page on which they can be answered.
+    "stock.request": _ASKS,
+    "stock.reminder": _ASKS,
+    "stock.escalated": _ASKS,
+    "stock.cancelled": _ASKS,
+    "order.assemble": _ASKS,
     "security.code": (Category.SECURITY, "", ("code", "minutes"), ("code",)),
     "cart.abandoned": (Category.MARKETING, "cart", ("cart",), ()),
 }
 # When the parcel is made ready.
-_LABELS = ("order.paid", "order.assembled")
+_LABELS = ("order.paid", "order.assemble", "order.assembled")
+# What the button says that leads to `links.answer`: a word of the layouts.
+_ANSWERS = {
+    "stock.request": "answer",
+    "stock.reminder": "answer",
+    "stock.escalated": "answer",
+    "order.assemble": "mark_assembled",
+}
 _SUBJECT = 120
 
 
@@ -110,8 +124,8 @@ class Template:
     ) -> Rendered:
         """Raises `MissingVariable`, `TemplateFault` (`WrongValue` among them) and `NoVariant`.
 
-        Of `contact` the built-in ones use `name`, of `shop` `name`, of `links` `unsubscribe` and `preferences`;
-        a shop's own may show whatever is there.
+        Of `contact` the built-in ones use `name`, of `shop` `name`, of `links` `unsubscribe`, `preferences` and
+        `answer`; a shop's own may show whatever is there.
         """
         reader_audience = Audience(audience)
         found = self._find(channel, reader_audience, locales(locale, self._shop_locale))
@@ -298,7 +312,15 @@ def _event(engine: Engine, name: str) -> Event:
     category, root, data, required = _BUILT_IN[name]
     variables = described({key: EXAMPLE[key] for key in data}, required)
     audiences = engine.audiences(name)
-    return Event(name, category, root, audiences, variables, labels=name in _LABELS)
+    return Event(
+        name,
+        category,
+        root,
+        audiences,
+        variables,
+        labels=name in _LABELS,
+        answer=_ANSWERS.get(name, ""),
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -84,6 +84,8 @@ class Event:
     variables: tuple[Variable, ...]
     # Those who pack are shown the link to the labels.
     labels: bool = False
+    # The word on the button that leads to the page where it is answered; empty: there is nothing to answer.
+    answer: str = ""
 
 
 class Engine:
@@ -140,7 +142,9 @@ class Engine:
         reader, roots = call.reader, call.roots()
         shop_name = call.shop.get("name") or ""
         with _told(roots, event.name):
-            values = view(event.root, roots, reader, labels=event.labels) | {"shop_name": shop_name}
+            answer = (event.answer, call.link("answer"))
+            shown = view(event.root, roots, reader, labels=event.labels, answer=answer)
+            values = shown | {"shop_name": shop_name}
             piece = self._pieces(event, reader, roots | values)
             match channel:
                 case Channel.SMS:

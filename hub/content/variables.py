@@ -36,7 +36,20 @@ CART: Mapping[str, Any] = {
     "currency": "RUB",
     "url": "https://shop.example/cart",
 }
-EXAMPLE: Mapping[str, Any] = {"order": ORDER, "cart": CART, "code": "482915", "minutes": 5}
+# What is asked of the people at the shelf. reason: why nobody is asked any more.
+STOCK: Mapping[str, Any] = {
+    "warehouse": "Лесная",
+    "seller": "ИП Петрова",
+    "deadline": "2026-12-01T12:40:00+03:00",
+    "reason": "cancelled",
+}
+EXAMPLE: Mapping[str, Any] = {
+    "order": ORDER,
+    "stock": STOCK,
+    "cart": CART,
+    "code": "482915",
+    "minutes": 5,
+}
 
 # What the hub puts beside the data, for trying a template out.
 CONTACT: Mapping[str, Any] = {
@@ -49,6 +62,7 @@ SHOP: Mapping[str, Any] = {"name": "Ромашка", "locale": "ru", "timezone":
 LINKS: Mapping[str, Any] = {
     "unsubscribe": "https://hub.example/u/example",
     "preferences": "https://hub.example/p/example",
+    "answer": "https://hub.example/a/q3Zt8PfLw0aXk_9d",
 }
 
 _BY_FILTER: Mapping[str, Any] = {

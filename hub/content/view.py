@@ -89,10 +89,16 @@ def shorten(text: str, longest: int) -> str:
 
 
 def view(
-    root: str, data: Mapping[str, Any], reader: Reader, *, labels: bool = False
+    root: str,
+    data: Mapping[str, Any],
+    reader: Reader,
+    *,
+    labels: bool = False,
+    answer: tuple[str, str] = ("", ""),
 ) -> dict[str, Any]:
     """The values that layouts and events may use beside the data. `root` is `order`, `cart` or empty.
-    `labels`: it is the time to print the labels, where there is a link to them.
+    `labels`: it is the time to print the labels, where there is a link to them. `answer`: the word on the
+    button to the page where a question is answered, and the page; both or none.
 
     Raises `WrongValue` or `MissingVariable` with the path in `data`.
     """
@@ -111,7 +117,7 @@ def view(
         "rest": rest(len(goods) - _MOST_GOODS, reader),
         "show_sku": reader.audience is not Audience.BUYER,
         "total": _total(thing, currency, reader),
-        "buttons": _buttons(root, thing, reader, labels=labels),
+        "buttons": _buttons(root, thing, reader, labels=labels, answer=answer),
         **_facts(thing, reader),
     }
 
@@ -226,9 +232,13 @@ def _date(delivery: _Given, reader: Reader) -> str:
         return text
 
 
-def _buttons(root: str, thing: _Given, reader: Reader, *, labels: bool) -> list[dict[str, str]]:
+def _buttons(
+    root: str, thing: _Given, reader: Reader, *, labels: bool, answer: tuple[str, str]
+) -> list[dict[str, str]]:
     said = words(reader.language)
     found = [("open_cart" if root == "cart" else "open_order", thing.url("url"))]
     if labels and reader.audience is not Audience.BUYER:
         found.insert(0, ("labels", thing.url("labels_url")))
+    if all(answer):
+        found.insert(0, answer)
     return [{"text": said[name], "url": url} for name, url in found if url]

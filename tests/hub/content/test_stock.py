@@ -1,0 +1,135 @@
+"""What the people at the shelf are told, each message good by itself."""
+
+import pytest
+
+from channels.base import Channel
+from channels.sms.parts import parts
+from hub.content.catalog import Catalog
+from hub.content.model import Audience, WrongValue
+from hub.content.variables import EXAMPLE, LINKS
+from tests.hub.content.conftest import Render
+
+ASKING = ["stock.request", "stock.reminder", "stock.escalated", "order.assemble"]
+LINK = str(LINKS["answer"])
+LEAST = {"order": {"number": "1001"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "readers"),
+    [
+        ("stock.request", "swa"),
+        ("stock.reminder", "swa"),
+        ("stock.escalated", "sa"),
+        ("stock.cancelled", "swa"),
+        ("order.assemble", "sw"),
+    ],
+)
+def test_each_has_its_readers_and_needs_the_number_alone(
+    built_in: Catalog, name: str, readers: str
+) -> None:
+    template = built_in.find(1, name)
+    assert template is not None
+    info = template.info()
+
+    assert "".join(a[0] for a in info.audience) == readers
+    assert [v.name for v in info.variables if v.required] == ["order.number"]
+
+
+@pytest.mark.parametrize("channel", [c for c in Channel if c is not Channel.PUSH])
+@pytest.mark.parametrize("name", ASKING)
+def test_whatever_asks_carries_the_link_once(render: Render, name: str, channel: Channel) -> None:
+    message = render(name, channel, "seller", data=LEAST)
+
+    assert message.text.count(LINK) == 1
+    assert not message.html or message.html.count(LINK) == 1
+
+
+def test_what_asks_nothing_carries_none(render: Render) -> None:
+    for channel in Channel:
+        message = render("stock.cancelled", channel, "warehouse")
+
+        assert LINK not in message.text + message.html
+
+
+@pytest.mark.parametrize("name", ASKING)
+@pytest.mark.parametrize("locale", ["ru", "en"])
+def test_without_a_link_the_sms_still_is_a_sentence(
+    built_in: Catalog, render: Render, name: str, locale: str
+) -> None:
+    template = built_in.find(1, name)
+    assert template is not None
+    for audience in template.info().audience:
+        text = render(name, "sms", audience, data=LEAST, locale=locale, links={}).text
+
+        assert not text.endswith(":")
+        assert "http" not in text
+
+
+@pytest.mark.parametrize("locale", ["ru", "en"])
+@pytest.mark.parametrize("number", ["1001", "ORD-20261123"])
+def test_with_its_link_every_sms_is_one_part(
+    built_in: Catalog, render: Render, number: str, locale: str
+) -> None:
+    for name in ASKING:
+        template = built_in.find(1, name)
+        assert template is not None
+        for audience in template.info().audience:
+            data = {**EXAMPLE, "order": {"number": number}}
+            text = render(name, "sms", audience, data=data, locale=locale).text
+
+            assert LINK in text
+            assert parts(text).count == 1, (name, audience, text)
+
+
+def test_the_time_comes_along_where_it_costs_no_second_part(render: Render) -> None:
+    assert render("stock.reminder", "sms", "warehouse").text.endswith(" до 12:40")
+    assert render("stock.request", "sms", "warehouse", locale="en").text.endswith(" by 12:40 PM")
+
+
+def test_the_deadline_is_on_the_readers_clock(render: Render) -> None:
+    here, there = (
+        " ".join(render("stock.request", "email", "warehouse", timezone=zone).text.split())
+        for zone in ("Europe/Moscow", "Asia/Novosibirsk")
+    )
+
+    assert "до 1 декабря 2026 г., 12:40" in here
+    assert "до 1 декабря 2026 г., 16:40" in there
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("cancelled", "заказ отменён"),
+        ("changed", "заказ изменился"),
+        ("decided", "решение уже принято"),
+        (None, "решение уже принято"),
+    ],
+)
+def test_a_withdrawn_question_says_why(render: Render, reason: str | None, said: str) -> None:
+    data = {**LEAST, "stock": {"reason": reason}}
+
+    assert said in render("stock.cancelled", "vk", "warehouse", data=data).text
+
+
+def test_a_reminder_shows_what_was_answered_already(render: Render) -> None:
+    lines = [
+        {"title": "Чайник", "sku": "A-1", "quantity": 2, "confirmed": 1},
+        {"title": "Чай", "sku": "B-7", "quantity": 1},
+    ]
+    data = {"order": {"number": "1001", "lines": lines}}
+
+    text = render("stock.reminder", "max", "warehouse", data=data).text
+
+    assert "Чайник (A-1), 1 шт. – в наличии 1 из 2" in text
+    assert "Чай (B-7), 1 шт." in text
+
+
+def test_labels_are_offered_with_the_task(render: Render) -> None:
+    assert "labels/1001.pdf" in render("order.assemble", "email", "warehouse").html
+
+
+def test_a_deadline_that_is_none_is_named(render: Render) -> None:
+    data = {**LEAST, "stock": {"deadline": "soon"}}
+
+    with pytest.raises(WrongValue, match=r"stock\.deadline"):
+        render("stock.request", "email", Audience.WAREHOUSE, data=data)
