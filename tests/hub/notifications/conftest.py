@@ -73,10 +73,11 @@ _TIMES = {
 class Drive:
     """One worker without its clock: delivers what is due now, and makes due what would be due later."""
 
-    def __init__(self, hub: Hub, limits: RateLimits) -> None:
+    def __init__(self, hub: Hub, redis: Redis) -> None:
         self.hub = hub
+        self.redis = redis
         self.worker = new_id()
-        self.deliverer = Deliverer(hub, self.worker, limits)
+        self.deliverer = Deliverer(hub, self.worker, RateLimits(redis))
 
     async def once(self) -> int:
         """One job of all that is due; how many there were."""
@@ -99,12 +100,15 @@ class Drive:
             changes = ", ".join(f"{name} = {name} - $1::interval" for name in columns)
             await self.hub.db.execute(f"UPDATE {table} SET {changes}", by)
         await self.hub.accounts.refresh(self.hub.db)
+        # Pauses and limits are of seconds; whatever time passes is longer.
+        await self.redis.flushdb()
 
     async def hurry(self) -> None:
         """Whatever waits for its time need not wait, and nothing else changes."""
         await self.hub.db.execute(
             "UPDATE delivery SET due_at = now(), handout_at = now() WHERE status = 'queued'"
         )
+        await self.redis.flushdb()
 
     async def take_back(self) -> None:
         """As the tick does with what dead workers held."""
@@ -122,7 +126,7 @@ class Drive:
 async def drive(hub: Hub) -> AsyncIterator[Drive]:
     redis = connect(hub.settings.hub.redis_url.get_secret_value())
     try:
-        yield Drive(hub, RateLimits(redis))
+        yield Drive(hub, redis)
     finally:
         await redis.aclose()
 

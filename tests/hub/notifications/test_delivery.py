@@ -1,0 +1,756 @@
+"""From a due delivery to its recorded outcome, whatever providers do; time passes in the data."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+
+from channels.base import Adapter, Channel, Message, Outcome
+from hub.accounts import health
+from hub.accounts.book import LiveAccount
+from hub.ids import new_id
+from hub.notifications import claims, tick
+from hub.resources import Hub
+from tests.hub.api.client import Api
+from tests.hub.notifications.conftest import Drive, Shop, notification
+from tests.hub.notifications.providers import Providers
+from tests.simulators.base import Fault
+from tests.simulators.smtp import Accident
+
+MINUTE = timedelta(minutes=1)
+MARKETING: dict[str, Any] = {"template": "cart.abandoned", "data": {}}
+
+
+def text(channel: str, words: str = "Привет", **more: Any) -> dict[str, Any]:
+    return {"content": {"text": words}, "channels": [channel]} | more
+
+
+async def attempts(shop: Shop, id_: str) -> list[tuple[str, str | None, str | None]]:
+    """(account, outcome, code) of every attempt of every delivery."""
+    story = await shop.story(id_)
+    return [
+        (a["account"], a["outcome"], a["code"]) for d in story["deliveries"] for a in d["attempts"]
+    ]
+
+
+async def ends(shop: Shop, id_: str) -> list[tuple[str, str, str | None]]:
+    story = await shop.story(id_)
+    return [(d["channel"], d["status"], d["reason"]) for d in story["deliveries"]]
+
+
+# -- retries ---------------------------------------------------------------------------------
+
+
+async def test_a_failed_call_comes_again_after_a_growing_pause(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("telegram")))["id"]
+    providers.telegram.fault = Fault(status=500)
+    pauses = []
+    for _ in range(3):
+        await drive.once()
+        [row] = await drive.rows(id_)
+        pauses.append((row["due_at"] - row["updated_at"]).total_seconds())
+        await drive.pass_time(timedelta(seconds=20))
+
+    providers.telegram.fault = None
+    await drive.all()
+
+    assert pauses[0] < pauses[1] < pauses[2]
+    assert await shop.status(id_) == "sent"
+    assert [outcome for _, outcome, _ in await attempts(shop, id_)] == ["retry"] * 3 + ["accepted"]
+
+
+async def test_a_provider_that_asks_for_patience_gets_it(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("telegram")))["id"]
+    providers.telegram.flood(timedelta(seconds=90), 101)
+
+    await drive.once()
+
+    [row] = await drive.rows(id_)
+    assert row["due_at"] - row["updated_at"] >= timedelta(seconds=88)
+    assert row["status"] == "queued"
+
+
+async def test_after_its_patience_the_next_channel_takes_over(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("telegram", channels=["telegram", "sms"])))["id"]
+    providers.telegram.fault = Fault(status=500)
+    for _ in range(4):
+        await drive.once()
+        await drive.pass_time(MINUTE)
+    await drive.all()
+
+    assert await ends(shop, id_) == [("telegram", "failed", "gave_up"), ("sms", "sent", None)]
+    assert await shop.status(id_) == "sent"
+
+
+async def test_a_refused_receiver_is_suppressed_and_the_next_channel_writes(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("telegram", channels=["telegram", "vk"])))["id"]
+    providers.telegram.block(101)
+
+    await drive.all()
+
+    assert await ends(shop, id_) == [
+        ("telegram", "failed", "recipient_refused"),
+        ("vk", "sent", None),
+    ]
+    again = await shop.send()
+    assert {"channel": "telegram", "reason": "suppressed"} in again["skipped"]
+
+
+async def test_refused_content_suppresses_nobody(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("telegram", "я" * 5000, channels=["telegram", "email"])))["id"]
+
+    await drive.all()
+
+    assert [status for _, status, _ in await ends(shop, id_)] == ["failed", "sent"]
+    assert (await ends(shop, id_))[0][2] == "message_refused"
+    assert await hub.db.fetchval("SELECT count(*) FROM suppression") == 0
+
+
+async def test_a_refused_account_rests_and_the_next_one_carries(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.smsc.token = "another"
+    first = (await shop.send(**text("sms")))["id"]
+    await drive.all()
+    second = (await shop.send("boris", **text("sms")))["id"]
+    await drive.all()
+
+    assert [a[:2] for a in await attempts(shop, first)] == [
+        ("smsc", "refused"),
+        ("sms-ru", "accepted"),
+    ]
+    assert [a[:2] for a in await attempts(shop, second)] == [("sms-ru", "accepted")]
+    state = await hub.db.fetchrow("SELECT account, refused, code FROM account_state")
+    assert dict(state or {}) == {"account": "smsc", "refused": True, "code": "2"}
+
+
+async def test_without_a_second_account_the_next_channel_carries(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.telegram.token = "1:revoked"
+    id_ = (await shop.send(**text("telegram", channels=["telegram", "vk"])))["id"]
+
+    await drive.all()
+
+    assert await ends(shop, id_) == [("telegram", "failed", "account_paused"), ("vk", "sent", None)]
+
+
+async def test_the_last_channel_waits_for_its_account_and_loses_nothing(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.telegram.token = "1:revoked"
+    id_ = (await shop.send(**text("telegram")))["id"]
+    await drive.all()
+    assert await shop.status(id_) == "queued"
+
+    providers.telegram.token = "1:test"
+    await drive.pass_time(timedelta(seconds=31))
+    await drive.all()
+
+    assert await shop.status(id_) == "sent"
+
+
+async def test_a_provider_that_is_down_is_left_alone_and_comes_back_gradually(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    port = providers.smsc.port
+    await providers.smsc.stop()
+    ids = []
+    for n in range(health.FAILURES_IN_A_ROW + 2):
+        contact = await shop.contact(f"c{n}", addresses={"phone": f"+7999000020{n}"})
+        ids.append((await shop.send(contact, **text("sms", f"Заказ {n}")))["id"])
+        await drive.once()
+    paused = await hub.db.fetchrow("SELECT account, refused FROM account_state")
+    assert dict(paused or {}) == {"account": "smsc", "refused": False}
+    await drive.hurry()
+    await drive.all()
+    assert {await shop.status(i) for i in ids} == {"sent"}
+    assert len(providers.sms_ru.sent) == len(ids)
+
+    await providers.smsc.start(port)
+    await drive.pass_time(timedelta(seconds=11))
+    for n in range(3):
+        await shop.send("boris", **text("sms", f"Снова {n}"))
+        await drive.all()
+
+    assert len(providers.smsc.sent) == 3
+    assert await hub.db.fetchval("SELECT count(*) FROM account_state") == 0
+
+
+async def test_what_an_account_may_not_send_now_comes_back_with_a_time(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """Telegram: 25 a second; a burst of as many."""
+    for n in range(40):
+        providers.telegram.add_person(1000 + n)
+    items = [
+        notification(
+            {"external_id": f"p{n}", "addresses": {"telegram": f"{1000 + n}"}}, **text("telegram")
+        )
+        for n in range(40)
+    ]
+    assert (await shop.api.post("/v1/notifications/batch", {"notifications": items})).status == 202
+
+    await drive.once()
+
+    rows = await hub.db.fetch(
+        "SELECT status, due_at - now() AS wait, attempt_count FROM delivery WHERE status = 'queued'"
+    )
+    assert 20 <= len(providers.telegram.sent) <= 30
+    assert len(rows) == 40 - len(providers.telegram.sent)
+    assert all(timedelta(0) < r["wait"] < timedelta(seconds=2) for r in rows)
+    assert {r["attempt_count"] for r in rows} == {0}
+
+
+async def test_one_receiver_is_written_to_once_a_second(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    ids = [(await shop.send(**text("telegram", f"Заказ {n}")))["id"] for n in range(3)]
+
+    await drive.once()
+
+    rows = [row for i in ids for row in await drive.rows(i)]
+    assert sorted(r["status"] for r in rows) == ["queued", "queued", "sent"]
+    assert len(providers.telegram.sent) == 1
+
+
+async def test_an_account_that_asks_for_patience_is_held_as_a_whole(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.sms_ru.code = 0
+    providers.smsc.crowded = True
+    first = (await shop.send(**text("sms")))["id"]
+    await drive.once()
+    calls = len(providers.smsc.calls)
+    second = (await shop.send("boris", **text("sms", "Другое")))["id"]
+    await drive.once()
+
+    assert len(providers.smsc.calls) == calls
+    [row] = await drive.rows(second)
+    assert row["status"] == "queued"
+    assert row["attempt_count"] == 0
+    assert await shop.status(first) == "queued"
+    assert await hub.db.fetchval("SELECT count(*) FROM account_state") == 0
+
+
+# -- what may have been sent -----------------------------------------------------------------
+
+
+async def test_an_unclear_order_message_is_repeated_and_marked(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.telegram.faults.append(Fault(status=502, after_taking=True))
+    id_ = (await shop.send(**text("telegram")))["id"]
+    await drive.once()
+    await drive.pass_time(timedelta(seconds=3))
+    await drive.all()
+
+    [delivery] = (await shop.story(id_))["deliveries"]
+    assert delivery["status"] == "sent"
+    assert delivery["maybe_duplicate"] is True
+    assert len(providers.telegram.sent) == 2
+
+
+async def test_unclear_marketing_is_never_repeated(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.telegram.faults.append(Fault(status=502, after_taking=True))
+    await shop.contact("anna", consents={"marketing": {"telegram": "subscribed"}})
+    id_ = (await shop.send(**MARKETING, channels=["telegram"]))["id"]
+    await drive.once()
+    await drive.hurry()
+    await drive.all()
+
+    assert await shop.status(id_) == "unknown"
+    assert len(providers.telegram.sent) == 1
+
+
+@pytest.mark.parametrize("template", ["order.shipped", "cart.abandoned"])
+async def test_a_provider_that_knows_repeats_gets_one_and_shows_one(
+    template: str, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.vk.faults.append(Fault(status=502, after_taking=True))
+    await shop.contact("anna", consents={"marketing": {"vk": "subscribed"}})
+    id_ = (await shop.send(template=template, channels=["vk"]))["id"]
+    await drive.once()
+    await drive.pass_time(timedelta(seconds=30))
+    await drive.all()
+
+    [delivery] = (await shop.story(id_))["deliveries"]
+    assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", False)
+    assert len(providers.vk.sent) == 1
+    assert len(delivery["attempts"]) == 2
+
+
+async def test_an_unclear_call_is_repeated_by_the_same_account(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """The other one would not know that it is a repeat."""
+    providers.unisender_go.faults.append(Fault(status=502, after_taking=True))
+    await shop.contact("anna", consents={"marketing": {"email": "subscribed"}})
+    ids = [
+        (await shop.send(channels=["email"]))["id"],
+        (await shop.send("boris", channels=["email"]))["id"],
+    ]
+    await drive.once()
+    await drive.pass_time(timedelta(seconds=3))
+    await drive.all()
+
+    for id_ in ids:
+        assert [account for account, _, _ in await attempts(shop, id_)] == ["mail", "mail"]
+        assert [d["maybe_duplicate"] for d in (await shop.story(id_))["deliveries"]] == [False]
+    assert len(providers.unisender_go.sent) == 2
+    assert not providers.smtp.sent
+
+
+async def test_once_nobody_knows_repeats_any_more_the_rule_of_doubles_counts(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    consents = {"marketing": {"vk": "subscribed"}}
+    await shop.contact("anna", consents=consents)
+    providers.vk.faults.append(Fault(status=502, after_taking=True))
+    campaign = (await shop.send(**MARKETING, channels=["vk"]))["id"]
+    await drive.once()
+    providers.vk.faults.append(Fault(status=502, after_taking=True))
+    await shop.contact("c", addresses={"vk": "202"})
+    order = (await shop.send("c", channels=["vk"]))["id"]
+    await drive.once()
+
+    await drive.pass_time(timedelta(hours=2))
+    await drive.all()
+
+    assert await shop.status(campaign) == "unknown"
+    [delivery] = (await shop.story(order))["deliveries"]
+    assert (delivery["status"], delivery["maybe_duplicate"]) == ("unknown", False)
+
+
+async def test_an_outcome_known_late_still_counts(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """The database was away longer than the lease: the tick took it for dead, and then the worker wrote."""
+    id_ = (await shop.send(**text("telegram")))["id"]
+    providers.telegram.delay = 0.5
+    under_way = asyncio.create_task(drive.once())
+    while not await hub.db.fetchval("SELECT count(*) FROM attempt"):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    await hub.db.execute("UPDATE delivery SET leased_until = now() - interval '1 second'")
+    await drive.take_back()
+    assert (await drive.rows(id_))[0]["reason"] == "worker_died"
+    await under_way
+
+    await drive.all()
+
+    assert await shop.status(id_) == "sent"
+    assert len(providers.telegram.sent) == 1
+
+
+async def test_what_a_dead_worker_claimed_and_never_called_goes_out_unmarked(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("telegram")))["id"]
+    [row] = await drive.rows(id_)
+    await claims.claim(hub.db, [row["id"]], new_id())
+    await hub.db.execute("UPDATE delivery SET leased_until = now() - interval '1 second'")
+
+    await drive.take_back()
+    await drive.all()
+
+    [delivery] = (await shop.story(id_))["deliveries"]
+    assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", False)
+
+
+async def test_of_many_workers_one_sends(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("telegram")))["id"]
+    [row] = await drive.rows(id_)
+
+    await asyncio.gather(*(drive.deliverer.deliver([row["id"]]) for _ in range(5)))
+
+    assert len(providers.telegram.sent) == 1
+    assert len(await attempts(shop, id_)) == 1
+
+
+# -- order, collapse, ends -------------------------------------------------------------------
+
+
+async def test_messages_of_one_key_leave_in_order_even_when_the_first_has_to_wait(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    ids = [(await shop.send(**text("email", f"Шаг {n}", ordering_key="o")))["id"] for n in range(3)]
+    providers.unisender_go.faults.append(Fault(status=503))
+    await drive.once()
+    assert [await shop.status(i) for i in ids] == ["queued"] * 3
+
+    for _ in range(4):
+        await drive.hurry()
+        await drive.once()
+
+    sent = [m.text for m in providers.unisender_go.sent + providers.smtp.sent]
+    assert sorted(sent) == ["Шаг 0", "Шаг 1", "Шаг 2"]
+    rows = [(await drive.rows(i))[0] for i in ids]
+    assert [r["status"] for r in rows] == ["sent"] * 3
+    assert rows[0]["sent_at"] < rows[1]["sent_at"] < rows[2]["sent_at"]
+
+
+async def test_a_key_waits_for_the_fall_back_of_its_first(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.telegram.block(101)
+    first = await shop.send(**text("telegram", channels=["telegram", "sms"], ordering_key="o"))
+    second = await shop.send(**text("vk", "Потом", ordering_key="o"))
+
+    await drive.once()
+    assert await shop.status(second["id"]) == "queued"
+    await drive.all()
+
+    rows = [(await drive.rows(i))[-1] for i in (first["id"], second["id"])]
+    assert [r["status"] for r in rows] == ["sent", "sent"]
+    assert rows[0]["sent_at"] < rows[1]["sent_at"]
+
+
+async def test_another_key_waits_for_nobody(shop: Shop, drive: Drive) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await shop.send(**text("email", ordering_key="a", send_at=later.isoformat()))
+    other = await shop.send(**text("email", ordering_key="b"))
+    boris = await shop.send("boris", **text("email", ordering_key="a"))
+
+    await drive.all()
+
+    assert [await shop.status(s["id"]) for s in (other, boris)] == ["sent", "sent"]
+
+
+async def test_a_newer_status_replaces_one_that_has_not_left(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    old = await shop.send(**text("email", "Собран", collapse_key="o"))
+    other = await shop.send("boris", **text("email", "Другой", collapse_key="o"))
+    new = await shop.send(**text("email", "Отправлен", collapse_key="o"))
+    await drive.all()
+    newest = await shop.send(**text("email", "Прибыл", collapse_key="o"))
+    await drive.all()
+
+    statuses = [await shop.status(s["id"]) for s in (old, other, new, newest)]
+    assert statuses == ["collapsed", "sent", "sent", "sent"]
+    assert "Собран" not in [m.text for m in providers.unisender_go.sent]
+
+
+async def test_what_is_over_before_it_is_sent_expires(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    sent = await shop.send(**text("email", channels=["email", "sms"], expires_at=soon.isoformat()))
+
+    await drive.pass_time(timedelta(minutes=6))
+    await drive.all()
+
+    assert await shop.status(sent["id"]) == "expired"
+    assert not providers.unisender_go.sent
+    assert not providers.smsc.sent
+
+
+# -- what changes between planning and sending -----------------------------------------------
+
+
+async def test_quiet_hours_that_begin_in_between_hold_and_use_no_time_up(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("email", channels=["email", "sms"])))["id"]
+    providers.unisender_go.fault = providers.smsc.fault = Fault(status=503)
+    await drive.once()
+    [before] = await drive.rows(id_)
+    now = datetime.now(UTC)
+    hours = {"from": f"{now:%H:%M}", "to": f"{now + timedelta(hours=5):%H:%M}"}
+    await shop.contact("anna", timezone="UTC", preferences={"quiet_hours": hours})
+    await drive.hurry()
+    await drive.once()
+
+    story = await shop.story(id_)
+    [row] = await drive.rows(id_)
+    assert story["status"] == "scheduled"
+    assert story["held_until"] is not None
+    assert row["give_up_at"] - before["give_up_at"] > timedelta(hours=4)
+
+    providers.unisender_go.fault = None
+    await shop.contact("anna", preferences={"quiet_hours": None})
+    await drive.pass_time(timedelta(hours=5))
+    await drive.all()
+    assert await ends(shop, id_) == [("email", "sent", None)]
+
+
+async def test_consent_withdrawn_in_between_counts(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    await shop.contact("anna", consents={"marketing": {"email": "subscribed"}})
+    id_ = (await shop.send(**MARKETING, channels=["email"]))["id"]
+    await shop.contact("anna", consents={"marketing": {"email": "unsubscribed"}})
+
+    await drive.all()
+
+    assert await ends(shop, id_) == [("email", "suppressed", "unsubscribed")]
+    assert await shop.status(id_) == "undeliverable"
+    assert not providers.unisender_go.sent
+
+
+async def test_an_address_suppressed_in_between_is_not_written_to(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("email", channels=["email", "sms"])))["id"]
+    await hub.db.execute(
+        "INSERT INTO suppression (shop_id, channel, digest, reason)"
+        " SELECT shop_id, 'email', digest, 'bounced' FROM address WHERE value LIKE 'anna@%'"
+    )
+
+    await drive.all()
+
+    assert await ends(shop, id_) == [("email", "suppressed", "suppressed"), ("sms", "sent", None)]
+
+
+async def test_who_was_erased_in_between_is_written_to_no_more(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("email", channels=["email", "sms"])))["id"]
+    assert (await shop.api.delete("/v1/contacts/anna")).status == 204
+
+    await drive.all()
+
+    story = await shop.story(id_)
+    assert story["status"] == "cancelled"
+    assert story["contact"] is None
+    assert not providers.unisender_go.sent
+
+
+async def test_one_that_cannot_be_rendered_does_not_stop_its_batch(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    bad = (await shop.send(channels=["email"]))["id"]
+    good = (await shop.send("boris", channels=["email"]))["id"]
+    await hub.db.execute("UPDATE notification SET data = '{}' WHERE id = $1", UUID(bad))
+
+    await drive.all()
+
+    assert await ends(shop, bad) == [("email", "failed", "cannot_render")]
+    assert await shop.status(good) == "sent"
+
+
+class Broken:
+    """An adapter with a bug, around a good one."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.wrong = "raises"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def send(self, messages: Sequence[Message]) -> list[Outcome]:
+        if self.wrong == "raises":
+            raise RuntimeError("a bug")
+        return []
+
+
+@pytest.mark.parametrize("wrong", ["raises", "counts wrongly"])
+async def test_an_adapter_with_a_bug_is_its_accounts_trouble_alone(
+    wrong: str, hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    main = hub.shop("main").id
+    [account] = hub.accounts.of(main, Channel.TELEGRAM)
+    broken = Broken(account.adapter)
+    broken.wrong = wrong
+    swap(hub, replace(account, adapter=cast(Adapter, broken)))
+    ill = (await shop.send(**text("telegram")))["id"]
+    well = (await shop.send("boris", **text("email")))["id"]
+
+    await drive.once()
+
+    assert await shop.status(well) == "sent"
+    assert await attempts(shop, ill) == [("tg", "maybe_sent", "bug")]
+    assert await shop.status(ill) == "queued"
+
+
+def swap(hub: Hub, account: LiveAccount) -> None:
+    """Puts another account in the place of the one of the same name."""
+    book = hub.accounts
+    key = (account.shop_id, account.channel)
+    book._by_name[account.shop_id, account.name] = account
+    book._by_channel[key] = tuple(
+        account if a.name == account.name else a for a in book._by_channel[key]
+    )
+
+
+async def test_what_a_provider_says_is_written_however_odd_it_is(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    body = '{"ok": false, "error_code": 400, "description": "Bad\\u0000 \\ud800 request"}'
+    providers.telegram.faults.append(Fault(status=400, body=body, content_type="application/json"))
+    ill = (await shop.send(**text("telegram")))["id"]
+    well = (await shop.send("boris", **text("email")))["id"]
+
+    await drive.once()
+
+    assert await shop.status(ill) == "failed"
+    assert await shop.status(well) == "sent"
+
+
+# -- strategies ------------------------------------------------------------------------------
+
+
+async def test_all_goes_by_every_channel_and_one_may_fail(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.telegram.block(101)
+    id_ = (await shop.send(strategy="all", channels=["telegram", "vk", "email", "sms"]))["id"]
+
+    await drive.all()
+
+    statuses = {channel: status for channel, status, _ in await ends(shop, id_)}
+    assert statuses == {"telegram": "failed", "vk": "sent", "email": "sent", "sms": "sent"}
+    assert await shop.status(id_) == "sent"
+
+
+async def test_a_cascade_takes_the_next_channel_when_the_wait_is_over(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    sent = await shop.send(
+        strategy="cascade",
+        cascade={"until": "delivered", "wait": 600},
+        channels=["email", "telegram", "sms"],
+    )
+    await drive.all()
+    assert [(p["channel"], p["until"]) for p in sent["plan"]] == [
+        ("email", "delivered"),
+        ("telegram", "sent"),
+        ("sms", "delivered"),
+    ]
+    await steps_due(hub)
+    assert len(await ends(shop, sent["id"])) == 1
+
+    await drive.pass_time(timedelta(minutes=10))
+    await steps_due(hub)
+    await drive.all()
+    assert [c for c, _, _ in await ends(shop, sent["id"])] == ["email", "telegram"]
+
+    # Telegram tells no more than that it took it: the cascade ends there.
+    await drive.pass_time(timedelta(minutes=10))
+    await steps_due(hub)
+    assert len(await ends(shop, sent["id"])) == 2
+    assert await hub.db.fetchval("SELECT count(*) FROM notification WHERE step_at IS NOT NULL") == 0
+
+
+async def steps_due(hub: Hub) -> None:
+    """As the tick does it."""
+    async with hub.db.acquire() as connection:
+        await tick._steps_due(connection)
+
+
+async def test_a_dead_device_is_suppressed_and_the_others_get_it(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    devices = [{"provider": "fcm", "token": f"device-{n}"} for n in range(3)]
+    await shop.contact("d", addresses={"push": devices})
+    providers.fcm.unregistered.add("device-1")
+    id_ = (await shop.send("d"))["id"]
+
+    await drive.all()
+
+    assert sorted(m.to for m in providers.fcm.sent) == ["device-0", "device-2"]
+    assert await shop.status(id_) == "sent"
+    again = await shop.send("d")
+    assert [p["address"] for p in again["plan"]] == ["device-0", "device-2"]
+
+
+async def test_equal_texts_of_many_go_in_one_call_where_the_provider_takes_it(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    items = [
+        notification(
+            {"external_id": f"v{n}", "addresses": {"vk": str(201 + n)}}, **text("vk", "Всем")
+        )
+        for n in range(3)
+    ]
+    await shop.api.post("/v1/notifications/batch", {"notifications": items})
+
+    await drive.all()
+
+    assert [method for method, _ in providers.vk.calls].count("messages.send") == 1
+    assert [m.text for m in providers.vk.sent] == ["Всем"] * 3
+
+
+async def test_shops_with_accounts_of_one_name_keep_their_own(
+    hub: Hub, shop: Shop, drive: Drive, key_for: Any, url: str, providers: Providers
+) -> None:
+    """One job may hold deliveries of both."""
+    main, other = hub.shop("main").id, hub.shop("other").id
+    [sandbox] = hub.accounts.of(other, Channel.EMAIL)
+    hub.accounts._by_channel[other, Channel.EMAIL] = (replace(sandbox, name="mail"),)
+    mine = (await shop.send(**text("email", "Моё")))["id"]
+    async with Api(url, await key_for("admin", shop="other")) as api:
+        theirs = await Shop(api).send(
+            {"external_id": "x", "addresses": {"email": "x@example.com"}}, **text("email", "Их")
+        )
+        await drive.once()
+        kept = await api.get("/v1/sandbox/messages")
+
+    assert main != other
+    assert [m["text"] for m in kept.json["items"]] == ["Их"]
+    assert [m.text for m in providers.unisender_go.sent] == ["Моё"]
+    assert await shop.status(mine) == "sent"
+    assert theirs["status"] == "queued"
+
+
+async def test_the_unsubscribe_link_of_a_letter_works_with_one_click(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.unisender_go.token = "another"
+    await shop.contact("anna", consents={"marketing": {"email": "subscribed"}})
+    await shop.send(**MARKETING, channels=["email"])
+    await drive.all()
+    [letter] = providers.smtp.sent
+    headers = letter.extra["letter"]
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = headers["List-Unsubscribe"].strip("<>").split(">")[0]
+
+    answer = await shop.api.post(
+        urlsplit(link).path,
+        raw=b"List-Unsubscribe=One-Click",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        key=None,
+    )
+
+    assert link.startswith("https://hub.example/u/")
+    assert link in letter.text
+    assert answer.status == 200
+    again = await shop.send(**MARKETING, channels=["email"])
+    assert {"channel": "email", "reason": "unsubscribed"} in again["skipped"]
+
+
+async def test_a_slow_mail_server_is_left_with_an_answer_that_may_be_a_double(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.unisender_go.token = "another"
+    providers.smtp.accident = Accident("DATA", after_taking=True)
+    id_ = (await shop.send(**text("email")))["id"]
+    await drive.once()
+    await drive.once()
+
+    assert (await attempts(shop, id_))[-1][:2] == ("plain-mail", "maybe_sent")
+    providers.smtp.accident = None
+    await drive.pass_time(timedelta(seconds=30))
+    await drive.all()
+    [delivery] = (await shop.story(id_))["deliveries"]
+    assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", True)
