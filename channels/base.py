@@ -267,6 +267,23 @@ class ReadsReceipts(Protocol):
         ...
 
 
+GONE = "gone"
+"""The code of the `Refused` that `edit` gives where there is nothing to edit any more: deleted, or too old."""
+
+
+@runtime_checkable
+class Edits(Protocol):
+    """Adapters whose messages can be changed after they were sent."""
+
+    async def edit(self, provider_id: str, message: Message) -> Outcome:
+        """Puts `message` in the place of the one that was `Accepted` as `provider_id`, buttons and all.
+
+        Safe to repeat: a message that already looks so is `Accepted`. One that cannot be changed any more is
+        `Refused` with the code `GONE`.
+        """
+        ...
+
+
 def one_each(messages: Sequence[Message]) -> list[list[Message]]:
     """`split` of a provider that takes one message a call."""
     return [[message] for message in messages]

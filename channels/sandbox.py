@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from channels.base import (
+    GONE,
     Accepted,
     AccountConfig,
     Channel,
@@ -12,6 +13,8 @@ from channels.base import (
     Limits,
     Message,
     Outcome,
+    Refused,
+    Scope,
     Tells,
     chunks,
 )
@@ -23,12 +26,16 @@ Keep = Callable[[Channel, Sequence[Message]], Awaitable[list[str]]]
 """Stores the messages for good and returns an id for each, in order."""
 
 
+Change = Callable[[str, Message], Awaitable[bool]]
+"""Puts another content into the kept message with this id; False: it is no longer there."""
+
+
 class SandboxConfig(AccountConfig):
     """No keys: there is nobody to log in to."""
 
 
 class Sandbox:
-    """`keep` is the hub's. What it raises goes through: a store that fails is our fault, not a provider's."""
+    """`keep` and `change` are the hub's. What they raise goes through: a store that fails is our fault, not a provider's."""
 
     Config: ClassVar[type[AccountConfig]] = SandboxConfig
     provider: ClassVar[str] = SANDBOX
@@ -36,9 +43,10 @@ class Sandbox:
     limits: ClassVar[Limits] = Limits()
     deduplicates: ClassVar[timedelta] = timedelta(0)
 
-    def __init__(self, channel: Channel, keep: Keep) -> None:
+    def __init__(self, channel: Channel, keep: Keep, change: Change) -> None:
         self.channel = channel
         self._keep = keep
+        self._change = change
 
     def split(self, messages: Sequence[Message]) -> list[list[Message]]:
         return chunks(messages, BATCH_SIZE)
@@ -46,6 +54,11 @@ class Sandbox:
     async def send(self, messages: Sequence[Message]) -> list[Outcome]:
         ids = await self._keep(self.channel, messages)
         return [Accepted(id_) for _, id_ in zip(messages, ids, strict=True)]
+
+    async def edit(self, provider_id: str, message: Message) -> Outcome:
+        if await self._change(provider_id, message):
+            return Accepted(provider_id)
+        return Refused(Scope.MESSAGE, GONE, "the sandbox has dropped this message")
 
     async def check(self) -> Check:
         return Check(True, "messages are kept here and sent to nobody")

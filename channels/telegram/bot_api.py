@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import SecretStr, field_validator
 
 from channels.base import (
+    GONE,
     Accepted,
     AccountConfig,
     BaseUrl,
@@ -78,6 +79,10 @@ _ACCOUNT: Mapping[int, str] = {
     HTTPStatus.CONFLICT: "two-receivers",
 }
 
+# Of edits: the first is what was wanted; the others leave nothing to edit (td, `MessagesManager.cpp`).
+_NOT_MODIFIED = "message is not modified"
+_NOT_EDITABLE = ("message to edit not found", "message can't be edited", "message_id_invalid")
+
 _TOKEN = re.compile(r"[0-9]+:\S+")
 _REASON_LENGTH = 300
 
@@ -122,6 +127,24 @@ class BotApi:
 
     async def send(self, messages: Sequence[Message]) -> list[Outcome]:
         return [await self._send(message) for message in messages]
+
+    async def edit(self, provider_id: str, message: Message) -> Outcome:
+        """Bots may edit their messages at any age; nobody is alerted by it."""
+        chat, _, number = provider_id.rpartition(":")
+        fields = {**_fields(message), "chat_id": chat, "message_id": number}
+        try:
+            reply = await self._call("editMessageText", fields)
+            outcome = self._outcome(reply)
+        except NoReply as none:
+            return none.outcome
+        match outcome:
+            case Refused(Scope.MESSAGE, _, reason) if _NOT_MODIFIED in reason.lower():
+                return Accepted(provider_id)
+            case Refused(Scope.MESSAGE, _, reason) if any(
+                part in reason.lower() for part in _NOT_EDITABLE
+            ):
+                return Refused(Scope.MESSAGE, GONE, reason)
+        return outcome
 
     async def me(self) -> str:
         """The bot's username, for links `https://t.me/<username>?start=…`; asked for once.

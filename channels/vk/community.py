@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from channels.base import (
+    GONE,
     Accepted,
     AccountConfig,
     BaseUrl,
@@ -68,6 +69,9 @@ _SCOPES: Mapping[Scope, frozenset[int]] = {
     ),
 }
 _SCOPE_OF: Mapping[int, Scope] = {code: s for s, codes in _SCOPES.items() for code in codes}
+
+# Too old (VK does not tell from when on), of a kind that is never edited, or not there.
+_NOT_EDITABLE = frozenset({909, 920, 924})
 
 _PEER = re.compile(r"-?[1-9][0-9]{0,18}")
 _NOT_A_PEER = Refused(Scope.RECIPIENT, "not-a-peer", "a VK peer id is a number")
@@ -142,6 +146,35 @@ class Community:
         peers = [message for message in messages if _PEER.fullmatch(message.to)]
         outcomes = await self._send(peers) if peers else {}
         return [outcomes.get(message.to, _NOT_A_PEER) for message in messages]
+
+    async def edit(self, provider_id: str, message: Message) -> Outcome:
+        """The message is replaced as a whole: what is left out goes."""
+        if problem := keyboard_problem(message.buttons):
+            return Refused(Scope.MESSAGE, "bad-buttons", problem)
+        peer, _, number = provider_id.rpartition(":")
+        if not peer:
+            return Refused(Scope.MESSAGE, GONE, "this message has no number in its dialog")
+        fields = {
+            "peer_id": peer,
+            "conversation_message_id": number,
+            "message": message.text,
+            "dont_parse_links": "1",
+        }
+        if message.buttons:
+            fields["keyboard"] = keyboard(message.buttons)
+        try:
+            answer = _envelope(await self._call("messages.edit", fields))
+        except NoReply as none:
+            return none.outcome
+        if "response" in answer:
+            return Accepted(provider_id)
+        match self._error(answer["error"]):
+            case Refused(_, code, reason) if code.isdecimal() and int(code) in _NOT_EDITABLE:
+                return Refused(Scope.MESSAGE, GONE, reason)
+            case Refused(_, "100", reason) if "not found" in reason:
+                return Refused(Scope.MESSAGE, GONE, reason)
+            case other:
+                return other
 
     async def me(self) -> str:
         """The community's screen name, for links `https://vk.me/<screen_name>?ref=…`; asked for once.

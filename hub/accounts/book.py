@@ -92,7 +92,8 @@ def _all_sandbox() -> list[Account]:
 def _live(shop_id: int, account: Account, http: ProviderHttp, db: Pool) -> LiveAccount:
     adapter: Adapter
     if account.provider == SANDBOX:
-        adapter = cast("Adapter", Sandbox(account.channel, sandbox.keeper(db, shop_id)))
+        keep, change = sandbox.keeper(db, shop_id), sandbox.changer(db, shop_id)
+        adapter = cast("Adapter", Sandbox(account.channel, keep, change))
     else:
         adapter = build(account.channel, account.provider, account.config, http)
     limits = _merged(adapter.limits, account.limits)

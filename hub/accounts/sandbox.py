@@ -46,6 +46,29 @@ def keeper(db: Db, shop_id: int) -> Callable[[Channel, Sequence[Message]], Await
     return keep
 
 
+def changer(db: Db, shop_id: int) -> Callable[[str, Message], Awaitable[bool]]:
+    """What the sandbox adapter of one shop calls to edit a kept message; False: it was dropped."""
+
+    async def change(id_: str, message: Message) -> bool:
+        changed = await db.fetchval(
+            """
+            UPDATE sandbox_message
+               SET subject = $3, text = $4, html = $5, buttons = $6::text::jsonb, edited_at = now()
+             WHERE id = $1 AND shop_id = $2
+            RETURNING true
+            """,
+            UUID(id_),
+            shop_id,
+            message.subject,
+            message.text,
+            message.html,
+            _buttons(message),
+        )
+        return bool(changed)
+
+    return change
+
+
 def _buttons(message: Message) -> str:
     rows = [
         [{"text": b.text, "data": b.data, "url": b.url} for b in row] for row in message.buttons

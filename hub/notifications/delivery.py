@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Collection, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -21,9 +21,10 @@ from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
 from hub.notifications import claims, outcomes
 from hub.notifications.claims import Claimed
+from hub.notifications.interactive import Interactive, Parts, render_all
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.recorder import Pair, Recorder
-from hub.notifications.rendering import CannotRender, message_for
+from hub.notifications.rendering import CannotRender, asking_of, message_for
 from hub.notifications.settle import Settled, settle
 from hub.notifications.sorting import AccountKey, in_hand, sort_out
 from hub.notifications.steps import Due
@@ -40,12 +41,16 @@ _WAVES_OF = 4
 
 
 class Deliverer:
-    """One per worker process. `worker` names this process in the leases it holds."""
+    """One per worker process. `worker` names this process in the leases it holds. `kinds`: of messages that are
+    questions, those that can be rendered."""
 
-    def __init__(self, hub: Hub, worker: UUID, limits: RateLimits) -> None:
+    def __init__(
+        self, hub: Hub, worker: UUID, limits: RateLimits, kinds: Sequence[Interactive] = ()
+    ) -> None:
         self._hub = hub
         self._worker = worker
         self._limits = limits
+        self._kinds = {one.kind: one for one in kinds}
         self._breaker = Breaker(hub.accounts)
         self._recorder = Recorder(hub.db, worker)
         self._slots: dict[str, asyncio.Semaphore] = {}
@@ -179,7 +184,7 @@ class Deliverer:
 
     async def _send(self, account: LiveAccount, batch: list[Claimed]) -> None:
         batch_key = new_id()
-        messages, failed = self._render(batch, batch_key)
+        messages, failed = self._render(batch, batch_key, await self._questions(batch))
         await self._record(failed, {})
         by_key = {str(d.id): d for d in batch}
         messages = await self._recipients_free(account, messages, by_key)
@@ -194,14 +199,28 @@ class Deliverer:
             wave = calls[start : min(start + size, grant.calls)]
             await self._wave(account, wave, by_key, batch_key)
 
+    async def _questions(self, batch: Iterable[Claimed]) -> dict[UUID, Parts]:
+        asked = [
+            (d.interaction.get("kind", ""), asking_of(self._hub, d)) for d in batch if d.interaction
+        ]
+        if not asked:
+            return {}
+        try:
+            return await render_all(self._hub.db, self._kinds, asked)
+        except UNREACHABLE:
+            raise
+        except Exception:
+            log.exception("delivery.render_failed", deliveries=[str(a.id) for _, a in asked])
+            return {}
+
     def _render(
-        self, batch: Iterable[Claimed], batch_key: UUID
+        self, batch: Iterable[Claimed], batch_key: UUID, parts: Mapping[UUID, Parts]
     ) -> tuple[list[Message], list[Pair]]:
         messages: list[Message] = []
         failed: list[Pair] = []
         for delivery in batch:
             try:
-                messages.append(message_for(self._hub, delivery, batch_key))
+                messages.append(message_for(self._hub, delivery, batch_key, parts))
             except CannotRender as error:
                 failed.append((delivery, _unrenderable(delivery, str(error))))
             except Exception:

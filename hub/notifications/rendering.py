@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from channels.base import Category, Channel, Message
+from channels.base import Button, Category, Channel, Message
 from hub.content.catalog import Catalog, Inline, Template
 from hub.content.model import Audience, ContentError, Rendered
 from hub.content.render import plain
 from hub.notifications.claims import Claimed
+from hub.notifications.interactive import Asking, Parts
 from hub.notifications.model import ContactFacts
 from hub.preferences.unsubscribe import unsubscribe_url
 from hub.resources import Hub
@@ -19,16 +20,44 @@ class CannotRender(Exception):
     """What the author of the template or the data has to mend; the text names it."""
 
 
-def message_for(hub: Hub, delivery: Claimed, batch_key: UUID) -> Message:
-    """Raises `CannotRender`. `batch_key` counts only where the delivery was in no batch before."""
+def asking_of(hub: Hub, delivery: Claimed) -> Asking:
+    """A delivery that is a question, as those who render questions take it."""
+    shop = hub.shops[delivery.shop_id]
+    return Asking(
+        id=delivery.id,
+        shop_id=delivery.shop_id,
+        about=UUID((delivery.interaction or {})["id"]),
+        contact_id=delivery.contact_id,
+        channel=delivery.channel,
+        address=delivery.value or "",
+        digest=delivery.digest or b"",
+        locale=delivery.locale or delivery.contact_locale or shop.settings.locale,
+        timezone=delivery.timezone or shop.settings.timezone,
+        template=delivery.template or "",
+        data=delivery.data,
+    )
+
+
+def message_for(
+    hub: Hub, delivery: Claimed, batch_key: UUID, parts: Mapping[UUID, Parts] | None = None
+) -> Message:
+    """`parts`: of the deliveries that are questions. Raises `CannotRender`. `batch_key` counts only where the delivery was in no batch before."""
     shop = hub.shops[delivery.shop_id]
     unsubscribe = ""
     if delivery.category is Category.MARKETING:
         unsubscribe = unsubscribe_url(hub, delivery.contact_id, delivery.channel, delivery.category)
-    try:
-        rendered = _rendered(hub.catalog, shop, delivery, unsubscribe)
-    except ContentError as error:
-        raise CannotRender(str(error)) from error
+    rendered: Rendered | Parts
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    if delivery.interaction:
+        question = (parts or {}).get(delivery.id)
+        if question is None:
+            raise CannotRender("what was to be asked is no longer there")
+        rendered, buttons = question, question.buttons
+    else:
+        try:
+            rendered = _rendered(hub.catalog, shop, delivery, unsubscribe)
+        except ContentError as error:
+            raise CannotRender(str(error)) from error
     return Message(
         key=str(delivery.id),
         to=delivery.value or "",
@@ -41,6 +70,7 @@ def message_for(hub: Hub, delivery: Claimed, batch_key: UUID) -> Message:
         unsubscribe_url=unsubscribe,
         expires_at=delivery.expires_at,
         collapse_key=delivery.collapse_key or "",
+        buttons=buttons,
     )
 
 
