@@ -134,7 +134,7 @@ _HEADERS: Mapping[str, str] = {
 
 def described() -> dict[str, Any]:
     """The `webhooks` of the document, by the type of event."""
-    return {type_: {"post": _request(type_, *shown)} for type_, shown in _EVENTS.items()}
+    return {str(type_): {"post": _request(str(type_), *shown)} for type_, shown in _EVENTS.items()}
 
 
 def _request(type_: str, summary: str, data: _Schema) -> dict[str, Any]:
