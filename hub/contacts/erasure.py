@@ -89,7 +89,12 @@ _STEPS: tuple[tuple[str, str], ...] = (
     ("contact", "DELETE FROM contact WHERE id = $1"),
 )
 
-TABLES = frozenset(table for table, _ in _STEPS) | {"address", "consent", "contact_link"}
+TABLES = frozenset(table for table, _ in _STEPS) | {
+    "address",
+    "consent",
+    "contact_link",
+    "answer_link",
+}
 """Every table that an erasure looks at."""
 
 

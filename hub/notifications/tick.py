@@ -198,5 +198,8 @@ async def _keep_house(connection: Connection) -> None:
     await connection.execute(
         "DELETE FROM contact_link WHERE expires_at < now() - interval '30 days'"
     )
+    await connection.execute(
+        "DELETE FROM answer_link WHERE expires_at < now() - interval '30 days'"
+    )
     await sandbox.trim(connection)
     await webhooks.keep_house(connection, datetime.now(UTC))

@@ -1,0 +1,90 @@
+"""Links to the page where one person can answer one question, short enough for an SMS."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from hashlib import sha256
+from hmac import compare_digest
+from uuid import UUID
+
+from hub.db.pool import Db
+from hub.orders.model import Kind
+from hub.resources import Hub
+from hub.tokens import Signer
+
+LIFETIME = timedelta(days=7)
+"""Of a link, from the last message that carried it."""
+
+_PURPOSE = "answer"
+# 96 bits: nobody guesses one, and with the address of the hub and the question it stays one SMS part.
+_LETTERS = 16
+
+
+class NoLink(Enum):
+    """Why a token opens nothing."""
+
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked what: `about` is the stock request or the assembly."""
+
+    shop_id: int
+    kind: Kind
+    about: UUID
+    contact_id: UUID
+
+
+async def answer_urls(hub: Hub, db: Db, asked: Collection[Asked]) -> Mapping[Asked, str]:
+    """The same link for the same person and question each time; it lives `LIFETIME` from now.
+
+    One statement. Whoever opens it answers in that person's name, so it goes to that person alone: never
+    into a group chat.
+    """
+    tokens = {one: _token(hub.signer, one) for one in asked}
+    # In one order for everybody, so that two workers never wait for each other.
+    rows = sorted((_digest(token), one) for one, token in tokens.items())
+    await db.execute(
+        """
+        INSERT INTO answer_link (digest, shop_id, kind, about, contact_id, expires_at)
+        SELECT t.digest, t.shop_id, t.kind, t.about, c.id, $6
+          FROM unnest($1::bytea[], $2::smallint[], $3::text[], $4::uuid[], $5::uuid[])
+            AS t (digest, shop_id, kind, about, contact_id)
+          JOIN contact AS c ON c.id = t.contact_id
+         ORDER BY t.digest
+        ON CONFLICT (digest) DO UPDATE SET expires_at = excluded.expires_at
+        """,
+        [digest for digest, _ in rows],
+        [one.shop_id for _, one in rows],
+        [one.kind for _, one in rows],
+        [one.about for _, one in rows],
+        [one.contact_id for _, one in rows],
+        datetime.now(UTC) + LIFETIME,
+    )
+    return {one: f"{hub.settings.public_url}/a/{token}" for one, token in tokens.items()}
+
+
+async def read(hub: Hub, token: str, *, now: datetime) -> Asked | NoLink:
+    """What a token stands for. The question itself may be answered or withdrawn by now."""
+    row = await hub.db.fetchrow(
+        "SELECT shop_id, kind, about, contact_id, expires_at FROM answer_link WHERE digest = $1",
+        _digest(token),
+    )
+    if row is None:
+        return NoLink.UNKNOWN
+    asked = Asked(row["shop_id"], Kind(row["kind"]), row["about"], row["contact_id"])
+    # A row that was put there without the hub's secret opens nothing.
+    if not compare_digest(_token(hub.signer, asked), token):
+        return NoLink.UNKNOWN
+    return asked if now < row["expires_at"] else NoLink.EXPIRED
+
+
+def _token(signer: Signer, asked: Asked) -> str:
+    return signer.name(_PURPOSE, f"{asked.kind}:{asked.about}:{asked.contact_id}")[:_LETTERS]
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()
