@@ -62,7 +62,7 @@ async def create(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> 
         choice = ", ".join(sorted(LINKABLE))
         raise InvalidInput(faults=[Fault("/channel", f"must be a channel with bots: {choice}")])
     contact = await service.get(hub.db, shop_id, external_id)
-    name = await _bot_name(hub, shop_id, channel)
+    name = await bot_name(hub, shop_id, channel)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     expires_at = datetime.now(UTC) + LIFETIME
     await hub.db.execute(
@@ -79,7 +79,8 @@ async def create(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> 
     return Link(_URLS[channel].format(name=name, token=token), expires_at)
 
 
-async def _bot_name(hub: Hub, shop_id: int, channel: Channel) -> str:
+async def bot_name(hub: Hub, shop_id: int, channel: Channel) -> str:
+    """Of the shop's bot there. Raises `Unprocessable`: it has none, or the messenger does not tell."""
     adapters = [account.adapter for account in hub.accounts.of(shop_id, channel)]
     bot = next((adapter for adapter in adapters if isinstance(adapter, HasName)), None)
     if bot is None:

@@ -1,0 +1,191 @@
+"""Takes what people at the shelf say: how many there are, and that a parcel is made ready."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
+from hub.notifications.edits import request_edits
+from hub.orders import assembly_queries, changes, events, queries, stock_queries
+from hub.orders.judging import Held, judge
+from hub.orders.model import (
+    CORRECTION,
+    Answered,
+    Answerer,
+    Assembled,
+    AssemblyStatus,
+    OrderStatus,
+    RequestStatus,
+    Source,
+    Via,
+    may_move,
+)
+from hub.orders.work import Work
+from hub.webhooks.model import EventType
+
+
+async def answer(
+    work: Work,
+    request_id: UUID,
+    said: Mapping[str, int] | None,
+    *,
+    by: Answerer,
+    via: Via,
+    seen: Mapping[str, Any] | None = None,
+) -> Answered:
+    """See `hub.orders.service.answer`."""
+    order_id = await stock_queries.order_of(work.conn, work.shop.id, request_id)
+    if order_id is None:
+        raise NotFound("there is no stock request with this id")
+    await queries.lock_id(work.conn, order_id)
+    request = await stock_queries.lock(work.conn, request_id)
+    order = await changes.reload(work, order_id)
+    held = await _held(work, request_id)
+    lines = _everything(held) if said is None else dict(said)
+    _check(lines, held)
+    answered = judge(
+        held,
+        lines,
+        by,
+        request=RequestStatus(request["status"]),
+        reason=request["reason"],
+        order=order.status,
+        now=work.now,
+    )
+    await _write(work, request_id, answered, held, lines, by, via)
+    await _log(work, request_id, answered, held, said, by, via, seen)
+    if answered.accepted or answered.corrected:
+        await _follow(work, order_id, request_id, answered)
+    return answered
+
+
+async def _held(work: Work, request_id: UUID) -> dict[str, Held]:
+    rows = await stock_queries.lines(work.conn, request_id)
+    return {
+        line_id: Held(
+            asked=row["asked"],
+            confirmed=row["confirmed"],
+            answered_by=row["answered_by"],
+            answered_label=row["answered_label"],
+            answered_name=row["answered_name"],
+            answered_at=row["answered_at"],
+            final_at=row["final_at"],
+        )
+        for line_id, row in rows.items()
+    }
+
+
+def _everything(held: Mapping[str, Held]) -> dict[str, int]:
+    """What is still open is there. Where nothing is, all of it is said: so the second one to press hears who
+    was first, and the first one corrects himself."""
+    open_ = {id_: line.asked for id_, line in held.items() if line.confirmed is None}
+    return open_ or {id_: line.asked for id_, line in held.items()}
+
+
+def _check(lines: Mapping[str, int], held: Mapping[str, Held]) -> None:
+    unknown = [
+        Fault(f"/lines/{i}/id", "is not a line of this stock request")
+        for i, id_ in enumerate(lines)
+        if id_ not in held
+    ]
+    if unknown:
+        raise Unprocessable(faults=unknown)
+    beyond = [
+        Fault(f"/lines/{i}/confirmed", f"must be 0 to {held[id_].asked}, as many as are asked for")
+        for i, (id_, confirmed) in enumerate(lines.items())
+        if not 0 <= confirmed <= held[id_].asked
+    ]
+    if beyond:
+        raise InvalidInput(faults=beyond)
+
+
+async def _write(
+    work: Work,
+    request_id: UUID,
+    answered: Answered,
+    held: Mapping[str, Held],
+    lines: Mapping[str, int],
+    by: Answerer,
+    via: Via,
+) -> None:
+    for line_id in (*answered.accepted, *answered.corrected):
+        await stock_queries.answer_line(
+            work.conn,
+            request_id,
+            line_id,
+            lines[line_id],
+            by,
+            via=via,
+            now=work.now,
+            # A correction makes the time for corrections no longer.
+            final_at=held[line_id].final_at or work.now + CORRECTION,
+        )
+
+
+async def _log(
+    work: Work,
+    request_id: UUID,
+    answered: Answered,
+    held: Mapping[str, Held],
+    said: Mapping[str, int] | None,
+    by: Answerer,
+    via: Via,
+    seen: Mapping[str, Any] | None,
+) -> None:
+    there = {id_: {"asked": line.asked, "confirmed": line.confirmed} for id_, line in held.items()}
+    result = {
+        "accepted": answered.accepted,
+        "corrected": answered.corrected,
+        "repeated": answered.repeated,
+        "already": [one.line_id for one in answered.already],
+        "too_late": answered.too_late,
+        "closed": answered.closed,
+    }
+    await stock_queries.log_answer(
+        work.conn,
+        work.shop.id,
+        request_id,
+        by,
+        via=via,
+        lines=said,
+        seen=there if seen is None else seen,
+        result={word: value for word, value in result.items() if value},
+        now=work.now,
+    )
+
+
+async def _follow(work: Work, order_id: UUID, request_id: UUID, answered: Answered) -> None:
+    await request_edits(work.conn, request_id)
+    if not answered.complete:
+        return
+    await complete(work, request_id)
+    await changes.settle(work, order_id, corrected=bool(answered.corrected))
+
+
+async def complete(work: Work, request_id: UUID) -> None:
+    """The last line of the question was answered, or an answer in full was changed."""
+    await stock_queries.complete(work.conn, request_id, work.now)
+    await events.stock_request(work, EventType.STOCK_REQUEST_ANSWERED, request_id)
+
+
+async def assembled(work: Work, assembly_id: UUID, *, by: Answerer, via: Via) -> Assembled:
+    """See `hub.orders.service.assembled`."""
+    order_id = await assembly_queries.order_of(work.conn, work.shop.id, assembly_id)
+    if order_id is None:
+        raise NotFound("there is no assembly with this id")
+    await queries.lock_id(work.conn, order_id)
+    row = await assembly_queries.lock(work.conn, assembly_id)
+    match AssemblyStatus(row["status"]):
+        case AssemblyStatus.CANCELLED:
+            return Assembled(first=False, closed="cancelled")
+        case AssemblyStatus.ASSEMBLED:
+            who = row["assembled_name"] or row["assembled_label"]
+            return Assembled(first=False, who=who, at=row["assembled_at"])
+    await assembly_queries.assemble(work.conn, [assembly_id], by, via=via, now=work.now)
+    await request_edits(work.conn, assembly_id)
+    if not await assembly_queries.open_ones(work.conn, order_id):
+        order = await changes.reload(work, order_id)
+        if may_move(order.status, OrderStatus.ASSEMBLED):
+            order = await changes.enter(work, order, OrderStatus.ASSEMBLED, Source.STAFF)
+            await events.assembled(work, order)
+    return Assembled(first=True, who=by.shown, at=work.now)
