@@ -18,7 +18,7 @@ from channels.http import BlockedAddress, NoReply, ProviderHttp
 from hub.db.pool import UNREACHABLE, Connection, Pool
 from hub.tokens import Signer
 from hub.webhooks import claims, signing
-from hub.webhooks.model import Answer, Claimed, Outcome, Status, verdict
+from hub.webhooks.model import JITTER, Answer, Claimed, Outcome, Status, verdict
 from hub.webhooks.sealing import SealBroken, unseal
 
 log = structlog.get_logger()
@@ -134,7 +134,7 @@ class Callbacks:
         began = monotonic()
         answer = await self._ask(http, claimed)
         took = timedelta(seconds=monotonic() - began)
-        found = verdict(claimed, answer, now=datetime.now(UTC), jitter=random.uniform(1.0, 1.2))
+        found = verdict(claimed, answer, now=datetime.now(UTC), jitter=random.uniform(1.0, JITTER))
         attempt = claims.attempt_of(claimed, answer, found, took)
         async with (
             self._writing,

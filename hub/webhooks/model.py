@@ -41,7 +41,10 @@ SCHEDULE = tuple(
 )
 """The pause after each failed try of a round; the eleventh is the last, more than 26 h after the first."""
 
-LONGEST_ROUND = timedelta(hours=27)
+JITTER = 1.1
+"""Up to so many times the pause, so that many callbacks of one bad minute do not come back as one."""
+
+LONGEST_ROUND = timedelta(hours=30)
 """A try that fails later than this ends its round, however few there were: an endpoint that is down is not
 called for every callback that waits for it."""
 
@@ -175,7 +178,7 @@ class Verdict:
 
 
 def verdict(claimed: Claimed, answer: Answer, *, now: datetime, jitter: float) -> Verdict:
-    """`jitter`: 1.0 or a little more, so that many callbacks of one bad minute do not come back as one."""
+    """`jitter`: between 1.0 and `JITTER`."""
     if answer.outcome is Outcome.SUCCEEDED:
         return Verdict(Status.DONE)
     if not claimed.repeats:
