@@ -4,11 +4,14 @@ import asyncio
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from tests.e2e.process import alive
-from tests.e2e.sending import Crowd, Place, eventually
+from tests.e2e.sending import Crowd, Place, SlowTelegram, eventually, running
 from tests.simulators.base import Fault
 
 pytestmark = [
@@ -61,6 +64,31 @@ async def test_everything_killed_goes_on_within_10_s_of_the_next_start(
     assert await crowd.check_arrivals() < len(MANY) / 2
 
 
+async def test_on_servers_of_somebody_else_it_takes_back_its_own_work(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """Others may use them, too, so only what its own last run held is free at once."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("CREATE DATABASE vestnik_crashes")
+    await connection.close()
+    own = urlsplit(database_url)._replace(path="/vestnik_crashes").geturl()
+    urls = {"VESTNIK_DATABASE_URL": own, "VESTNIK_REDIS_URL": redis_url}
+    with running(tmp_path, **urls) as elsewhere:
+        telegram = SlowTelegram()
+        telegram.answers_after = 0.1
+        await telegram.start(elsewhere.telegram_port)
+        async with Crowd(telegram, elsewhere) as crowd:
+            await crowd.tell(range(300))
+            await crowd.arrived(50)
+
+            elsewhere.kill_everything()
+            await asyncio.to_thread(elsewhere.start)
+
+            await crowd.ended(within=15)
+            assert await crowd.check_arrivals() >= 1
+        await telegram.stop()
+
+
 async def test_a_killed_supervisor_takes_everything_with_it(place: Place, crowd: Crowd) -> None:
     crowd.telegram.answers_after = 0.1
     await crowd.tell(range(300))
@@ -69,9 +97,9 @@ async def test_a_killed_supervisor_takes_everything_with_it(place: Place, crowd:
 
     place.up.kill()
     place.up.close()
-    await eventually(lambda: not any(map(alive, pids.values())), within=20)
     await asyncio.to_thread(place.start)
 
+    assert not any(map(alive, pids.values()))
     await crowd.ended(within=20)
     await crowd.check_arrivals()
 
