@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup run test lint format lock clean
+.PHONY: help setup run test lint bench format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo 'make run      vestnik up: own PostgreSQL and Redis, API, worker, bots'
 	@echo 'make test     all tests (ARGS="tests/hub -k name" for some)'
 	@echo 'make lint     ruff, mypy, import-linter'
+	@echo 'make bench    figures of this machine: intake, time to the provider, sending'
 	@echo 'make format   ruff puts the layout right'
 	@echo 'make lock     the lock files anew from pyproject.toml'
 	@echo 'make clean    .venv and caches away; the data in .vestnik stays'
@@ -39,6 +40,9 @@ lint: setup
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m bench $(ARGS)
 
 format: setup
 	$(BIN)/python -m ruff check --fix

@@ -9,6 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -95,6 +96,11 @@ def _with_scheme(url: SecretStr, allowed: tuple[str, ...]) -> SecretStr:
     text = url.get_secret_value()
     if text and text.partition("://")[0] not in allowed:
         raise ValueError(f"must begin with {allowed[0]}:// (empty: an embedded server)")
+    try:
+        # Looking at the port reads it.
+        _ = urlsplit(text).port
+    except ValueError:
+        raise ValueError("is no URL: look at its port and its brackets") from None
     return url
 
 
