@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from channels.guard import Network
 from hub.config import HubSettings, Settings, Shop
 from hub.ids import new_id
 from hub.notifications import admins
@@ -72,18 +73,16 @@ def publish(hub: Hub) -> Publish:
 class Loop:
     """The callbacks of one worker, run while something is waited for; time passes in the data."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, allow: tuple[Network, ...] | None = None) -> None:
+        """`allow`: other networks than the settings have."""
         self.hub = hub
         self.worker = new_id()
-        self.callbacks = self.another()
-
-    def another(self) -> Callbacks:
-        return Callbacks(
-            self.hub.db,
-            self.hub.signer,
-            self.hub.settings.hub.outgoing_allow,
+        self.callbacks = Callbacks(
+            hub.db,
+            hub.signer,
+            hub.settings.hub.outgoing_allow if allow is None else allow,
             self.worker,
-            partial(admins.webhook_disabled, self.hub),
+            partial(admins.webhook_disabled, hub),
         )
 
     @asynccontextmanager

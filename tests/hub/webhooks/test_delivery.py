@@ -1,6 +1,5 @@
 """Callbacks as the backend gets them, and what becomes of those that it does not take."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -318,10 +317,7 @@ async def test_a_name_that_resolves_inwards_is_blocked_at_the_connection(
     made = await subscribe(url=f"http://localhost:{backend.port}/hook")
     await publish()
     # As if the name had led elsewhere when it was taken in: only the connection can see it.
-    strict = Loop(hub)
-    strict.callbacks._allow = ()
-
-    [attempt] = await strict.until(1)
+    [attempt] = await Loop(hub, allow=()).until(1)
 
     assert (attempt["outcome"], attempt["reason"], attempt["http_status"]) == (
         "blocked",
