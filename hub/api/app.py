@@ -8,14 +8,32 @@ import structlog
 from aiohttp import web
 
 from hub.accounts.hooks import by_token
-from hub.api import docs_page, health, hooks, metrics, openapi, pages
+from hub.api import (
+    answer_page,
+    docs_page,
+    health,
+    hooks,
+    metrics,
+    openapi,
+    pages,
+    preferences_page,
+)
 from hub.api.background import INTAKE, background
 from hub.api.body import LIMIT
 from hub.api.keys import HUB
 from hub.api.limits import RateLimit
 from hub.api.middleware import frame
 from hub.api.routes import Route, Routes
-from hub.api.v1 import contacts, notifications, sandbox, templates, webhooks
+from hub.api.v1 import (
+    contacts,
+    notifications,
+    orders,
+    sandbox,
+    stock_requests,
+    templates,
+    warehouses,
+    webhooks,
+)
 from hub.api.v1 import keys as v1_keys
 from hub.db.pool import UNREACHABLE
 from hub.notifications.intake import Intake
@@ -27,6 +45,9 @@ log = structlog.get_logger()
 MODULES: Sequence[Routes] = (
     notifications.routes,
     contacts.routes,
+    orders.routes,
+    stock_requests.routes,
+    warehouses.routes,
     templates.routes,
     webhooks.routes,
     sandbox.routes,
@@ -35,6 +56,8 @@ MODULES: Sequence[Routes] = (
     metrics.routes,
     docs_page.routes,
     pages.routes,
+    answer_page.routes,
+    preferences_page.routes,
     hooks.routes,
 )
 """In the order in which the documentation shows them."""

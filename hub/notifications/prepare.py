@@ -1,6 +1,6 @@
 """From a request and what is known of its receiver to the rows and the answer; no I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from hub.notifications import steps
 from hub.notifications.model import (
     LIFETIME,
     AccountFacts,
+    Ask,
     ContactFacts,
     NotificationStatus,
     Plan,
@@ -72,19 +73,26 @@ def prepare(
     variants = frozenset(Channel)
     if template and interaction is None:
         variants = template.channels(Audience(contact.role), locale)
-    plan = make_plan(
-        asked.ask(category),
-        contact,
-        shop.settings,
-        variants=variants,
-        accounts=_accounts(known.accounts, shop.id),
-        now=now,
-    )
+    plan = plan_for(known, shop, asked.ask(category), contact, variants=variants, now=now)
     if interaction is not None:
         prepared = _rows(shop, asked, contact, category, plan, {}, now)
         return replace(prepared, row={**prepared.row, "interaction": interaction})
     rendered = _rendered(template, shop, asked, contact, plan)
     return _rows(shop, asked, contact, category, plan, rendered, now)
+
+
+def plan_for(
+    known: Known,
+    shop: Shop,
+    ask: Ask,
+    contact: ContactFacts,
+    *,
+    variants: Collection[Channel],
+    now: datetime,
+) -> Plan:
+    """The plan with the accounts that the shop has. `variants`: channels for which there is something to say."""
+    accounts = _accounts(known.accounts, shop.id)
+    return make_plan(ask, contact, shop.settings, variants=variants, accounts=accounts, now=now)
 
 
 def _template(catalog: Catalog, shop: Shop, asked: NotificationIn) -> Template | None:

@@ -12,8 +12,8 @@ from hub.contacts.model import KnownContactIn
 from hub.db.pool import UNREACHABLE, Connection
 from hub.errors import NotFound
 from hub.notifications import claims, facts, storage
-from hub.notifications.model import ContactFacts, NotificationStatus
-from hub.notifications.prepare import Known, Prepared, prepare
+from hub.notifications.model import Ask, ContactFacts, NotificationStatus
+from hub.notifications.prepare import Known, Prepared, plan_for, prepare
 from hub.notifications.request import NotificationIn
 from hub.notifications.steps import Due
 from hub.queue import LANES, Lane, QueueAway
@@ -77,16 +77,19 @@ async def send(
 async def reachable(
     hub: Hub, connection: Connection, shop: Shop, contact_id: UUID
 ) -> tuple[Channel, ...]:
-    """The channels by which a question reaches that person now, the first one first."""
+    """The channels by which a question reaches that person now, in the order in which they would be used."""
     found = await facts.by_id(connection, [contact_id])
     if contact_id not in found:
         return ()
-    asked = NotificationIn(template="order.awaiting_stock", recipient=_NOBODY)
-    prepared = _prepared(hub, shop, asked, found[contact_id], {}, ())
-    return tuple(step.channel for step in prepared.plan.steps)
-
-
-_NOBODY = KnownContactIn(external_id="-")
+    plan = plan_for(
+        Known(hub.catalog, hub.accounts),
+        shop,
+        Ask(),
+        found[contact_id],
+        variants=frozenset(Channel),
+        now=datetime.now(UTC),
+    )
+    return tuple(step.channel for step in plan.steps)
 
 
 async def hand_out(hub: Hub, due: Iterable[Due]) -> None:

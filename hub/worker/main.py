@@ -23,6 +23,7 @@ from hub.ids import new_id
 from hub.notifications import admins, recovery
 from hub.notifications.delivery import Deliverer
 from hub.notifications.tick import Tick
+from hub.orders import escalation
 from hub.queue import DELIVER, Lane, connect, queue_name
 from hub.resources import Hub, open_hub
 from hub.webhooks.delivery import Callbacks
@@ -78,7 +79,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         worker,
         partial(admins.webhook_disabled, hub),
     )
-    tick = Tick(hub, deliverer.hand_out)
+    tick = Tick(hub, deliverer.hand_out, chores=[escalation.due_steps])
     loops = [_Lane(hub, lane, deliverer) for lane in lanes]
     chores: list[Callable[[], Awaitable[None]]] = [
         deliverer.keep_leases,

@@ -6,21 +6,21 @@ from typing import Any, Self
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from channels.base import Channel
-from hub.api.body import In, Out, answer, parse, path_text, read_query
+from hub.api.body import In, Out, answer, parse, read_query
 from hub.api.keys import HUB, SHOP
 from hub.api.paging import ListQuery, Page, page, position
+from hub.api.paths import path_external_id
 from hub.api.routes import Routes
 from hub.contacts import erasure, export, links, model, service
-from hub.contacts.model import Contact, ContactIn, ExternalId, Role
-from hub.errors import Fault, InvalidInput
+from hub.contacts.model import Contact, ContactIn, Role
+from hub.errors import InvalidInput
 from hub.shops.keys import Scope
 
 routes = Routes("Contacts")
 
-_EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(ExternalId)
 _EXPORT_TIMEOUT = timedelta(minutes=10)
 
 
@@ -73,7 +73,7 @@ async def put(request: web.Request) -> web.StreamResponse:
     Phones are stored in E.164 (a number without a country code is read as a Russian one), e-mail addresses
     with their domain in lower case."""
     hub, shop = request.app[HUB], request[SHOP]
-    external_id = _external_id(request)
+    external_id = path_external_id(request)
     body = await parse(request, ContactIn)
     if faults := service.endpoint_faults(body, hub.settings.hub.outgoing_allow):
         raise InvalidInput(faults=faults)
@@ -94,7 +94,7 @@ async def put(request: web.Request) -> web.StreamResponse:
 )
 async def get(request: web.Request) -> web.StreamResponse:
     hub, shop = request.app[HUB], request[SHOP]
-    return answer(ContactOut.of(await service.get(hub.db, shop.id, _external_id(request))))
+    return answer(ContactOut.of(await service.get(hub.db, shop.id, path_external_id(request))))
 
 
 @routes.get(
@@ -133,7 +133,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """The person's data goes everywhere, counts and statuses stay. What has not left is cancelled. Addresses
     that must not be written to stay known by their hash alone."""
     hub, shop = request.app[HUB], request[SHOP]
-    await erasure.erase(hub.db, shop.id, _external_id(request))
+    await erasure.erase(hub.db, shop.id, path_external_id(request))
     return answer()
 
 
@@ -149,7 +149,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 async def exported(request: web.Request) -> web.StreamResponse:
     """Written while it is read: an answer that breaks off is not complete."""
     hub, shop = request.app[HUB], request[SHOP]
-    contact = await service.get(hub.db, shop.id, _external_id(request))
+    contact = await service.get(hub.db, shop.id, path_external_id(request))
     response = web.StreamResponse()
     response.content_type, response.charset = "application/json", "utf-8"
     await response.prepare(request)
@@ -179,18 +179,8 @@ async def create_link(request: web.Request) -> web.StreamResponse:
     """Give it to that person only: whoever opens it first gets this contact's messages. Good for 24 hours,
     once."""
     hub, shop = request.app[HUB], request[SHOP]
-    external_id = _external_id(request)
+    external_id = path_external_id(request)
     body = await parse(request, LinkIn)
     link = await links.create(hub, shop.id, external_id, body.channel)
     shown = LinkOut(url=link.url, expires_at=link.expires_at)
     return answer(shown, status=HTTPStatus.CREATED)
-
-
-def _external_id(request: web.Request) -> str:
-    """Raises `InvalidInput` for what no contact can be called."""
-    value = path_text(request, "external_id")
-    try:
-        return _EXTERNAL_ID.validate_python(value)
-    except ValidationError as error:
-        words = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise InvalidInput(faults=[Fault("/external_id", words)]) from None

@@ -1,0 +1,229 @@
+"""What people at the shelf are shown: one question, one parcel to pack, the board of all that is open."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from hub.db.pool import Db
+from hub.orders.model import (
+    AssemblyStatus,
+    BoardItem,
+    Kind,
+    OrderStatus,
+    Question,
+    QuestionLine,
+    RequestStatus,
+    Task,
+)
+
+_ABOUT = """
+       o.external_id AS order_external_id, o.number AS order_number, o.status AS order_status,
+       o.currency, coalesce(nullif(w.name, ''), w.external_id, '') AS warehouse_name,
+       coalesce(nullif(s.name, ''), s.external_id, '') AS seller_name
+"""
+_JOINS = """
+  JOIN shop_order AS o ON o.id = x.order_id
+  LEFT JOIN warehouse AS w ON w.id = x.warehouse_id
+  LEFT JOIN contact AS s ON s.id = x.seller_id
+"""
+# Money as text: JSON would make binary fractions of it.
+_QUESTIONS = f"""
+SELECT x.id, x.shop_id, x.order_id, x.status, x.reason, x.revision, x.warehouse_id, x.seller_asked,
+       x.opened_at, x.clock_from, x.deadline, x.answered_at, {_ABOUT},
+       (SELECT max(k.final_at) FROM stock_line AS k WHERE k.stock_request_id = x.id) AS final_at,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'id', k.line_id, 'sku', coalesce(l.sku, ''), 'title', coalesce(l.title, ''),
+                   'asked', k.asked, 'price', l.price::text, 'image_url', l.image_url,
+                   'confirmed', k.confirmed,
+                   'answered_by', coalesce(nullif(k.answered_name, ''), k.answered_label),
+                   'answered_at', k.answered_at) ORDER BY l.position, k.line_id), '[]')
+          FROM stock_line AS k
+          LEFT JOIN order_line AS l ON l.order_id = x.order_id AND l.line_id = k.line_id
+         WHERE k.stock_request_id = x.id) AS lines
+  FROM stock_request AS x {_JOINS}
+ WHERE x.id = ANY($1)
+"""  # noqa: S608 (constants)
+
+# What is packed: what there is, else what was ordered where nobody was asked.
+_TASKS = f"""
+SELECT x.id, x.shop_id, x.order_id, x.status, x.opened_at, x.assembled_at,
+       coalesce(nullif(x.assembled_name, ''), x.assembled_label) AS assembled_by,
+       o.delivery - 'address' AS delivery, o.labels_url, {_ABOUT},
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'id', l.line_id, 'sku', l.sku, 'title', l.title,
+                   'asked', coalesce(k.confirmed, l.quantity), 'price', l.price::text,
+                   'image_url', l.image_url, 'confirmed', k.confirmed, 'answered_by', '',
+                   'answered_at', k.answered_at) ORDER BY l.position), '[]')
+          FROM order_line AS l
+          LEFT JOIN stock_line AS k ON k.stock_request_id = l.stock_request_id
+                                   AND k.line_id = l.line_id
+         WHERE l.order_id = x.order_id
+           AND l.seller_id IS NOT DISTINCT FROM x.seller_id
+           AND l.warehouse_id IS NOT DISTINCT FROM x.warehouse_id
+           AND k.confirmed IS DISTINCT FROM 0) AS lines
+  FROM assembly AS x {_JOINS}
+ WHERE x.id = ANY($1)
+"""  # noqa: S608 (constants)
+
+
+async def questions(db: Db, ids: Collection[UUID]) -> Mapping[UUID, Question]:
+    """The present state of those there are."""
+    rows = await db.fetch(_QUESTIONS, list(ids))
+    return {row["id"]: _question(dict(row)) for row in rows}
+
+
+async def question(db: Db, shop_id: int, id_: UUID) -> Question | None:
+    """None: the shop has no such stock request."""
+    found = (await questions(db, [id_])).get(id_)
+    return found if found and found.shop_id == shop_id else None
+
+
+async def tasks(db: Db, ids: Collection[UUID]) -> Mapping[UUID, Task]:
+    """The present state of those there are."""
+    rows = await db.fetch(_TASKS, list(ids))
+    return {row["id"]: _task(dict(row)) for row in rows}
+
+
+async def task(db: Db, shop_id: int, id_: UUID) -> Task | None:
+    """None: the shop has no such assembly."""
+    found = (await tasks(db, [id_])).get(id_)
+    return found if found and found.shop_id == shop_id else None
+
+
+# Each place, and each seller, is read off an index of what is open: what is done costs nothing.
+_MINE = """
+WITH place AS (
+    SELECT w.id FROM contact AS c
+      JOIN warehouse AS w ON w.shop_id = c.shop_id AND w.external_id = ANY(c.warehouses)
+     WHERE c.id = $2 AND c.shop_id = $1 AND c.role = 'warehouse'
+    UNION
+    SELECT warehouse_id FROM warehouse_chat WHERE contact_id = $2 AND shop_id = $1
+), mine AS (
+    SELECT 'stock' AS kind, r.* FROM place CROSS JOIN LATERAL (
+        SELECT id, opened_at FROM stock_request
+         WHERE warehouse_id = place.id AND status IN ('open', 'overdue', 'escalated')
+         ORDER BY opened_at, id LIMIT $3) AS r
+    UNION
+    SELECT 'stock', r.* FROM (
+        SELECT id, opened_at FROM stock_request
+         WHERE seller_id = $2 AND status IN ('open', 'overdue', 'escalated') AND seller_asked
+         ORDER BY opened_at, id LIMIT $3) AS r
+    UNION
+    SELECT 'stock', r.* FROM (
+        SELECT id, opened_at FROM stock_request
+         WHERE shop_id = $1 AND status = 'escalated'
+           AND EXISTS (SELECT FROM contact WHERE id = $2 AND shop_id = $1 AND role = 'admin')
+         ORDER BY id LIMIT $3) AS r
+    UNION
+    SELECT 'assembly', a.* FROM place CROSS JOIN LATERAL (
+        SELECT id, opened_at FROM assembly
+         WHERE warehouse_id = place.id AND status = 'open'
+         ORDER BY opened_at, id LIMIT $3) AS a
+    UNION
+    SELECT 'assembly', a.* FROM (
+        SELECT id, opened_at FROM assembly
+         WHERE seller_id = $2 AND status = 'open' AND seller_asked
+         ORDER BY opened_at, id LIMIT $3) AS a
+)
+"""
+_BOARD = f"""{_MINE}, shown AS (
+    SELECT * FROM mine ORDER BY opened_at, id OFFSET $4 LIMIT $5
+)
+SELECT shown.kind, shown.id, shown.opened_at, o.id AS order_id, o.number AS order_number,
+       coalesce(nullif(w.name, ''), w.external_id, '') AS warehouse_name,
+       coalesce(r.status, a.status) AS status, r.deadline,
+       coalesce(k.line_count, p.line_count, 0) AS line_count,
+       coalesce(k.open_count, 0) AS open_count,
+       coalesce(k.pieces, p.pieces, 0) AS pieces,
+       coalesce(k.titles, p.titles, '{{}}') AS titles
+  FROM shown
+  LEFT JOIN stock_request AS r ON shown.kind = 'stock' AND r.id = shown.id
+  LEFT JOIN assembly AS a ON shown.kind = 'assembly' AND a.id = shown.id
+  JOIN shop_order AS o ON o.id = coalesce(r.order_id, a.order_id)
+  LEFT JOIN warehouse AS w ON w.id = coalesce(r.warehouse_id, a.warehouse_id)
+  LEFT JOIN LATERAL (
+       SELECT count(*)::int AS line_count,
+              count(*) FILTER (WHERE s.confirmed IS NULL)::int AS open_count,
+              sum(s.asked)::int AS pieces,
+              (array_agg(l.title ORDER BY l.position))[:3] AS titles
+         FROM stock_line AS s
+         LEFT JOIN order_line AS l ON l.order_id = r.order_id AND l.line_id = s.line_id
+        WHERE s.stock_request_id = r.id) AS k ON r.id IS NOT NULL
+  LEFT JOIN LATERAL (
+       SELECT count(*)::int AS line_count,
+              sum(coalesce(s.confirmed, l.quantity))::int AS pieces,
+              (array_agg(l.title ORDER BY l.position))[:3] AS titles
+         FROM order_line AS l
+         LEFT JOIN stock_line AS s ON s.stock_request_id = l.stock_request_id
+                                  AND s.line_id = l.line_id
+        WHERE l.order_id = a.order_id
+          AND l.seller_id IS NOT DISTINCT FROM a.seller_id
+          AND l.warehouse_id IS NOT DISTINCT FROM a.warehouse_id
+          AND s.confirmed IS DISTINCT FROM 0) AS p ON a.id IS NOT NULL
+ ORDER BY shown.opened_at, shown.id
+"""  # noqa: S608 (constants)
+_SIZE = f"{_MINE} SELECT count(*) FROM mine"  # noqa: S608 (constants)
+
+_MOST = 10_000
+
+
+async def board(
+    db: Db, shop_id: int, contact_id: UUID, *, offset: int = 0, limit: int = 50
+) -> list[BoardItem]:
+    """What waits for this person, the longest first: questions and parcels of his places, what he was asked
+    as a seller, and as an admin whatever was escalated. A group chat has a board, too."""
+    rows = await db.fetch(_BOARD, shop_id, contact_id, offset + limit, offset, limit)
+    return [
+        BoardItem(
+            **dict(row)
+            | {"kind": Kind(row["kind"]), "titles": tuple(t for t in row["titles"] if t)}
+        )
+        for row in rows
+    ]
+
+
+async def board_size(db: Db, shop_id: int, contact_id: UUID) -> int:
+    """How many items `board` would have in all; counted up to 10,000 a place."""
+    size: int = await db.fetchval(_SIZE, shop_id, contact_id, _MOST)
+    return size
+
+
+def _question(row: dict[str, Any]) -> Question:
+    lines = tuple(_line(line) for line in row["lines"])
+    answers = sorted((line.answered_at, line.answered_by) for line in lines if line.answered_at)
+    return Question(
+        **row
+        | {
+            "status": RequestStatus(row["status"]),
+            "order_status": OrderStatus(row["order_status"]),
+            "lines": lines,
+            "answered_by": tuple(dict.fromkeys(who for _, who in answers if who)),
+        }
+    )
+
+
+def _task(row: dict[str, Any]) -> Task:
+    return Task(
+        **row
+        | {
+            "status": AssemblyStatus(row["status"]),
+            "order_status": OrderStatus(row["order_status"]),
+            "lines": tuple(_line(line) for line in row["lines"]),
+        }
+    )
+
+
+def _line(given: Mapping[str, Any]) -> QuestionLine:
+    return QuestionLine(
+        **dict(given)
+        | {
+            "price": None if given["price"] is None else Decimal(given["price"]),
+            "answered_at": _instant(given["answered_at"]),
+        }
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
