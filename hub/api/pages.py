@@ -1,10 +1,13 @@
 """Pages for people without a key: small, in their language, without JavaScript and cookies."""
 
 import secrets
+import tomllib
 from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,8 +24,11 @@ from hub.tokens import BadToken
 
 routes = Routes("Pages")
 
+_FOLDER = Path(hub.__file__).parent.parent / "templates" / "pages"
+_MOST_FIELDS = 5000
+
 _ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(hub.__file__).parent.parent / "templates" / "pages"),
+    loader=FileSystemLoader(_FOLDER),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -78,7 +84,7 @@ async def ask(request: web.Request) -> web.StreamResponse:
     """One button. Opening the page changes nothing: programs that check mail open every link."""
     leaving = _leaving(request)
     if leaving is None:
-        return _gone(request)
+        return gone(request)
     return await _unsubscribe_page(request, "unsubscribe", leaving)
 
 
@@ -95,27 +101,79 @@ async def done(request: web.Request) -> web.StreamResponse:
     the body is not looked at."""
     leaving = _leaving(request)
     if leaving is None:
-        return _gone(request)
+        return gone(request)
     await unsubscribe.leave(request.app[HUB].db, leaving)
     return await _unsubscribe_page(request, "unsubscribed", leaving)
 
 
 def render(
-    name: str, locale: Locale, *, status: HTTPStatus = HTTPStatus.OK, **values: Any
+    name: str,
+    locale: Locale,
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+    images: bool = False,
+    **values: Any,
 ) -> web.Response:
-    """`templates/pages/<name>.<locale>.html`. It runs nothing, loads nothing and posts only to us."""
+    """`templates/pages/<name>.<locale>.html`, or `<name>.html` with the words of the language as `said`.
+
+    It runs nothing, loads nothing but pictures where `images` says so, and posts only to us.
+    """
     nonce = secrets.token_urlsafe(16)
-    text = _ENVIRONMENT.get_template(f"{name}.{locale}.html").render(nonce=nonce, **values)
+    template = _ENVIRONMENT.select_template([f"{name}.{locale}.html", f"{name}.html"])
+    said = words(locale)
+    text = template.render(nonce=nonce, lang=locale, words=said, said=said.get(name, {}), **values)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self';"
         " base-uri 'none'; frame-ancestors 'none'"
     )
+    if images:
+        # Pictures of goods lie wherever the shop keeps them.
+        policy += "; img-src https: http:"
     headers = {
         "Content-Security-Policy": policy,
         "Cache-Control": "no-store",
         "X-Robots-Tag": "noindex",
     }
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
+
+
+@cache
+def words(locale: Locale) -> Mapping[str, Any]:
+    """What the pages say that are filled in."""
+    return tomllib.loads((_FOLDER / f"words.{locale}.toml").read_text(encoding="utf-8"))
+
+
+def gone(request: web.Request) -> web.Response:
+    """For a token that nobody here has made."""
+    return render("gone", asked_for(request), status=HTTPStatus.NOT_FOUND)
+
+
+def asked_for(request: web.Request) -> Locale:
+    """The browser's language, where nobody is known."""
+    first = request.headers.get("Accept-Language", "ru").strip().lower()
+    return "ru" if first.startswith("ru") else "en"
+
+
+def chosen_locale(request: web.Request, otherwise: Locale) -> Locale:
+    """The one the person switched to by the link at the foot of a page."""
+    match request.query.get("lang"):
+        case "ru":
+            return "ru"
+        case "en":
+            return "en"
+        case _:
+            return otherwise
+
+
+async def read_form(request: web.Request) -> Mapping[str, list[str]]:
+    """What a page's form was filled in with; empty for anything that no page of ours sends."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return {}
+    try:
+        raw = (await request.read()).decode()
+        return parse_qs(raw, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
 
 
 def _leaving(request: web.Request) -> Leaving | None:
@@ -130,7 +188,7 @@ async def _unsubscribe_page(request: web.Request, name: str, leaving: Leaving) -
     hub_ = request.app[HUB]
     shop_id, locale = await queries.shop_and_locale(hub_.db, leaving.contact_id) or (None, None)
     shop = hub_.shops.get(shop_id) if shop_id else None
-    locale = locale or (shop.settings.locale if shop else _asked_for(request))
+    locale = locale or (shop.settings.locale if shop else asked_for(request))
     return render(
         name,
         locale,
@@ -139,13 +197,3 @@ async def _unsubscribe_page(request: web.Request, name: str, leaving: Leaving) -
         what=_WHAT[locale][leaving.category],
         marketing=leaving.category is Category.MARKETING,
     )
-
-
-def _gone(request: web.Request) -> web.Response:
-    return render("gone", _asked_for(request), status=HTTPStatus.NOT_FOUND)
-
-
-def _asked_for(request: web.Request) -> Locale:
-    """The browser's language, where nobody is known."""
-    first = request.headers.get("Accept-Language", "ru").strip().lower()
-    return "ru" if first.startswith("ru") else "en"

@@ -9,7 +9,7 @@ from hmac import compare_digest
 from uuid import UUID
 
 from hub.db.pool import Db
-from hub.orders.model import Kind
+from hub.orders.model import STAGES, Kind, OrderStatus
 from hub.resources import Hub
 from hub.tokens import Signer
 
@@ -19,6 +19,9 @@ LIFETIME = timedelta(days=7)
 _PURPOSE = "answer"
 # 96 bits: nobody guesses one, and with the address of the hub and the question it stays one SMS part.
 _LETTERS = 16
+
+
+_CORRECTABLE = [str(s) for s, stage in STAGES.items() if stage < STAGES[OrderStatus.PAID]]
 
 
 class NoLink(Enum):
@@ -88,3 +91,24 @@ def _token(signer: Signer, asked: Asked) -> str:
 
 def _digest(token: str) -> bytes:
     return sha256(token.encode()).digest()
+
+
+async def own_answers(db: Db, asked: Asked, *, now: datetime) -> Mapping[str, bool]:
+    """The lines that this person has answered himself, by their ids, and whether there is still time to
+    correct each."""
+    rows = await db.fetch(
+        """
+        SELECT k.line_id,
+               k.final_at > $4 AND o.status = ANY($5::text[]) AS open
+          FROM stock_line AS k
+          JOIN stock_request AS r ON r.id = k.stock_request_id
+          JOIN shop_order AS o ON o.id = r.order_id
+         WHERE k.shop_id = $1 AND k.stock_request_id = $2 AND k.answered_by = $3
+        """,
+        asked.shop_id,
+        asked.about,
+        asked.contact_id,
+        now,
+        _CORRECTABLE,
+    )
+    return {row["line_id"]: bool(row["open"]) for row in rows}
