@@ -3,14 +3,16 @@
 Nothing here is the truth: what a lost Redis forgets, the tick finds again in PostgreSQL.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 from arq.connections import ArqRedis
-from redis.asyncio import ConnectionPool
+from redis.asyncio import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -90,9 +92,43 @@ def connect(url: str) -> ArqRedis:
         health_check_interval=15,
     )
     redis = ArqRedis(pool_or_conn=pool)
+    pool.connection_class = _CANCELLABLE[pool.connection_class]
     # The pool is nobody else's: it goes with its client.
     redis.auto_close_connection_pool = True
     return redis
+
+
+class _Cancellable(AbstractConnection):
+    """The client writes under `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation
+    (cpython 86296): a loop that is stopped just then would go on for ever."""
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(command, check_health)
+        if task and task.cancelling() > before:
+            # The answer to what was just sent must not be read as another one's.
+            await self.disconnect(nowait=True)
+            raise asyncio.CancelledError
+
+
+class _Tcp(_Cancellable, Connection):
+    """redis://"""
+
+
+class _Tls(_Cancellable, SSLConnection):
+    """rediss://"""
+
+
+class _Local(_Cancellable, UnixDomainSocketConnection):
+    """unix://"""
+
+
+_CANCELLABLE: Mapping[type[AbstractConnection], type[AbstractConnection]] = {
+    Connection: _Tcp,
+    SSLConnection: _Tls,
+    UnixDomainSocketConnection: _Local,
+}
 
 
 class ArqQueue:
