@@ -106,12 +106,18 @@ class _HasId(Protocol):
 LineT = TypeVar("LineT", bound=_HasId)
 
 
-def _unique(lines: tuple[LineT, ...]) -> tuple[LineT, ...]:
+def _listed(lines: tuple[LineT, ...]) -> tuple[LineT, ...]:
+    # Not by `min_length`: pydantic counts the valid items only and would blame the list for each bad one.
+    if not 1 <= len(lines) <= _MOST_LINES:
+        raise ValueError(f"must have 1 to {_MOST_LINES} items")
     ids = [line.id for line in lines]
     if len(set(ids)) < len(ids):
         doubled = next(id_ for id_ in ids if ids.count(id_) > 1)
         raise ValueError(f"the line {doubled!r} stands twice")
     return lines
+
+
+_LISTED = Field(json_schema_extra={"minItems": 1, "maxItems": _MOST_LINES})
 
 
 class OrderIn(_In):
@@ -123,9 +129,7 @@ class OrderIn(_In):
     buyer: RefIn | None = None
     currency: Currency | None = None
     total: Money | None = None
-    lines: Annotated[
-        tuple[LineIn, ...], Field(min_length=1, max_length=_MOST_LINES), AfterValidator(_unique)
-    ]
+    lines: Annotated[tuple[LineIn, ...], AfterValidator(_listed), _LISTED]
     delivery: DeliveryIn | None = None
     labels_url: Url | None = None
 
@@ -172,9 +176,5 @@ class LineAnswerIn(_In):
 class AnswerIn(_In):
     """Somebody's answer, given by phone."""
 
-    lines: Annotated[
-        tuple[LineAnswerIn, ...],
-        Field(min_length=1, max_length=_MOST_LINES),
-        AfterValidator(_unique),
-    ]
+    lines: Annotated[tuple[LineAnswerIn, ...], AfterValidator(_listed), _LISTED]
     by: ExternalId = Field(description="A contact's `external_id`, or any name for who answered.")

@@ -1,0 +1,1 @@
+"""Orders and the questions to the people at the shelf."""
