@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -50,8 +51,11 @@ def _zone(value: str) -> str:
     return value
 
 
+_CLOCK = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+
 def _clock(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+    if isinstance(value, str) and re.fullmatch(_CLOCK, value, re.ASCII):
         return time.fromisoformat(value)
     if isinstance(value, time):
         return value
@@ -115,7 +119,12 @@ Network = Annotated[
 ]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Zone = Annotated[str, AfterValidator(_zone)]
-Clock = Annotated[time, BeforeValidator(_clock)]
+Clock = Annotated[
+    time,
+    BeforeValidator(_clock),
+    # JSON Schema's own format "time" has seconds and an offset.
+    WithJsonSchema({"type": "string", "pattern": _CLOCK, "examples": ["22:00"]}),
+]
 Locale = Literal["ru", "en"]
 
 
@@ -202,7 +211,7 @@ class ChannelOrder(Section):
 class Patience(Section):
     """How long one channel is tried before the next one of the plan gets its turn."""
 
-    transactional: Duration = timedelta(minutes=2)
+    transactional: Duration = timedelta(seconds=30)
     marketing: Duration = timedelta(hours=1)
     security: Duration = timedelta(seconds=20)
 

@@ -3,7 +3,7 @@
 import re
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -120,7 +120,7 @@ async def _admit(
     _check_match(request)
     limit.take(key.id)
     if route is not None and route.scope is not PUBLIC:
-        _check_rights(request, key, route.scope)
+        _check_rights(request, key, [s for s in (route.scope, route.also) if s])
         if route.query is None and request.query_string:
             read_query(request, Query)
 
@@ -144,9 +144,9 @@ def _check_match(request: web.Request) -> None:
         raise NotFound("there is nothing at this path")
 
 
-def _check_rights(request: web.Request, key: ApiKey, scope: Scope) -> None:
-    if not key.allows(scope):
-        raise NotAllowed(f"this needs the scope {scope}")
+def _check_rights(request: web.Request, key: ApiKey, scopes: Sequence[Scope]) -> None:
+    if not any(map(key.allows, scopes)):
+        raise NotAllowed(f"this needs the scope {' or '.join(scopes)}")
     shop = request.app[HUB].shops.get(key.shop_id)
     if shop is None:
         raise NotAllowed("the shop of this key is no longer in the settings")

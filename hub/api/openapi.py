@@ -152,7 +152,8 @@ def _operation(route: Route, models: Models) -> dict[str, Any]:
     else:
         operation["security"] = [{"key": []}]
         operation["x-scope"] = str(route.scope)
-        operation["description"] += f"\n\nScope: `{route.scope}`."
+        also = f" or `{route.also}`" if route.also else ""
+        operation["description"] += f"\n\nScope: `{route.scope}`{also}."
     return operation
 
 
@@ -212,7 +213,8 @@ def _answer(route: Route, status: int, models: Models) -> dict[str, Any]:
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
     }
     if isinstance(answer, str):
-        described["content"] = {answer: {"schema": {"type": "string"}}}
+        kind = "object" if answer == "application/json" else "string"
+        described["content"] = {answer: {"schema": {"type": kind}}}
     elif answer is not None:
         described["content"] = {"application/json": {"schema": models[answer, "serialization"]}}
     return described

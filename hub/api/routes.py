@@ -25,13 +25,15 @@ Answer = type[BaseModel] | str | None
 class Details(TypedDict, total=False):
     """What a route says of itself.
 
-    `name` is unique, the name in metrics and `operationId`. `headers`: request headers by their names in
+    `name` is unique, the name in metrics and `operationId`. `also`: another scope that is as good as `scope`,
+    so that whoever may change something may look at it. `headers`: request headers by their names in
     `hub.api.openapi.REQUEST_HEADERS`. `problems`: statuses beyond those that key, body, query and path bring
     along by themselves (404, 409, 422). `documented`: whether it stands in the OpenAPI document.
     """
 
     name: Required[str]
     scope: Required[Scope | None]
+    also: Scope | None
     summary: Required[str]
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -51,6 +53,7 @@ class Route:
     name: str
     scope: Scope | None
     summary: str
+    also: Scope | None = None
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     answers: Mapping[int, Answer] = field(default_factory=lambda: {HTTPStatus.OK: None})

@@ -304,7 +304,7 @@ class Intake:
         known = {i: by_name[name] for i, name in names.items() if name in by_name}
         known |= {i: by_id[id_] for i, id_ in ids.items() if id_ in by_id}
         return [
-            found.get(i) or _in_language(item, known.get(i) or _unknown())
+            found.get(i) or _in_language(item, known.get(i) or _unknown(names.get(i, "")))
             for i, item in enumerate(asked)
         ]
 
@@ -400,9 +400,9 @@ def _fail(request: _Request, error: Exception) -> None:
         request.done.set_exception(error)
 
 
-def _unknown() -> HubError:
+def _unknown(external_id: str) -> HubError:
     return Unprocessable(
-        faults=[Fault("/recipient/external_id", "there is no contact with this external_id")]
+        faults=[Fault("/recipient/external_id", f"there is no contact {external_id!r}")]
     )
 
 

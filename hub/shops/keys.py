@@ -4,6 +4,7 @@ A key is `vst_<prefix>_<secret>`; the prefix finds the row, the secret proves it
 of the shop, which must have been registered (`hub.shops.registry.register`).
 """
 
+import asyncio
 import hashlib
 import hmac
 import re
@@ -27,8 +28,8 @@ _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32
 _FORM = re.compile(r"vst_([A-Za-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 
-TRUSTED_FOR = timedelta(seconds=3)
-"""How long a process goes on trusting a key without asking: a revoked one works that much longer."""
+TRUSTED_FOR = timedelta(seconds=1)
+"""How long a process goes on trusting a key without asking."""
 
 _REMEMBERED = 10_000
 
@@ -106,7 +107,8 @@ async def listed(
 
 
 async def revoke(db: Db, shop: str, key_id: UUID) -> None:
-    """Takes effect everywhere within `TRUSTED_FOR`. Raises `NotFound`, also for one revoked before."""
+    """Returns when no process trusts the key any more, after `TRUSTED_FOR`. Raises `NotFound`, also for one
+    revoked before."""
     revoked = await db.fetchval(
         """
         UPDATE api_key SET revoked_at = now()
@@ -119,6 +121,7 @@ async def revoke(db: Db, shop: str, key_id: UUID) -> None:
     )
     if revoked is None:
         raise NotFound("there is no such key")
+    await asyncio.sleep(TRUSTED_FOR.total_seconds())
 
 
 async def mark_used(db: Db, ids: Sequence[UUID]) -> None:
@@ -163,6 +166,7 @@ class KeyRing:
             await mark_used(self._db, list(used))
 
     async def _look_up(self, prefix: str) -> tuple[float, bytes, ApiKey]:
+        asked_at = time.monotonic()
         row = await self._db.fetchrow(
             f"SELECT {_COLUMNS}, digest FROM api_key WHERE prefix = $1 AND revoked_at IS NULL",  # noqa: S608
             prefix,
@@ -172,7 +176,7 @@ class KeyRing:
             raise Unauthenticated("the key is not known, or was revoked")
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        found = (time.monotonic() + self._trusted_for, row["digest"], _api_key(row))
+        found = (asked_at + self._trusted_for, row["digest"], _api_key(row))
         self._known[prefix] = found
         return found
 

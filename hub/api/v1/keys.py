@@ -97,7 +97,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     answers={204: None},
 )
 async def revoke(request: web.Request) -> web.StreamResponse:
-    """The key stops working within 5 seconds, at every process of the hub."""
+    """Once this is answered, a second later, the key works at no process of the hub any more."""
     hub, shop = request.app[HUB], request[SHOP]
     await keys.revoke(hub.db, shop.slug, path_id(request))
     return answer()

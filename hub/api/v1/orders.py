@@ -175,6 +175,7 @@ async def put(request: web.Request) -> web.StreamResponse:
     "/v1/orders/{external_id}",
     name="orders.get",
     scope=Scope.READ,
+    also=Scope.ORDERS,
     summary="Show an order",
     answers={HTTPStatus.OK: OrderOut},
 )
@@ -188,6 +189,7 @@ async def get(request: web.Request) -> web.StreamResponse:
     "/v1/orders",
     name="orders.list",
     scope=Scope.READ,
+    also=Scope.ORDERS,
     summary="List orders",
     query=OrdersQuery,
     answers={HTTPStatus.OK: Page[OrderOut]},
