@@ -275,7 +275,7 @@ def task_sheet(task: Task, reader: Reader) -> dict[str, Any]:
         "warehouse": said["warehouse"].format(name=task.warehouse_name)
         if task.warehouse_name
         else "",
-        "status": str(task.status),
+        "state": str(task.status),
         "done": done,
         "labels_url": task.labels_url or "",
         "lines": [_goods(line, task.currency, reader) for line in task.lines],

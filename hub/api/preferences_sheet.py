@@ -66,32 +66,47 @@ def chosen(there: Offer, category: Category) -> list[Channel]:
 
 
 def wanted(there: Offer, form: Mapping[str, list[str]], locale: Locale) -> Wanted:
-    """What the sheet says. Channels that were not offered count for nothing. Raises `WrongQuietHours`."""
-    ticked = {category: _ticked(there, form, category) for category in SHOWN}
-    marketing = ticked[Category.MARKETING]
+    """What the sheet says. Channels that did not stand on it, or that are not offered (any more), count for
+    nothing. Raises `WrongQuietHours`.
+
+    What marketing is wanted is a matter of consents; of its channels only the order is kept.
+    """
+    orders, marketing = _listed(there, form, Category.TRANSACTIONAL), Category.MARKETING
+    news = _listed(there, form, marketing)
+    ticked = {category: form.get(str(category), []) for category in SHOWN}
     language = form.get("locale", [""])[-1]
     return Wanted(
         locale="ru" if language == "ru" else "en" if language == "en" else locale,
         channels={
-            category: named(
-                ticked[category],
-                there.channels[category],
-                there.contact.preferences.get(category),
-            )
-            for category in SHOWN
+            Category.TRANSACTIONAL: _named(
+                there,
+                Category.TRANSACTIONAL,
+                [c for c in orders if c in ticked[Category.TRANSACTIONAL]],
+                shown=orders,
+            ),
+            marketing: _named(there, marketing, news, shown=news),
         },
         consents={
-            channel: ConsentState.SUBSCRIBED if channel in marketing else ConsentState.UNSUBSCRIBED
-            for channel in there.channels[Category.MARKETING]
+            channel: ConsentState.SUBSCRIBED
+            if channel in ticked[marketing]
+            else ConsentState.UNSUBSCRIBED
+            for channel in news
             # Who never said anything and says nothing now has not left.
-            if channel in marketing or (Category.MARKETING, channel) in there.contact.consents
+            if channel in ticked[marketing] or (marketing, channel) in there.contact.consents
         },
         quiet_hours=_quiet_hours(there.contact.quiet_hours, form),
     )
 
 
-def _ticked(there: Offer, form: Mapping[str, list[str]], category: Category) -> list[Channel]:
-    """In the order in which the fields stand, with the one that was to go up one place higher."""
+def _named(
+    there: Offer, category: Category, chosen: Sequence[Channel], *, shown: Sequence[Channel]
+) -> tuple[Channel, ...] | None:
+    offered = [c for c in there.channels[category] if c in shown]
+    return named(chosen, offered, there.contact.preferences.get(category))
+
+
+def _listed(there: Offer, form: Mapping[str, list[str]], category: Category) -> list[Channel]:
+    """The channels that stood on the sheet in their order, the one that was to go up one place higher."""
     offered = [str(channel) for channel in there.channels[category]]
     listed = list(dict.fromkeys(c for c in form.get(f"{category}.order", []) if c in offered))
     for channel in form.get("up", []):
@@ -99,8 +114,7 @@ def _ticked(there: Offer, form: Mapping[str, list[str]], category: Category) -> 
         if name != channel and name in listed and listed.index(name):
             at = listed.index(name)
             listed[at - 1], listed[at] = listed[at], listed[at - 1]
-    ticks = form.get(str(category), [])
-    return [Channel(c) for c in listed if c in ticks]
+    return [Channel(c) for c in listed]
 
 
 def _quiet_hours(before: QuietHours | None, form: Mapping[str, list[str]]) -> QuietHours | None:

@@ -53,11 +53,14 @@ def named(
     offered: Sequence[Channel],
     before: Sequence[Channel] | None,
 ) -> tuple[Channel, ...] | None:
-    """What to keep of a choice among `offered`, which is in the shop's order.
+    """What to keep of a choice among `offered`, which is in the shop's order; with nothing offered, what was
+    named before.
 
     Who leaves everything as the shop has it names nothing, so that a channel he gets later counts as well.
     What he had named before and was not shown now (no address yet) stays named, at the end.
     """
+    if not offered:
+        return None if before is None else tuple(before)
     if list(chosen) == list(offered):
         return None
     return (*chosen, *(c for c in before or () if c not in offered))

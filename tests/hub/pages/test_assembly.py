@@ -1,0 +1,56 @@
+"""The task to pack a paid order, on a phone without a messenger."""
+
+import pytest
+
+from hub.orders.model import Kind
+from tests.hub.pages.conftest import Orders, Page, Phone
+
+LABELS = "https://shop.example/labels/1001.pdf"
+
+
+@pytest.fixture
+async def page(orders: Orders, phone: Phone) -> Page:
+    """What Boris sees after the order was paid."""
+    await orders.put()
+    await orders.status("paid", labels_url=LABELS)
+    return await phone.open(await orders.link("boris", Kind.ASSEMBLY))
+
+
+async def test_it_shows_what_to_pack(page: Page) -> None:
+    shown = page.text.replace("\xa0", " ")
+
+    for text in ("Соберите заказ 1001", "Склад на Лесной", "Чайник", "2 шт.", "Собрано"):
+        assert text in shown
+    assert LABELS not in page.html
+
+
+async def test_one_press_marks_it_and_gives_the_labels(
+    orders: Orders, phone: Phone, page: Page
+) -> None:
+    after = await phone.send(page.path, [])
+
+    assert "Заказ 1001 собран" in after.text
+    assert "Собрано: Борис, " in after.text
+    assert after.all("a", href=LABELS)
+    assert not after.all("form")
+    order = await orders.get()
+    assert order["status"] == "assembled"
+
+
+async def test_the_second_one_sees_who_did_it(orders: Orders, phone: Phone, page: Page) -> None:
+    annas = await orders.link("anna", Kind.ASSEMBLY)
+    await phone.send(page.path, [])
+
+    after = await phone.send(annas, [])
+
+    assert "Собрано: Борис, " in after.text
+
+
+async def test_a_cancelled_order_is_not_packed(orders: Orders, phone: Phone, page: Page) -> None:
+    await orders.status("cancelled")
+
+    after = await phone.send(page.path, [])
+
+    assert "собирать не нужно" in after.text
+    assert not after.all("form")
+    assert (await orders.get())["status"] == "cancelled"
