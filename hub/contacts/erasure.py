@@ -85,7 +85,42 @@ _STEPS: tuple[tuple[str, str], ...] = (
            AND u.shop_id = a.shop_id AND u.chat = a.value
         """,
     ),
-    # Addresses, consents and links go with it.
+    # Orders keep their lines and lose the person: who bought, where it goes, what was said about it.
+    (
+        "order_history",
+        """
+        UPDATE order_history SET reason = ''
+         WHERE reason <> '' AND NOT late
+           AND order_id IN (SELECT id FROM shop_order WHERE buyer_id = $1)
+        """,
+    ),
+    (
+        "shop_order",
+        """
+        UPDATE shop_order
+           SET buyer_id = NULL, delivery = delivery - 'address' - 'tracking', updated_at = now()
+         WHERE buyer_id = $1
+        """,
+    ),
+    (
+        "stock_line",
+        """
+        UPDATE stock_line SET answered_by = NULL, answered_label = '', answered_name = ''
+         WHERE answered_by = $1
+        """,
+    ),
+    (
+        "stock_answer",
+        "UPDATE stock_answer SET contact_id = NULL, label = '', name = '' WHERE contact_id = $1",
+    ),
+    (
+        "assembly",
+        """
+        UPDATE assembly SET assembled_by = NULL, assembled_label = '', assembled_name = ''
+         WHERE assembled_by = $1
+        """,
+    ),
+    # Addresses, consents and links go with it; where it sold or was asked, its place stays empty.
     ("contact", "DELETE FROM contact WHERE id = $1"),
 )
 
@@ -94,6 +129,12 @@ TABLES = frozenset(table for table, _ in _STEPS) | {
     "consent",
     "contact_link",
     "answer_link",
+    "order_line",
+    "stock_request",
+    "stock_message",
+    "assembly_message",
+    "warehouse",
+    "warehouse_chat",
 }
 """Every table that an erasure looks at."""
 

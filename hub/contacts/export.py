@@ -30,7 +30,9 @@ async def export(db: Pool, shop_id: int, contact: Contact) -> AsyncIterator[byte
     yield b'],"callbacks":['
     async for piece in _joined(_callbacks(db, shop_id, contact.id)):
         yield piece
-    yield b'],"notifications":['
+    yield b'],"orders":' + _json(await _orders(db, contact.id))
+    yield b',"stock_answers":' + _json(await _stock_answers(db, contact.id))
+    yield b',"notifications":['
     async for piece in _joined(_notifications(db, shop_id, contact.id)):
         yield piece
     yield b"]}"
@@ -78,6 +80,41 @@ async def _links(db: Pool, contact_id: UUID) -> list[dict[str, Any]]:
         contact_id,
     )
     return [links.shown(dict(row)) for row in rows]
+
+
+async def _orders(db: Pool, contact_id: UUID) -> list[dict[str, Any]]:
+    """What the person bought, the oldest first."""
+    rows = await db.fetch(
+        """
+        SELECT o.external_id, o.number, o.status, o.currency, o.total, o.delivery, o.labels_url,
+               o.created_at,
+               (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                           'id', l.line_id, 'sku', l.sku, 'title', l.title,
+                           'quantity', l.quantity, 'price', l.price::text) ORDER BY l.position),
+                       '[]') FROM order_line AS l WHERE l.order_id = o.id) AS lines,
+               (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                           'status', h.status, 'at', h.at, 'reason', h.reason) ORDER BY h.id), '[]')
+                  FROM order_history AS h WHERE h.order_id = o.id) AS history
+          FROM shop_order AS o WHERE o.buyer_id = $1 ORDER BY o.id
+        """,
+        contact_id,
+    )
+    return [dict(row) for row in rows]
+
+
+async def _stock_answers(db: Pool, contact_id: UUID) -> list[dict[str, Any]]:
+    """What the person said was on the shelf, the oldest first."""
+    rows = await db.fetch(
+        """
+        SELECT o.external_id AS "order", a.via, a.lines, a.seen, a.result, a.name, a.label, a.at
+          FROM stock_answer AS a
+          JOIN stock_request AS r ON r.id = a.stock_request_id
+          JOIN shop_order AS o ON o.id = r.order_id
+         WHERE a.contact_id = $1 ORDER BY a.id
+        """,
+        contact_id,
+    )
+    return [dict(row) for row in rows]
 
 
 async def _bot_updates(
