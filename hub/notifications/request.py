@@ -1,5 +1,6 @@
 """What a caller may say of a notification; everything that can be seen from the request alone is checked."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -31,13 +33,27 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
+# pydantic takes "1790000000" for seconds since 1970, which nobody means who was asked for RFC 3339.
+_RFC_3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+
+
+def _rfc_3339(value: Any) -> Any:
+    if isinstance(value, str) and not _RFC_3339.fullmatch(value):
+        raise ValueError(
+            "must be a time like 2026-12-01T10:00:00+03:00 (RFC 3339, with its offset)"
+        )
+    return value
+
+
 def _in_range(value: datetime) -> datetime:
     if not _EARLIEST_YEAR <= value.year < _LATEST_YEAR:
         raise ValueError(f"must be between the years {_EARLIEST_YEAR} and {_LATEST_YEAR}")
     return value
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_range)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_range)]
 Key = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -71,6 +87,8 @@ RecipientIn = Annotated[
 
 class ContentIn(_In):
     """Said as it is, instead of a template."""
+
+    model_config = ConfigDict(validate_default=True)
 
     subject: Annotated[str, Field(max_length=998)] = ""
     text: Annotated[str, Field(max_length=100_000)] = ""
