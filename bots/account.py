@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from bots.conversation.linking import Conversation
+from bots.conversation.talk import Talk
 from bots.handling import Handler
 from bots.leader import StillLeading
 from bots.platform import Platform, Trouble
@@ -16,8 +16,8 @@ from hub.resources import Hub
 
 log = structlog.get_logger()
 
-_GLANCE = 0.5
-"""Seconds between two looks for updates that the API has stored (webhooks)."""
+_GLANCE, _HOOK_GLANCE = 0.5, 0.1
+"""Seconds between two looks for updates that another process has stored; often where all come from there."""
 
 _LEAD_CHECK = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -76,16 +76,16 @@ class Bot:
         log.warning("bots.lead_lost", account=name)
 
     async def _handle(self, came: asyncio.Event, stop: asyncio.Event, ended: asyncio.Event) -> None:
-        shop = self.hub.shops[self.account.shop_id]
-        conversation = Conversation(shop, self.account.channel)
-        handler = Handler(self.hub, self.account, self.platform, conversation)
+        talk = Talk(self.hub, self.account)
+        handler = Handler(self.hub, self.account, self.platform, talk)
+        glance = _GLANCE if self.platform.polls else _HOOK_GLANCE
         while not (stop.is_set() or ended.is_set()):
             came.clear()
             handled, pause = await handler.handle_waiting()
             if pause > timedelta(0):
                 await wait(stop, min(pause.total_seconds(), _LONGEST_PAUSE))
             elif not handled:
-                await _first_of(came, stop)
+                await _first_of(came, stop, glance)
 
 
 async def wait(event: asyncio.Event, seconds: float) -> None:
@@ -97,10 +97,10 @@ async def wait(event: asyncio.Event, seconds: float) -> None:
         pass
 
 
-async def _first_of(came: asyncio.Event, stop: asyncio.Event) -> None:
+async def _first_of(came: asyncio.Event, stop: asyncio.Event, glance: float) -> None:
     """For a glance at most: hooks are stored by another process, which cannot set an event here."""
     waits = {asyncio.create_task(came.wait()), asyncio.create_task(stop.wait())}
-    await asyncio.wait(waits, timeout=_GLANCE, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(waits, timeout=glance, return_when=asyncio.FIRST_COMPLETED)
     for task in waits:
         task.cancel()
     await asyncio.gather(*waits, return_exceptions=True)

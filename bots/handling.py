@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import structlog
 
-from bots.conversation.linking import Conversation
 from bots.conversation.said import Read, Reply, Said
+from bots.conversation.talk import Talk
 from bots.platform import CannotWrite, Platform, Trouble
 from bots.reading import mark_read
 from hub.accounts.book import LiveAccount
@@ -39,7 +39,7 @@ class Handler:
     hub: Hub
     account: LiveAccount
     platform: Platform
-    conversation: Conversation
+    talk: Talk
 
     async def handle_waiting(self) -> tuple[int, timedelta]:
         """How many were handled, and how long to leave the rest alone (zero: no trouble)."""
@@ -96,8 +96,7 @@ class Handler:
         if isinstance(said.act, Read):
             await mark_read(self.hub, self.account, said.chat, said.act.up_to)
             return None
-        async with self.hub.db.acquire() as conn, conn.transaction():
-            return await self.conversation.answer(conn, said)
+        return await self.talk.answer(said)
 
     async def _reply(self, stored: Stored, said: Said, reply: Reply) -> None:
         try:

@@ -14,6 +14,7 @@ from bots.account import Bot, wait
 from bots.handling import DATABASE_AWAY
 from bots.leader import leadership
 from bots.platform import Platform
+from bots.sandbox import SandboxBot
 from channels.base import Channel
 from channels.telegram.bot_api import BotApiConfig
 from channels.vk.community import CommunityConfig
@@ -63,7 +64,9 @@ async def _until_told(settings: Settings) -> None:
 
 
 async def _opened(settings: Settings, stop: asyncio.Event) -> None:
-    accounts = sum(len(shop.accounts) for shop in settings.shops.values())
+    accounts = sum(
+        len(shop.accounts) or len(updates.BOT_CHANNELS) for shop in settings.shops.values()
+    )
     # Each account that is led keeps one connection for its lock.
     async with open_hub(settings, pool_size=6 + 2 * accounts) as hub:
         await serve(hub, stop)
@@ -71,15 +74,20 @@ async def _opened(settings: Settings, stop: asyncio.Event) -> None:
 
 async def serve(hub: Hub, stop: asyncio.Event) -> None:
     """Every bot there is, until `stop` is set. Without one it only waits."""
-    bots = [account for account in hub.accounts.all() if updates.has_bot(account)]
+    bots = [account for account in hub.accounts.all() if _is_talked_to(account)]
     if not bots:
         log.info("bots.idle")
         await stop.wait()
         return
+    log.info("bots.started", accounts=[account.name for account in bots])
     async with asyncio.TaskGroup() as group:
         group.create_task(_tidy(hub, stop))
         for account in bots:
             group.create_task(_keep(hub, account, stop))
+
+
+def _is_talked_to(account: LiveAccount) -> bool:
+    return updates.has_bot(account) or updates.is_sandbox_bot(account)
 
 
 async def _keep(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> None:
@@ -116,6 +124,8 @@ async def _lead(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> bool:
 
 def make_platform(hub: Hub, account: LiveAccount) -> Platform:
     """The messenger's framework is imported here, since it costs seconds and a hundred megabytes."""
+    if updates.is_sandbox_bot(account):
+        return SandboxBot(hub.db, account.shop_id, account.channel)
     config = config_of(hub, account)
     if account.channel is Channel.TELEGRAM:
         from bots.telegram import TelegramBot

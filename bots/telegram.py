@@ -1,6 +1,7 @@
 """Telegram: raw updates in by getUpdates, typed ones to the conversation, answers out through aiogram."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.enums import ChatMemberStatus, ChatType
+from aiogram.enums import ChatMemberStatus, ChatType, ParseMode
 from aiogram.exceptions import (
     AiogramError,
     TelegramBadRequest,
@@ -17,18 +18,41 @@ from aiogram.exceptions import (
     TelegramMigrateToChat,
     TelegramRetryAfter,
 )
-from aiogram.types import ChatMemberUpdated, Message, Update
+from aiogram.types import (
+    ChatMemberUpdated,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    Message,
+    Update,
+)
 from pydantic import ValidationError
 
-from bots.conversation.said import Allowed, Blocked, Pressed, Reply, Said, understand
+from bots.conversation.said import (
+    Allowed,
+    Asked,
+    Blocked,
+    Page,
+    Pressed,
+    Reply,
+    Rows,
+    Said,
+    Started,
+    understand,
+)
 from bots.platform import CannotWrite, Received, Trouble
+from channels.base import Button
 from channels.http import NoReply, ProviderHttp
 from channels.telegram import updates
 from channels.telegram.bot_api import BotApiConfig
 from channels.updates import Incoming
+from hub.content.view import shorten
 
 _WAIT = 25
 """Seconds of one long poll; the server's own limit is 50."""
+
+_LONGEST_TOAST = 200
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 _GONE = frozenset({ChatMemberStatus.KICKED, ChatMemberStatus.LEFT})
 _SECOND = timedelta(seconds=1)
@@ -83,30 +107,48 @@ class TelegramBot:
         if update.my_chat_member:
             return _of_membership(update.my_chat_member)
         if (query := update.callback_query) and query.message:
-            chat, language = str(query.message.chat.id), query.from_user.language_code or ""
-            return Said(chat, Pressed(query.id, query.data or ""), language)
+            chat, who = str(query.message.chat.id), query.from_user
+            pressed = Pressed(query.id, query.data or "", f"{chat}:{query.message.message_id}")
+            return Said(chat, pressed, who.language_code or "", str(who.id), who.full_name)
         return None
 
     async def reply(self, chat: str, reply: Reply, key: int) -> None:  # noqa: ARG002
         """Telegram has no key to recognise a repeat by."""
+        if reply.press:
+            try:
+                async with _named():
+                    text = shorten(reply.text, _LONGEST_TOAST)
+                    await self._bot.answer_callback_query(reply.press, text=text or None)
+            except CannotWrite:
+                # Too old to be answered; what it asked for may still be shown.
+                if reply.page is None:
+                    raise
+        else:
+            async with _named():
+                await self._bot.send_message(
+                    int(chat),
+                    reply.html or reply.text,
+                    parse_mode=ParseMode.HTML if reply.html else None,
+                    reply_markup=_markup(reply.buttons),
+                    link_preview_options=_NO_PREVIEW,
+                )
+        if reply.page and reply.message:
+            async with _named():
+                await self._edit(chat, reply.message, reply.page)
+
+    async def _edit(self, chat: str, message: str, page: Page) -> None:
         try:
-            if reply.press:
-                await self._bot.answer_callback_query(reply.press, text=reply.text)
-            else:
-                await self._bot.send_message(int(chat), reply.text)
-        except TelegramRetryAfter as error:
-            raise Trouble("throttled", timedelta(seconds=error.retry_after)) from None
-        except (
-            TelegramForbiddenError,
-            TelegramBadRequest,
-            TelegramMigrateToChat,
-            TelegramEntityTooLarge,
-        ) as error:
-            # A press that is too old to be answered comes here, too.
-            raise CannotWrite(type(error).__name__) from None
-        except AiogramError as error:
-            # Without the cause: the texts of some hold the whole answer.
-            raise Trouble(type(error).__name__) from None
+            await self._bot.edit_message_text(
+                page.html or page.text,
+                chat_id=int(chat),
+                message_id=int(message.rpartition(":")[2]),
+                parse_mode=ParseMode.HTML if page.html else None,
+                reply_markup=_markup(page.buttons),
+                link_preview_options=_NO_PREVIEW,
+            )
+        except TelegramBadRequest as error:
+            if "message is not modified" not in error.message.lower():
+                raise
 
     async def close(self) -> None:
         await self._bot.session.close()
@@ -132,6 +174,38 @@ class TelegramBot:
         raise Trouble(f"refused-{reply.status}")
 
 
+@asynccontextmanager
+async def _named() -> AsyncIterator[None]:
+    """What aiogram raises, as `Platform.reply` names it."""
+    try:
+        yield
+    except TelegramRetryAfter as error:
+        raise Trouble("throttled", timedelta(seconds=error.retry_after)) from None
+    except (
+        TelegramForbiddenError,
+        TelegramBadRequest,
+        TelegramMigrateToChat,
+        TelegramEntityTooLarge,
+    ) as error:
+        # A press that is too old to be answered comes here, too.
+        raise CannotWrite(type(error).__name__) from None
+    except AiogramError as error:
+        # Without the cause: the texts of some hold the whole answer.
+        raise Trouble(type(error).__name__) from None
+
+
+def _markup(rows: Rows) -> InlineKeyboardMarkup | None:
+    if not rows:
+        return None
+    return InlineKeyboardMarkup(inline_keyboard=[[_button(one) for one in row] for row in rows])
+
+
+def _button(button: Button) -> InlineKeyboardButton:
+    if button.url:
+        return InlineKeyboardButton(text=button.text, url=button.url)
+    return InlineKeyboardButton(text=button.text, callback_data=button.data)
+
+
 def _incoming(raw: Any) -> Incoming | None:
     try:
         return updates.incoming(raw)
@@ -140,14 +214,18 @@ def _incoming(raw: Any) -> Incoming | None:
 
 
 def _of_message(message: Message) -> Said | None:
-    """Only what is said in private: a group's talk is not meant for the bot."""
-    if message.chat.type != ChatType.PRIVATE:
+    """Of a group's talk only commands are meant for the bot."""
+    act, chat, who = understand(message.text or ""), str(message.chat.id), message.from_user
+    if message.chat.type == ChatType.PRIVATE:
+        return Said(chat, act, (who and who.language_code) or "")
+    if who is None or not isinstance(act, Started | Asked):
         return None
-    language = (message.from_user and message.from_user.language_code) or ""
-    return Said(str(message.chat.id), understand(message.text or ""), language)
+    return Said(chat, act, who.language_code or "", str(who.id), who.full_name)
 
 
 def _of_membership(change: ChatMemberUpdated) -> Said:
-    """In a private chat this comes only when the person blocks the bot or takes it back."""
+    """In a private chat this comes only when the person blocks the bot or takes it back; in a group when the bot
+    is added, removed or given rights."""
     gone = change.new_chat_member.status in _GONE
-    return Said(str(change.chat.id), Blocked() if gone else Allowed())
+    act = Blocked() if gone else Allowed()
+    return Said(str(change.chat.id), act, person=str(change.from_user.id))

@@ -1,6 +1,7 @@
 """VK: events in by Bots Long Poll, answers out through vkbottle."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -9,9 +10,10 @@ import aiohttp
 from vkbottle import API, AiohttpClient, VKAPIError
 
 from bots.conversation.said import (
-    Act,
     Allowed,
+    Asked,
     Blocked,
+    Page,
     Pressed,
     Read,
     Reply,
@@ -24,7 +26,8 @@ from channels.http import NoReply, ProviderHttp
 from channels.updates import Incoming
 from channels.vk import updates
 from channels.vk.community import API_VERSION, CommunityConfig
-from channels.vk.keyboard import PAYLOAD_KEY
+from channels.vk.keyboard import PAYLOAD_KEY, keyboard
+from hub.content.view import shorten
 
 _WAIT = 25
 """Seconds of one long poll; VK takes up to 90."""
@@ -34,11 +37,19 @@ _CANNOT_WRITE = frozenset(
     {18, 113, 900, 901, 902, 932, 936, 950, 985, 987, 988, 917, 922, 927, 945}
 )
 
+_TOO_LATE = "vk-100"
+_NOT_EDITABLE = frozenset({"vk-100", "vk-909", "vk-920"})
+
+_LONGEST_TOAST = 90
+"""Not documented; longer ones are said to be cut."""
+
 _THROTTLED: Mapping[int, timedelta] = {
     6: timedelta(seconds=1),
     9: timedelta(minutes=1),
     29: timedelta(minutes=5),
 }
+
+_MENTION = re.compile(r"^\s*\[club\d+\|[^\]]*\][,\s]*")
 
 _FIRST_CHAT = 2_000_000_000
 """Peers from here on are conversations of many."""
@@ -94,13 +105,11 @@ class VkBot:
     def read(self, raw: dict[str, Any]) -> Said | None:
         match raw:
             case {"type": "message_new", "object": {"message": {"peer_id": int(peer)} as message}}:
-                if peer >= _FIRST_CHAT or message.get("out"):
+                if message.get("out"):
                     return None
-                return Said(str(peer), _of_message(message))
+                return _of_chat(peer, message) if peer >= _FIRST_CHAT else _of_person(peer, message)
             case {"type": "message_event", "object": {"peer_id": int(peer), **event}}:
-                payload = event.get("payload")
-                data = payload.get(PAYLOAD_KEY, "") if isinstance(payload, dict) else ""
-                return Said(str(peer), Pressed(str(event.get("event_id", "")), str(data)))
+                return _of_press(peer, event)
             case {"type": "message_allow", "object": {"user_id": int(user), **more}}:
                 return Said(str(user), Allowed(str(more.get("key", ""))))
             case {"type": "message_deny", "object": {"user_id": int(user)}}:
@@ -114,18 +123,55 @@ class VkBot:
 
     async def reply(self, chat: str, reply: Reply, key: int) -> None:
         if reply.press:
-            snackbar = {"type": "show_snackbar", "text": reply.text}
+            await self._answer_press(chat, reply)
+        else:
+            # By the key, VK does not show the same reply twice.
             fields: dict[str, Any] = {
-                "event_id": reply.press,
-                "user_id": chat,
                 "peer_id": chat,
-                "event_data": json.dumps(snackbar, ensure_ascii=False),
+                "message": reply.text,
+                "random_id": key % (2**31 - 1) + 1,
+                "dont_parse_links": 1,
             }
+            if reply.buttons:
+                fields["keyboard"] = keyboard(reply.buttons)
+            await self._call("messages.send", fields)
+        if reply.page and reply.message:
+            await self._edit(chat, reply.message, reply.page)
+
+    async def _answer_press(self, chat: str, reply: Reply) -> None:
+        fields: dict[str, Any] = {
+            "event_id": reply.press,
+            "user_id": reply.person or chat,
+            "peer_id": chat,
+        }
+        # Left out, it only stops the turning wheel.
+        if reply.text:
+            snackbar = {"type": "show_snackbar", "text": shorten(reply.text, _LONGEST_TOAST)}
+            fields["event_data"] = json.dumps(snackbar, ensure_ascii=False)
+        try:
             await self._call("messages.sendMessageEventAnswer", fields)
-            return
-        # By the key, VK does not show the same reply twice.
-        fields = {"peer_id": chat, "message": reply.text, "random_id": key % (2**31 - 1) + 1}
-        await self._call("messages.send", fields)
+        except Trouble as trouble:
+            if trouble.reason != _TOO_LATE:
+                raise
+            # Answered before, or more than a minute ago; the code of it is not documented.
+            if reply.page is None:
+                raise CannotWrite(trouble.reason) from None
+
+    async def _edit(self, chat: str, message: str, page: Page) -> None:
+        fields: dict[str, Any] = {
+            "peer_id": chat,
+            "conversation_message_id": message.rpartition(":")[2],
+            "message": page.text,
+            "dont_parse_links": 1,
+        }
+        if page.buttons:
+            fields["keyboard"] = keyboard(page.buttons)
+        try:
+            await self._call("messages.edit", fields)
+        except Trouble as trouble:
+            if trouble.reason not in _NOT_EDITABLE:
+                raise
+            raise CannotWrite(trouble.reason) from None
 
     async def close(self) -> None:
         await self._session.close()
@@ -171,8 +217,26 @@ def _incoming(raw: Any) -> Incoming | None:
         return None
 
 
-def _of_message(message: Mapping[str, Any]) -> Act:
+def _of_person(peer: int, message: Mapping[str, Any]) -> Said:
     """A link's parameter comes as `ref` beside an ordinary text, with the first message after the click."""
     if ref := message.get("ref"):
-        return Started(str(ref))
-    return understand(str(message.get("text") or ""))
+        return Said(str(peer), Started(str(ref)))
+    return Said(str(peer), understand(str(message.get("text") or "")))
+
+
+def _of_chat(peer: int, message: Mapping[str, Any]) -> Said | None:
+    """Of a chat's talk only commands are meant for the community; they begin with its mention."""
+    text = _MENTION.sub("", str(message.get("text") or ""))
+    act = understand(text)
+    if not isinstance(act, Started | Asked):
+        return None
+    return Said(str(peer), act, person=str(message.get("from_id", "")))
+
+
+def _of_press(peer: int, event: Mapping[Any, Any]) -> Said:
+    payload = event.get("payload")
+    data = payload.get(PAYLOAD_KEY, "") if isinstance(payload, dict) else ""
+    number = event.get("conversation_message_id")
+    message = f"{peer}:{number}" if number else ""
+    pressed = Pressed(str(event.get("event_id", "")), str(data), message)
+    return Said(str(peer), pressed, person=str(event.get("user_id", peer)))

@@ -1,12 +1,13 @@
 """Binding a messenger to a contact, silence and return: what each comes to, and what is answered."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from bots.conversation.present import LANGUAGES, spoken
 from bots.conversation.said import (
     Allowed,
+    Asked,
     Blocked,
     Pressed,
     Read,
@@ -16,7 +17,6 @@ from bots.conversation.said import (
     Started,
     Stopped,
 )
-from bots.texts import en, ru
 from bots.texts.words import Words, in_language
 from channels.base import Channel
 from hub.contacts import links, queries
@@ -25,11 +25,6 @@ from hub.contacts.links import Redeemed
 from hub.db.pool import Connection
 from hub.preferences import suppressions
 from hub.shops.registry import Shop
-
-_LANGUAGES: Mapping[str, Words] = {"ru": ru.WORDS, "en": en.WORDS}
-
-# Their speakers understand Russian better than English.
-_RUSSIAN_SPEAKING = frozenset({"ru", "uk", "be", "kk", "ky", "uz", "tg", "hy", "az", "tt"})
 
 # As `links.create` makes them. Other parameters of a link (an advertisement's mark) are not ours to judge.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -58,8 +53,11 @@ class Conversation:
             case Spoke(text):
                 return await self._speak(conn, said, text.strip())
             case Pressed(press):
-                words = await self._words(conn, said)
-                return Reply(words.old_button, press)
+                words = await self.words(conn, said)
+                return Reply(words.old_button, press, person=said.person)
+            case Asked():
+                known = await self._is_known(conn, said)
+                return await self._say(conn, said, "help_known" if known else "help_stranger")
             case Read():
                 return None
             case _:
@@ -106,23 +104,15 @@ class Conversation:
         return bool(await queries.locales_at(conn, self.shop.id, self._digest(said)))
 
     async def _say(self, conn: Connection, said: Said, name: str) -> Reply:
-        words = await self._words(conn, said)
+        words = await self.words(conn, said)
         text: str = getattr(words, name)
         return Reply(text.format(shop=self.shop.name))
 
-    async def _words(self, conn: Connection, said: Said) -> Words:
+    async def words(self, conn: Connection, said: Said) -> Words:
         """In the language that the contact has, else the messenger's, else the shop's."""
         known = await queries.locales_at(conn, self.shop.id, self._digest(said))
-        locale = next((one for one in known if one), None) or _spoken(said.language)
-        return in_language(locale or self.shop.settings.locale, _LANGUAGES)
+        locale = next((one for one in known if one), None) or spoken(said.language)
+        return in_language(locale or self.shop.settings.locale, LANGUAGES)
 
     def _digest(self, said: Said) -> bytes:
         return digest(KIND_OF[self.channel], said.chat)
-
-
-def _spoken(language: str) -> str:
-    """`ru`, `en` or ""; from an IETF tag such as `pt-BR`."""
-    primary = language.lower().partition("-")[0]
-    if not primary:
-        return ""
-    return "ru" if primary in _RUSSIAN_SPEAKING else "en"

@@ -1,6 +1,10 @@
 """What a person did and what is answered, without a messenger."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+
+from channels.base import Button
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,27 @@ class Spoke:
     text: str = ""
 
 
+class Want(StrEnum):
+    ORDERS = "orders"
+    SETTINGS = "settings"
+    HELP = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command."""
+
+    want: Want
+
+
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A button. `press` is what the messenger wants to have answered."""
+    """A button. `press` is what the messenger wants to have answered, `message` what the provider calls the
+    message that it stands under (empty: it is not told)."""
 
     press: str
     data: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +68,74 @@ class Read:
     up_to: int
 
 
-Act = Started | Stopped | Spoke | Pressed | Blocked | Allowed | Read
+Act = Started | Stopped | Spoke | Asked | Pressed | Blocked | Allowed | Read
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """`chat` is the address in its stored form. `language`: what the messenger tells of the person, or ""."""
+    """`chat` is the address in its stored form. `language`: what the messenger tells of the person, or "".
+
+    In a group `chat` is the group's and `person` who of it said this; `name` is what the messenger calls him.
+    """
 
     chat: str
     act: Act
     language: str = ""
+    person: str = ""
+    name: str = ""
+
+    @property
+    def in_group(self) -> bool:
+        return bool(self.person) and self.person != self.chat
+
+
+Rows = tuple[tuple[Button, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a message of the bot shows."""
+
+    text: str
+    html: str = ""
+    buttons: Rows = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`press`: an answer to that press, shown for a moment; else a message."""
+    """`press`: an answer to that press, shown for a moment to `person` (empty: to whose chat it is); else a
+    message, with `html` where the messenger shows any.
+
+    `page`: what the message `message` shows from now on.
+    """
 
     text: str
     press: str = ""
+    html: str = ""
+    buttons: Rows = ()
+    person: str = ""
+    page: Page | None = None
+    message: str = ""
 
 
 STOP_WORDS = frozenset({"/stop", "stop", "стоп", "/стоп", "отписаться"})
 START_WORDS = frozenset({"/start", "start", "начать", "старт", "/старт"})
+
+COMMANDS: Mapping[str, Want] = {
+    "/orders": Want.ORDERS,
+    "/заказы": Want.ORDERS,
+    "orders": Want.ORDERS,
+    "заказы": Want.ORDERS,
+    "мои заказы": Want.ORDERS,
+    "/settings": Want.SETTINGS,
+    "/настройки": Want.SETTINGS,
+    "settings": Want.SETTINGS,
+    "настройки": Want.SETTINGS,
+    "/help": Want.HELP,
+    "/помощь": Want.HELP,
+    "help": Want.HELP,
+    "помощь": Want.HELP,
+}
 
 
 def understand(text: str) -> Act:
@@ -83,4 +148,10 @@ def understand(text: str) -> Act:
         return Started()
     if command == "/stop" or text.strip().lower() in STOP_WORDS:
         return Stopped()
+    if (
+        want := COMMANDS.get(command)
+        if command.startswith("/")
+        else COMMANDS.get(text.strip().lower())
+    ):
+        return Asked(want)
     return Spoke(text)

@@ -24,6 +24,7 @@ WORDS = Words(
     help_known=(
         "I bring you messages from {shop} and cannot answer questions: "
         "please write to the shop directly.\n\n"
+        "/orders: your orders\n/settings: settings\n"
         "/stop: no more messages\n/start: messages again"
     ),
     help_stranger=(
@@ -31,4 +32,61 @@ WORDS = Words(
         "Open your connection link: it is in your account or in a letter from the shop."
     ),
     old_button="This button no longer works.",
+    not_yours="Only the people of this warehouse and the seller can answer this.",
+    changed="The order has changed. Please look again.",
+    accepted="Thank you! Your answer is noted.",
+    accepted_line="Noted: {confirmed} of {asked}.",
+    corrected="Corrected.",
+    repeated="This answer is already noted.",
+    already="{who} has already answered at {time}: {confirmed} of {asked}.",
+    already_none="{who} has already answered at {time}: none.",
+    too_late="This cannot be corrected any more: time is up, or the order is paid.",
+    closed="No answer is needed any more.",
+    assembled="Thank you! Marked as assembled.",
+    assembled_already="{who} has already marked it at {time}.",
+    somebody="a colleague",
+    board="Waiting for you: {count}",
+    board_empty="Nothing is waiting for you now.",
+    board_more="Page {page} of {pages}",
+    board_question="❓ {number} · lines: {lines}",
+    board_assembly="📦 {number} · lines: {lines}",
+    orders="Your orders:",
+    orders_empty="There are no orders yet.",
+    order_line="Order {number}: {status}",
+    order_parts="{confirmed} of {asked} in stock: {title}",
+    tracking="tracking {tracking}",
+    help_staff=(
+        "I ask about stock and remind of orders to assemble for {shop}. "
+        "Please answer with the buttons under the messages.\n\n"
+        "/orders: what waits for an answer\n/settings: settings\n"
+        "/stop: no more messages\n/start: messages again"
+    ),
+    group_bound="Done! Questions to {place} come to this group now. Open ones: /orders",
+    group_not_bound=(
+        "This link does not fit: it was used, has expired or is not for a warehouse's group. "
+        "Please get a new one."
+    ),
+    settings="Message settings of {shop}",
+    settings_stranger="Settings appear once you have opened your connection link.",
+    settings_saved="Saved.",
+    settings_orders="Messages about orders: {channels}",
+    settings_news="News and offers here: {state}",
+    settings_quiet="Quiet hours: {quiet}",
+    settings_no_quiet="none",
+    settings_back="‹ Back",
+    settings_language="Язык: русский",
+    settings_first="{channel} first",
+    settings_on="yes",
+    settings_off="no",
+    settings_by_shop="as the shop decides",
+    channels={
+        "email": "e-mail",
+        "telegram": "Telegram",
+        "vk": "VK",
+        "max": "MAX",
+        "sms": "SMS",
+        "push": "push",
+        "viber": "Viber",
+        "whatsapp": "WhatsApp",
+    },
 )

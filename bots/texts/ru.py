@@ -33,6 +33,7 @@ WORDS = Words(
     help_known=(
         "Я присылаю сообщения магазина «{shop}», а ответить на вопрос не могу: "
         "для этого напишите в магазин напрямую.\n\n"
+        "/orders — ваши заказы\n/settings — настройки\n"
         "/stop — больше не присылать сообщения\n/start — снова присылать"
     ),
     help_stranger=(
@@ -40,4 +41,61 @@ WORDS = Words(
         "Откройте ссылку для подключения — она есть в личном кабинете или в письме магазина."
     ),
     old_button="Эта кнопка больше не работает.",
+    not_yours="Отвечать на этот запрос могут только сотрудники склада и продавец.",
+    changed="Заказ изменился. Посмотрите, пожалуйста, ещё раз.",
+    accepted="Спасибо! Ответ принят.",
+    accepted_line="Принято: {confirmed} из {asked}.",
+    corrected="Исправлено.",
+    repeated="Этот ответ уже принят.",
+    already="Уже ответил(а) {who} в {time}: есть {confirmed} из {asked}.",
+    already_none="Уже ответил(а) {who} в {time}: нет в наличии.",
+    too_late="Исправить уже нельзя: срок вышел или заказ оплачен.",
+    closed="Отвечать уже не нужно.",
+    assembled="Спасибо! Отмечено: собрано.",
+    assembled_already="Уже отметил(а) {who} в {time}.",
+    somebody="другой сотрудник",
+    board="Ждут вас: {count}",
+    board_empty="Сейчас вас ничего не ждёт.",
+    board_more="Страница {page} из {pages}",
+    board_question="❓ {number} · строк: {lines}",
+    board_assembly="📦 {number} · строк: {lines}",
+    orders="Ваши заказы:",
+    orders_empty="Заказов пока нет.",
+    order_line="Заказ {number}: {status}",
+    order_parts="есть {confirmed} из {asked}: {title}",
+    tracking="трек-номер {tracking}",
+    help_staff=(
+        "Я спрашиваю о наличии товаров и напоминаю о сборке заказов магазина «{shop}». "
+        "Отвечайте кнопками под сообщениями.\n\n"
+        "/orders — что ждёт ответа\n/settings — настройки\n"
+        "/stop — больше не присылать сообщения\n/start — снова присылать"
+    ),
+    group_bound="Готово! Запросы склада «{place}» теперь приходят в эту группу. Открытые: /orders",
+    group_not_bound=(
+        "Эта ссылка не подходит: она уже использована, устарела или не для группы склада. "
+        "Возьмите новую."
+    ),
+    settings="Настройки сообщений магазина «{shop}»",
+    settings_stranger="Настройки появятся, когда вы откроете ссылку для подключения.",
+    settings_saved="Сохранено.",
+    settings_orders="Сообщения о заказах: {channels}",
+    settings_news="Новости и скидки здесь: {state}",
+    settings_quiet="Тихие часы: {quiet}",
+    settings_no_quiet="нет",
+    settings_back="‹ Назад",
+    settings_language="Language: English",
+    settings_first="{channel} — первым",
+    settings_on="да",
+    settings_off="нет",
+    settings_by_shop="как решит магазин",
+    channels={
+        "email": "почта",
+        "telegram": "Telegram",
+        "vk": "ВКонтакте",
+        "max": "MAX",
+        "sms": "SMS",
+        "push": "push",
+        "viber": "Viber",
+        "whatsapp": "WhatsApp",
+    },
 )

@@ -18,6 +18,46 @@ class Words:
     help_known: str
     help_stranger: str
     old_button: str
+    not_yours: str
+    changed: str
+    accepted: str
+    accepted_line: str
+    corrected: str
+    repeated: str
+    already: str
+    already_none: str
+    too_late: str
+    closed: str
+    assembled: str
+    assembled_already: str
+    somebody: str
+    board: str
+    board_empty: str
+    board_more: str
+    board_question: str
+    board_assembly: str
+    orders: str
+    orders_empty: str
+    order_line: str
+    order_parts: str
+    tracking: str
+    help_staff: str
+    group_bound: str
+    group_not_bound: str
+    settings: str
+    settings_stranger: str
+    settings_saved: str
+    settings_orders: str
+    settings_news: str
+    settings_quiet: str
+    settings_no_quiet: str
+    settings_back: str
+    settings_language: str
+    settings_first: str
+    settings_on: str
+    settings_off: str
+    settings_by_shop: str
+    channels: Mapping[str, str]
 
 
 def in_language(locale: str, languages: Mapping[str, Words]) -> Words:

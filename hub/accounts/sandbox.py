@@ -76,13 +76,31 @@ def _buttons(message: Message) -> str:
     return orjson.dumps(rows).decode()
 
 
+async def say(db: Db, shop_id: int, channel: Channel, message: Message) -> None:
+    """Keeps what a bot answers: a message that belongs to no delivery."""
+    await db.execute(
+        """
+        INSERT INTO sandbox_message (id, shop_id, channel, address, text, html, buttons)
+        VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb)
+        """,
+        new_id(),
+        shop_id,
+        channel,
+        message.to,
+        message.text,
+        message.html,
+        _buttons(message),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """`notification_id` is None once the delivery's own row is gone."""
+    """`delivery_id` is None for what a bot answered; `notification_id` also once the delivery's own row is
+    gone."""
 
     id: UUID
     notification_id: UUID | None
-    delivery_id: UUID
+    delivery_id: UUID | None
     channel: Channel
     to: str
     subject: str
@@ -90,6 +108,25 @@ class Kept:
     html: str
     buttons: list[list[dict[str, Any]]]
     created_at: datetime
+    edited_at: datetime | None
+
+
+async def one(db: Db, shop_id: int, id_: UUID) -> Kept | None:
+    row = await db.fetchrow(
+        f"{_KEPT} FROM sandbox_message AS m WHERE m.shop_id = $1 AND m.id = $2", shop_id, id_
+    )
+    return _kept(row) if row else None
+
+
+_KEPT = """
+SELECT m.id, (SELECT notification_id FROM delivery AS d WHERE d.id = m.delivery_id),
+       m.delivery_id, m.channel, m.address AS "to", m.subject, m.text, m.html, m.buttons,
+       m.created_at, m.edited_at
+"""
+
+
+def _kept(row: Any) -> Kept:
+    return Kept(**dict(row) | {"channel": Channel(row["channel"])})
 
 
 async def kept(
@@ -103,7 +140,7 @@ async def kept(
 ) -> list[Kept]:
     """Newest first."""
     rows = await db.fetch(
-        """
+        f"""
         WITH m AS (
             SELECT * FROM sandbox_message
              WHERE shop_id = $1
@@ -112,19 +149,15 @@ async def kept(
                AND ($4::uuid IS NULL OR id < $4)
              ORDER BY id DESC LIMIT $5
         )
-        SELECT m.id,
-               (SELECT notification_id FROM delivery AS d WHERE d.id = m.delivery_id),
-               m.delivery_id, m.channel, m.address AS "to", m.subject, m.text, m.html, m.buttons,
-               m.created_at
-          FROM m ORDER BY m.id DESC
-        """,
+        {_KEPT} FROM m ORDER BY m.id DESC
+        """,  # noqa: S608 (constants)
         shop_id,
         channel,
         to,
         before,
         limit,
     )
-    return [Kept(**dict(row) | {"channel": Channel(row["channel"])}) for row in rows]
+    return [_kept(row) for row in rows]
 
 
 async def trim(db: Db) -> None:

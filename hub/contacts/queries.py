@@ -258,6 +258,22 @@ async def locales_at(db: Db, shop_id: int, digest_: bytes) -> list[Locale | None
     return [row["locale"] for row in rows]
 
 
+async def at(db: Db, shop_id: int, digest_: bytes) -> list[Contact]:
+    """The contacts that have this address, the latest first; receivers of one-off messages are none of them,
+    group chats are."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM contact AS c
+          JOIN address AS held ON held.contact_id = c.id
+         WHERE held.shop_id = $1 AND held.digest = $2 AND NOT held.one_off
+         ORDER BY held.updated_at DESC, c.id DESC
+        """,  # noqa: S608 (constants)
+        shop_id,
+        digest_,
+    )
+    return [_contact(row) for row in rows]
+
+
 async def bind(conn: Connection, shop_id: int, contact_id: UUID, kind: Kind, value: str) -> None:
     """The one address of this kind is `value` from now on, and it is proven."""
     await conn.execute(

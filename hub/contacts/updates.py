@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from channels.base import AccountConfig, BadHook, Channel, HookReply, HookRequest
 from channels.registry import SANDBOX
 from channels.telegram import updates as telegram
-from channels.updates import Incoming
+from channels.updates import Incoming, storable
 from channels.vk import updates as vk
 from channels.vk.community import CommunityConfig
 from hub.accounts.book import LiveAccount
 from hub.db.pool import Db, Pool
+from hub.errors import Unprocessable
+from hub.ids import new_id
 from hub.resources import Hub
 from hub.tokens import Signer
+
+BOT_CHANNELS = frozenset({Channel.TELEGRAM, Channel.VK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,43 @@ def config_of(hub: Hub, account: LiveAccount) -> AccountConfig:
 
 def has_bot(account: LiveAccount) -> bool:
     """Whether people can talk to this account, and calls to its hook are what they say."""
-    return account.channel in (Channel.TELEGRAM, Channel.VK) and account.provider != SANDBOX
+    return account.channel in BOT_CHANNELS and account.provider != SANDBOX
+
+
+def is_sandbox_bot(account: LiveAccount) -> bool:
+    """Whether people can be played who talk to a bot on this account."""
+    return account.channel in BOT_CHANNELS and account.provider == SANDBOX
+
+
+def sandbox_bot(hub: Hub, shop_id: int, channel: Channel) -> LiveAccount:
+    """Raises `Unprocessable`: nobody talks to the shop there but real people, or nobody at all."""
+    found = next((a for a in hub.accounts.of(shop_id, channel) if is_sandbox_bot(a)), None)
+    if found is None:
+        raise Unprocessable(f"the sandbox has no bot of this shop on {channel}")
+    return found
+
+
+async def store_press(
+    hub: Hub, shop_id: int, channel: Channel, address: str, message: UUID, data: str
+) -> None:
+    """A button under a kept message was pressed at that address; each time is a press of its own.
+
+    Raises `Unprocessable`: see `sandbox_bot`."""
+    raw = {"press": str(new_id()), "message": str(message), "data": data}
+    await _store_played(hub, shop_id, channel, address, raw["press"], raw)
+
+
+async def store_words(hub: Hub, shop_id: int, channel: Channel, address: str, text: str) -> None:
+    """Somebody at that address writes to the bot. Raises `Unprocessable`: see `sandbox_bot`."""
+    await _store_played(hub, shop_id, channel, address, str(new_id()), {"text": text})
+
+
+async def _store_played(
+    hub: Hub, shop_id: int, channel: Channel, address: str, event: str, raw: dict[str, Any]
+) -> None:
+    account = sandbox_bot(hub, shop_id, channel)
+    played = Incoming(event, address, storable({**raw, "chat": address}))
+    await store(hub.db, shop_id, account.name, [played])
 
 
 async def receive_hook(hub: Hub, account: LiveAccount, request: HookRequest) -> HookReply:

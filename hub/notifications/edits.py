@@ -26,6 +26,7 @@ from channels.base import (
 )
 from hub.db.pool import Db
 from hub.notifications.interactive import Asking, Interactive, Parts, render_all
+from hub.notifications.model import ContactFacts
 from hub.resources import Hub
 
 log = structlog.get_logger()
@@ -59,7 +60,9 @@ async def request_edits(db: Db, about: UUID) -> None:
            AND d.channel = ANY($3)
            AND d.status IN ('queued', 'sending', 'sent', 'delivered', 'read')
          ORDER BY d.id
-        ON CONFLICT (delivery_id) DO UPDATE SET wanted = e.wanted + 1, failures = 0
+        ON CONFLICT (delivery_id) DO UPDATE
+           SET wanted = e.wanted + 1, failures = 0,
+               due_at = CASE WHEN e.held THEN e.due_at ELSE now() END
         """,
         str(about),
         EDITED_FOR,
@@ -72,7 +75,9 @@ async def request_edit(db: Db, shop_id: int, delivery_id: UUID) -> None:
     await db.execute(
         """
         INSERT INTO message_edit AS e (delivery_id, shop_id) VALUES ($1, $2)
-        ON CONFLICT (delivery_id) DO UPDATE SET wanted = e.wanted + 1, failures = 0
+        ON CONFLICT (delivery_id) DO UPDATE
+           SET wanted = e.wanted + 1, failures = 0,
+               due_at = CASE WHEN e.held THEN e.due_at ELSE now() END
         """,
         delivery_id,
         shop_id,
@@ -143,10 +148,12 @@ class Editor:
             except Exception:
                 log.exception("edit.adapter_failed", delivery=str(edit.id))
                 outcome = Retry("bug")
-        await self._settle(edit, outcome)
+        await self._settle(edit, outcome, parts.until)
 
-    async def _settle(self, edit: _Claimed, outcome: Outcome) -> None:
+    async def _settle(self, edit: _Claimed, outcome: Outcome, until: datetime | None) -> None:
         match outcome:
+            case Accepted() if until:
+                await _next_at(self._hub.db, edit, until)
             case Accepted():
                 await _done(self._hub.db, edit)
             case Retry(_, after) if edit.failures < _MOST_FAILURES:
@@ -196,7 +203,7 @@ async def _claim(hub: Hub, limit: int) -> list[_Claimed]:
             SELECT delivery_id FROM message_edit WHERE due_at <= now()
              ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
         ), claimed AS (
-            UPDATE message_edit AS e SET due_at = now() + $2::interval
+            UPDATE message_edit AS e SET due_at = now() + $2::interval, held = true
               FROM due WHERE e.delivery_id = due.delivery_id
             RETURNING e.*
         )
@@ -205,6 +212,7 @@ async def _claim(hub: Hub, limit: int) -> list[_Claimed]:
                coalesce(d.provider_id, '') AS provider_id,
                coalesce(n.interaction ->> 'kind', '') AS kind, n.interaction ->> 'id' AS about,
                d.contact_id, d.channel, a.value, a.digest, c.locale, c.timezone,
+               c.external_id, coalesce(c.role, 'buyer') AS role, coalesce(c.name, '') AS name,
                coalesce(n.template, '') AS template, coalesce(n.data, '{}') AS data,
                coalesce(p.page, '') AS page
           FROM claimed AS e
@@ -227,7 +235,14 @@ def _claimed(hub: Hub, row: dict[str, Any]) -> _Claimed:
             id=row["id"],
             shop_id=row["shop_id"],
             about=UUID(row["about"]),
-            contact_id=row["contact_id"],
+            contact=ContactFacts(
+                id=row["contact_id"],
+                external_id=row["external_id"],
+                role=row["role"],
+                name=row["name"],
+                locale=row["locale"],
+                timezone=row["timezone"],
+            ),
             channel=Channel(row["channel"]),
             address=row["value"],
             digest=row["digest"],
@@ -263,6 +278,20 @@ async def _done(db: Db, edit: _Claimed) -> None:
             edit.id,
             edit.wanted,
         )
+
+
+async def _next_at(db: Db, edit: _Claimed, at: datetime) -> None:
+    """It is done, and is to be done once more then; at once where it was asked for again meanwhile."""
+    await db.execute(
+        """
+        UPDATE message_edit
+           SET due_at = CASE WHEN wanted = $2 THEN $3 ELSE now() END, failures = 0, held = false
+         WHERE delivery_id = $1
+        """,
+        edit.id,
+        edit.wanted,
+        at,
+    )
 
 
 async def _put_off(db: Db, edit: _Claimed, pause: timedelta, *, failed: bool) -> None:

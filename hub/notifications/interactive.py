@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from channels.base import Button, Channel
 from hub.db.pool import Db
+from hub.notifications.model import ContactFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Asking:
     id: UUID
     shop_id: int
     about: UUID
-    contact_id: UUID
+    contact: ContactFacts
     channel: Channel
     address: str
     digest: bytes
@@ -38,6 +40,8 @@ class Parts:
     html: str = ""
     subject: str = ""
     buttons: tuple[tuple[Button, ...], ...] = ()
+    until: datetime | None = None
+    """From then on it looks otherwise by itself; None: only when something happens."""
 
 
 class Interactive(Protocol):
@@ -79,4 +83,22 @@ async def render_all(
     for kind, interactive in kinds.items():
         if some := [asking for name, asking in asked if name == kind]:
             found.update(await interactive.render(db, some))
+    return found
+
+
+async def delivery_at(
+    db: Db, shop_id: int, account: str, provider_id: str, about: UUID
+) -> UUID | None:
+    """The delivery that the provider calls so and that asks about it; None: that message is none."""
+    found: UUID | None = await db.fetchval(
+        """
+        SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
+         WHERE d.provider_id = $3 AND d.account = $2 AND d.shop_id = $1
+           AND n.interaction ->> 'id' = $4
+        """,
+        shop_id,
+        account,
+        provider_id,
+        str(about),
+    )
     return found

@@ -27,7 +27,7 @@ def asking_of(hub: Hub, delivery: Claimed) -> Asking:
         id=delivery.id,
         shop_id=delivery.shop_id,
         about=UUID((delivery.interaction or {})["id"]),
-        contact_id=delivery.contact_id,
+        contact=delivery.contact,
         channel=delivery.channel,
         address=delivery.value or "",
         digest=delivery.digest or b"",

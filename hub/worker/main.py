@@ -22,8 +22,10 @@ from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
 from hub.notifications import admins, recovery
 from hub.notifications.delivery import Deliverer
+from hub.notifications.edits import Editor
 from hub.notifications.tick import Tick
 from hub.orders import escalation
+from hub.orders.messages import interactives
 from hub.queue import DELIVER, Lane, connect, queue_name
 from hub.resources import Hub, open_hub
 from hub.webhooks.delivery import Callbacks
@@ -71,7 +73,8 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     with suppress(*UNREACHABLE):
         await recovery.free(hub.db, worker)
     redis = connect(hub.settings.hub.redis_url.get_secret_value())
-    deliverer = Deliverer(hub, worker, RateLimits(redis))
+    questions = interactives(hub)
+    deliverer = Deliverer(hub, worker, RateLimits(redis), questions)
     callbacks = Callbacks(
         hub.db,
         hub.signer,
@@ -84,6 +87,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     chores: list[Callable[[], Awaitable[None]]] = [
         deliverer.keep_leases,
         tick.run,
+        Editor(hub, questions).run,
         callbacks.run,
         lambda: _refresh(hub),
         lambda: _beat(redis),

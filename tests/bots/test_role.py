@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 
 from bots.main import serve
+from channels.base import Channel
+from hub.config import Account
 from hub.resources import Hub, open_hub
 
 
 async def test_without_a_bot_it_waits_quietly(hub: Hub) -> None:
-    settings = hub.settings.model_copy(update={"shops": {"other": hub.shop("other").settings}})
+    mail = Account(name="mail", channel=Channel.EMAIL, provider="sandbox")
+    shop = hub.shop("other").settings.model_copy(update={"accounts": (mail,)})
+    settings = hub.settings.model_copy(update={"shops": {"other": shop}})
     stop = asyncio.Event()
 
     async with open_hub(settings) as idle:
@@ -36,6 +40,6 @@ async def test_sigterm_ends_it_in_order(hub: Hub, tmp_path: Path) -> None:
     assert role.stderr
     async with asyncio.timeout(30):
         line = await role.stderr.readline()
-        assert b"bots.idle" in line
+        assert b"bots.started" in line
         role.send_signal(signal.SIGTERM)
         assert await role.wait() == 0

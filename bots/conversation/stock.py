@@ -1,0 +1,218 @@
+"""What the buttons under a question do: answers, and turning its pages. What is true is decided by the orders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from bots.conversation import board
+from bots.conversation.present import Present
+from bots.conversation.said import Page as Shown
+from bots.conversation.said import Pressed, Reply
+from hub.accounts.book import LiveAccount
+from hub.notifications import interactive
+from hub.notifications.edits import request_edit
+from hub.notifications.interactive import Parts
+from hub.orders import service, shown, views
+from hub.orders.buttons import Action, BadData, Do, line_tag, lines_tag, read
+from hub.orders.messages import reader_of
+from hub.orders.model import ACTIVE, Answered, Answerer, Kind, Question, QuestionLine, Via
+from hub.orders.pressing import may_answer
+from hub.orders.shown import Page
+from hub.resources import Hub
+
+_TURNS = frozenset({Do.LINES, Do.HOW_MANY, Do.START, Do.OPEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Presses:
+    """One bot's. Safe to do twice: the second time says what the first one did."""
+
+    hub: Hub
+    account: LiveAccount
+
+    async def answer(self, here: Present, pressed: Pressed) -> Reply:
+        try:
+            kind, about, action = read(self.hub.signer, pressed.data, here.digest)
+        except BadData:
+            return here.toast(here.words.old_button, pressed)
+        if action.do is Do.BOARD:
+            page = await board.page(self.hub, here, action.number)
+            return _showing(here, pressed, page)
+        mine = {contact.id for contact in here.contacts}
+        if not await may_answer(self.hub.db, here.shop.id, kind, about, mine):
+            return here.toast(here.words.not_yours, pressed)
+        one = _Press(self.hub, self.account, here, pressed, kind, about, action)
+        return await (one.on_question() if kind is Kind.STOCK else one.on_assembly())
+
+
+@dataclass(frozen=True, slots=True)
+class _Press:
+    """One press by somebody who has a say in it."""
+
+    hub: Hub
+    account: LiveAccount
+    here: Present
+    pressed: Pressed
+    kind: Kind
+    about: UUID
+    action: Action
+
+    async def on_question(self) -> Reply:
+        question = await self._question()
+        if question is None:
+            return self.here.toast(self.here.words.old_button, self.pressed)
+        if self.action.do in _TURNS:
+            return await self._show("", self._turned())
+        said = _said(question, self.action)
+        if said is None:
+            return await self._show(self.here.words.changed, Page())
+        if not said:
+            return await self._show(self._nothing_open(question), Page())
+        # First, so that what the answer changes is shown on the right page at once.
+        page = self._after(question, said)
+        await self._turn(page)
+        answered = await service.answer(
+            self.hub, self.here.shop, self.about, said, by=self._answerer(), via=self._via
+        )
+        return await self._show(self._told(question, said, answered), page)
+
+    async def on_assembly(self) -> Reply:
+        if self.action.do is not Do.ASSEMBLED:
+            return await self._show("", Page())
+        done = await service.assembled(
+            self.hub, self.here.shop, self.about, by=self._answerer(), via=self._via
+        )
+        words = self.here.words
+        text = words.assembled
+        if done.closed:
+            text = words.closed
+        elif not done.first and done.at:
+            who = done.who or words.somebody
+            text = words.assembled_already.format(who=who, time=self.here.time(done.at))
+        return await self._show(text, Page())
+
+    async def _question(self) -> Question | None:
+        return await views.question(self.hub.db, self.here.shop.id, self.about)
+
+    @property
+    def _via(self) -> Via:
+        return Via(str(self.here.channel))
+
+    def _answerer(self) -> Answerer:
+        """In a group everybody is himself, known to the shop or not."""
+        said, speaker = self.here.said, self.here.speaker
+        if speaker is not None:
+            return Answerer(speaker.id, speaker.name or said.name, speaker.external_id or "")
+        return Answerer(None, said.name, f"{self.here.channel}:{said.person}")
+
+    def _turned(self) -> Page:
+        if self.action.do is Do.OPEN:
+            return Page()
+        tag = self.action.tag if self.action.do is Do.HOW_MANY else b""
+        return Page(self.action.do, self.action.number, tag)
+
+    def _after(self, question: Question, said: Mapping[str, int]) -> Page:
+        """Back to the lines as long as some are open."""
+        open_ = {line.id for line in question.open_lines} - said.keys()
+        if self.action.do is not Do.LINE or not open_ or len(question.lines) == 1:
+            return Page()
+        [line_id] = said
+        number = next(i for i, line in enumerate(question.lines) if line.id == line_id)
+        return Page(Do.LINES, number // shown.lines_per_page(question, self.here.channel))
+
+    def _nothing_open(self, question: Question) -> str:
+        if question.status in ACTIVE or question.answered_at is None:
+            return self.here.words.closed
+        mine = self._answerer().shown
+        if question.answered_by == (mine,):
+            return self.here.words.repeated
+        return self._already(question.lines[0])
+
+    def _told(self, question: Question, said: Mapping[str, int], answered: Answered) -> str:
+        words = self.here.words
+        if answered.closed:
+            return words.closed
+        if answered.accepted:
+            line = next(one for one in question.lines if one.id == answered.accepted[0])
+            if answered.complete or len(said) > 1:
+                return words.accepted
+            return words.accepted_line.format(confirmed=said[line.id], asked=line.asked)
+        if answered.corrected:
+            return words.corrected
+        if answered.already:
+            first = answered.already[0]
+            asked = next(one.asked for one in question.lines if one.id == first.line_id)
+            return self._other(first.who, first.confirmed, asked, first.at)
+        return words.too_late if answered.too_late else words.repeated
+
+    def _already(self, line: QuestionLine) -> str:
+        if line.confirmed is None or line.answered_at is None:
+            return self.here.words.closed
+        return self._other(line.answered_by, line.confirmed, line.asked, line.answered_at)
+
+    def _other(self, who: str, confirmed: int, asked: int, at: datetime) -> str:
+        words = self.here.words
+        text = words.already if confirmed else words.already_none
+        return text.format(
+            who=who or words.somebody, time=self.here.time(at), confirmed=confirmed, asked=asked
+        )
+
+    async def _delivery(self) -> UUID | None:
+        return await interactive.delivery_at(
+            self.hub.db, self.here.shop.id, self.account.name, self.pressed.message, self.about
+        )
+
+    async def _turn(self, page: Page) -> None:
+        if delivery := await self._delivery():
+            await interactive.turn(self.hub.db, self.here.shop.id, delivery, page.stored)
+
+    async def _show(self, text: str, page: Page) -> Reply:
+        """A message that asked is edited by those who edit all of them, so that nobody shows an older state over
+        a newer one. A question opened from the board is changed here."""
+        shop_id = self.here.shop.id
+        if delivery := await self._delivery():
+            await interactive.turn(self.hub.db, shop_id, delivery, page.stored)
+            await request_edit(self.hub.db, shop_id, delivery)
+            return self.here.toast(text, self.pressed)
+        parts = await self._parts(page)
+        if parts is None:
+            return self.here.toast(text, self.pressed)
+        found = Shown(parts.text, parts.html, parts.buttons)
+        return _showing(self.here, self.pressed, found, text)
+
+    async def _parts(self, page: Page) -> Parts | None:
+        now, db = datetime.now(UTC), self.hub.db
+        number = self.action.number if self.action.do is Do.OPEN else 0
+        reader = reader_of(
+            self.hub,
+            self.kind,
+            self.about,
+            self.here.channel,
+            self.here.digest,
+            locale=self.here.locale,
+            timezone=self.here.timezone,
+            back=Action(Do.BOARD, number=number),
+        )
+        if self.kind is Kind.ASSEMBLY:
+            task = await views.task(db, self.here.shop.id, self.about)
+            return shown.assembly(task, reader, now) if task else None
+        question = await self._question()
+        return shown.shown(question, reader, page, now) if question else None
+
+
+def _said(question: Question, action: Action) -> Mapping[str, int] | None:
+    """Quantities by line. None: what was shown is not what is asked now; empty: nothing is open any more."""
+    if action.do is Do.LINE:
+        line = next((one for one in question.lines if line_tag(one) == action.tag), None)
+        if line is None or action.number > line.asked:
+            return None
+        return {line.id: action.number}
+    if action.tag != lines_tag(question.lines):
+        return None
+    there = action.do is Do.ALL
+    return {line.id: line.asked if there else 0 for line in question.open_lines}
+
+
+def _showing(here: Present, pressed: Pressed, page: Shown, text: str = "") -> Reply:
+    return Reply(text, pressed.press, person=here.said.person, page=page, message=pressed.message)
