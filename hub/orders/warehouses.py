@@ -164,17 +164,24 @@ async def create_link(hub: Hub, shop_id: int, external_id: str, channel: Channel
         raise InvalidInput(faults=[Fault("/channel", f"must be a channel with bots: {choice}")])
     warehouse = await get(hub.db, shop_id, external_id)
     name = await links.bot_name(hub, shop_id, channel)
+    return await store_link(hub.db, shop_id, warehouse.id, channel, name=name)
+
+
+async def store_link(
+    db: Db, shop_id: int, warehouse_id: UUID, channel: Channel, *, name: str
+) -> ChatLink:
+    """`name`: of the bot on that channel."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     now = datetime.now(UTC)
-    await hub.db.execute("DELETE FROM warehouse_link WHERE expires_at < $1", now - _KEPT_FOR)
-    await hub.db.execute(
+    await db.execute("DELETE FROM warehouse_link WHERE expires_at < $1", now - _KEPT_FOR)
+    await db.execute(
         """
         INSERT INTO warehouse_link (digest, shop_id, warehouse_id, channel, expires_at)
         VALUES ($1, $2, $3, $4, $5)
         """,
         _digest(token),
         shop_id,
-        warehouse.id,
+        warehouse_id,
         channel,
         now + LINK_LIFETIME,
     )

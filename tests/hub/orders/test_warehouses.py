@@ -1,0 +1,132 @@
+"""Places as a shop makes, changes and reads them."""
+
+from typing import Any
+
+import pytest
+
+from channels.base import Channel
+from hub.contacts.links import Redeemed
+from hub.orders import warehouses
+from hub.orders.warehouses import ChatLink
+from hub.resources import Hub
+from tests.hub.api.client import Api
+
+pytestmark = pytest.mark.usefixtures("people")
+
+PLACE: dict[str, Any] = {
+    "name": "Лесная",
+    "address": "Москва, Лесная ул., 5",
+    "timezone": "Asia/Novosibirsk",
+    "hours": {"mon": ["09:00", "18:00"], "fri": ["22:00", "06:00"]},
+    "seller": {"external_id": "seller-7"},
+}
+
+
+async def test_a_new_place_is_201_and_comes_back_as_it_was_given(api: Api) -> None:
+    answer = await api.put("/v1/warehouses/wh-7", PLACE)
+
+    assert answer.status == 201
+    shown = (await api.get("/v1/warehouses/wh-7")).json
+    assert shown == answer.json
+    assert {name: shown[name] for name in PLACE} == PLACE
+    assert shown["staff"] == ["wh-7-anna", "wh-7-boris"]
+
+
+async def test_what_is_left_out_stays_and_null_clears(api: Api) -> None:
+    await api.put("/v1/warehouses/wh-7", PLACE)
+
+    answer = await api.put("/v1/warehouses/wh-7", {"name": "Новая", "hours": None, "seller": None})
+
+    assert answer.status == 200
+    shown = answer.json
+    assert (shown["name"], shown["hours"], shown["seller"]) == ("Новая", {}, None)
+    assert shown["address"] == PLACE["address"]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"hours": {"mon": ["9:00", "18:00"]}}, "/hours/mon"),
+        ({"hours": {"mon": ["09:00", "09:00"]}}, "/hours/mon"),
+        ({"hours": {"monday": ["09:00", "18:00"]}}, "/hours/monday"),
+        ({"timezone": "Moscow"}, "/timezone"),
+        ({"colour": "red"}, "/colour"),
+    ],
+)
+async def test_a_wrong_place_is_400(api: Api, change: dict[str, Any], pointer: str) -> None:
+    answer = await api.put("/v1/warehouses/wh-7", change)
+
+    assert (answer.status, answer.pointers) == (400, [pointer])
+
+
+async def test_its_seller_must_be_one(api: Api) -> None:
+    for who in ("nobody", "buyer-42"):
+        answer = await api.put("/v1/warehouses/wh-7", {"seller": {"external_id": who}})
+        assert (answer.status, answer.pointers) == (422, ["/seller/external_id"])
+    assert (await api.get("/v1/warehouses/wh-7")).status == 404
+
+
+async def test_places_are_listed_newest_first(api: Api) -> None:
+    for name in ("a", "b", "c"):
+        await api.put(f"/v1/warehouses/{name}", {})
+
+    first = (await api.get("/v1/warehouses?limit=2")).json
+    rest = (await api.get(f"/v1/warehouses?limit=2&cursor={first['next_cursor']}")).json
+
+    assert [item["external_id"] for item in first["items"] + rest["items"]] == ["c", "b", "a"]
+
+
+async def test_a_link_needs_a_channel_with_a_bot(api: Api) -> None:
+    await api.put("/v1/warehouses/wh-7", {})
+
+    assert (await api.post("/v1/warehouses/wh-7/links", {"channel": "email"})).status == 400
+    assert (await api.post("/v1/warehouses/none/links", {"channel": "telegram"})).status == 404
+
+
+async def linked(hub: Hub) -> ChatLink:
+    """A link as it is stored, whatever bot it leads to."""
+    shop = hub.shop("main")
+    places = await warehouses.ids(hub.db, shop.id, ["wh-7"])
+    return await warehouses.store_link(
+        hub.db, shop.id, places["wh-7"], Channel.TELEGRAM, name="shop_bot"
+    )
+
+
+async def redeem(hub: Hub, command: str, chat: str) -> tuple[Redeemed, str]:
+    token = command.removeprefix("/start ")
+    async with hub.db.acquire() as conn, conn.transaction():
+        return await warehouses.redeem_link(
+            conn, hub.shop("main").id, Channel.TELEGRAM, token, chat
+        )
+
+
+async def test_a_link_binds_the_group_that_uses_it_first(hub: Hub, api: Api) -> None:
+    await api.put("/v1/warehouses/wh-7", PLACE)
+    link = await linked(hub)
+
+    assert link.url.startswith("https://t.me/shop_bot?startgroup=")
+    assert await redeem(hub, link.command, "-1001") == (Redeemed.BOUND, "Лесная")
+    assert await redeem(hub, link.command, "-1001") == (Redeemed.BOUND, "Лесная")
+    assert await redeem(hub, link.command, "-1002") == (Redeemed.USED, "Лесная")
+    assert await redeem(hub, "/start nonsense", "-1001") == (Redeemed.UNKNOWN, "")
+    assert (await api.get("/v1/warehouses/wh-7")).json["chats"] == ["telegram"]
+
+
+async def test_an_old_link_binds_nothing(hub: Hub, api: Api) -> None:
+    await api.put("/v1/warehouses/wh-7", PLACE)
+    link = await linked(hub)
+    await hub.db.execute("UPDATE warehouse_link SET expires_at = now() - interval '1 second'")
+
+    assert (await redeem(hub, link.command, "-1001"))[0] is Redeemed.EXPIRED
+    assert (await api.get("/v1/warehouses/wh-7")).json["chats"] == []
+
+
+async def test_a_group_that_the_bot_left_is_asked_no_more(hub: Hub, api: Api) -> None:
+    await api.put("/v1/warehouses/wh-7", PLACE)
+    link = await linked(hub)
+    await redeem(hub, link.command, "-1001")
+
+    async with hub.db.acquire() as conn:
+        await warehouses.forget_chat(conn, hub.shop("main").id, Channel.TELEGRAM, "-1001")
+
+    assert (await api.get("/v1/warehouses/wh-7")).json["chats"] == []
