@@ -368,15 +368,15 @@ async def close(conn: Connection, requests: Sequence[UUID], reason: str) -> None
     )
 
 
+DUE = """
+SELECT id, shop_id, order_id FROM stock_request
+ WHERE next_step_at <= now() ORDER BY next_step_at LIMIT $1
+"""
+
+
 async def due(db: Db, *, limit: int) -> list[tuple[UUID, int, UUID]]:
     """(question, shop, order) of those whose next step's time has come, the longest due first."""
-    rows = await db.fetch(
-        """
-        SELECT id, shop_id, order_id FROM stock_request
-         WHERE next_step_at <= now() ORDER BY next_step_at LIMIT $1
-        """,
-        limit,
-    )
+    rows = await db.fetch(DUE, limit)
     return [(row["id"], row["shop_id"], row["order_id"]) for row in rows]
 
 

@@ -128,7 +128,7 @@ WITH place AS (
          ORDER BY opened_at, id LIMIT $3) AS a
 )
 """
-_BOARD = f"""{_MINE}, shown AS (
+BOARD = f"""{_MINE}, shown AS (
     SELECT * FROM mine ORDER BY opened_at, id OFFSET $4 LIMIT $5
 )
 SELECT shown.kind, shown.id, shown.opened_at, o.id AS order_id, o.number AS order_number,
@@ -174,7 +174,7 @@ async def board(
 ) -> list[BoardItem]:
     """What waits for this person, the longest first: questions and parcels of his places, what he was asked
     as a seller, and as an admin whatever was escalated. A group chat has a board, too."""
-    rows = await db.fetch(_BOARD, shop_id, contact_id, offset + limit, offset, limit)
+    rows = await db.fetch(BOARD, shop_id, contact_id, offset + limit, offset, limit)
     return [
         BoardItem(
             **dict(row)
