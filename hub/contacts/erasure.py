@@ -41,6 +41,19 @@ _STEPS: tuple[tuple[str, str], ...] = (
                 WHERE n.contact_id = $1)
         """,
     ),
+    *(
+        (
+            table,
+            f"""
+            DELETE FROM {table}
+             WHERE delivery_id IN (
+                   SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
+                    WHERE n.contact_id = $1)
+            """,  # noqa: S608 (two constants)
+        )
+        # Nothing of what stands in the person's messenger is changed any more.
+        for table in ("message_edit", "message_page")
+    ),
     (
         # Written in the transaction of the notification, so it has the very same time: found by index.
         "idempotency",

@@ -22,7 +22,8 @@ from hub.webhooks.model import EventType
 
 log = structlog.get_logger()
 
-_AT_ONCE = 200
+# The tick waits for them: enough for a morning when every question of the night is due at once.
+_AT_ONCE = 50
 _AGAIN_AFTER = timedelta(minutes=1)
 
 _STATUS: Mapping[Escalation, RequestStatus] = {
