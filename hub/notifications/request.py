@@ -33,14 +33,14 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
-# pydantic takes "1790000000" for seconds since 1970, which nobody means who was asked for RFC 3339.
+# pydantic takes 1790000000, also as text, for seconds since 1970, which nobody means who was asked for RFC 3339.
 _RFC_3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
 
 
 def _rfc_3339(value: Any) -> Any:
-    if isinstance(value, str) and not _RFC_3339.fullmatch(value):
+    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
         raise ValueError(
             "must be a time like 2026-12-01T10:00:00+03:00 (RFC 3339, with its offset)"
         )
@@ -53,7 +53,13 @@ def _in_range(value: datetime) -> datetime:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_range)]
+Instant = Annotated[
+    # What comes out of a validator counts as Python's own, where strict means no text at all.
+    AwareDatetime,
+    Field(strict=False),
+    BeforeValidator(_rfc_3339),
+    AfterValidator(_in_range),
+]
 Key = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -174,11 +180,19 @@ class NotificationIn(_In):
         return Ask(
             category=category,
             strategy=self.strategy,
-            channels=self.channels,
+            channels=self._channels,
             until=cascade.until,
             wait=timedelta(seconds=cascade.wait),
             send_at=self.send_at,
         )
+
+    @property
+    def _channels(self) -> tuple[Channel, ...] | None:
+        """A one-off goes by the channel that its address names, though a phone would serve three."""
+        if not isinstance(self.recipient, OneOffIn):
+            return self.channels
+        own = self.recipient.address.channel
+        return (own,) if self.channels is None or own in self.channels else ()
 
     @property
     def literal(self) -> Mapping[str, str] | None:
