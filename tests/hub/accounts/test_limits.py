@@ -1,0 +1,85 @@
+"""Rates and pauses that all processes share, and what holds while Redis is away."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from channels.base import Limits
+from hub.accounts.limits import BULK_SHARE, RateLimits
+from hub.queue import Lane, connect
+
+TEN = Limits(per_second=10)
+ONCE = Limits(per_recipient=timedelta(seconds=1))
+
+
+@pytest.fixture(params=["redis", "away"])
+async def limits(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[RateLimits]:
+    """Over Redis, and over none, where each process counts for itself."""
+    url = redis_url if request.param == "redis" else "redis://127.0.0.1:1/0"
+    redis = connect(url)
+    if request.param == "redis":
+        await redis.flushdb()
+    yield RateLimits(redis)
+    await redis.aclose()
+
+
+async def test_a_burst_of_a_second_may_go_and_the_rest_gets_a_time(limits: RateLimits) -> None:
+    first = await limits.calls("a", TEN, Lane.TRANSACTIONAL, 8)
+    second = await limits.calls("a", TEN, Lane.TRANSACTIONAL, 8)
+
+    assert (first.calls, first.wait) == (8, timedelta(0))
+    assert 2 <= second.calls <= 4
+    assert timedelta(0) < second.wait <= timedelta(milliseconds=150)
+
+
+async def test_bulk_leaves_a_reserve_to_the_urgent_lanes(limits: RateLimits) -> None:
+    bulk = await limits.calls("a", TEN, Lane.BULK, 100)
+    urgent = await limits.calls("a", TEN, Lane.SECURITY, 2)
+
+    assert bulk.calls == 10 * BULK_SHARE
+    assert urgent.calls == 2
+
+
+async def test_accounts_have_limits_of_their_own(limits: RateLimits) -> None:
+    await limits.calls("a", TEN, Lane.TRANSACTIONAL, 10)
+
+    assert (await limits.calls("b", TEN, Lane.TRANSACTIONAL, 10)).calls == 10
+
+
+@pytest.mark.parametrize("rate", [0.2, 1, 1.5])
+async def test_a_slow_account_still_gets_its_one_call(rate: float, limits: RateLimits) -> None:
+    slow = Limits(per_second=rate)
+    for lane in (Lane.BULK, Lane.TRANSACTIONAL):
+        name = f"{lane}-{rate}"
+        assert (await limits.calls(name, slow, lane, 1)).calls == 1
+        later = await limits.calls(name, slow, lane, 5)
+        assert later.calls == 0
+        assert later.wait <= timedelta(seconds=1 / rate + 0.1)
+
+
+async def test_without_a_known_rate_everything_goes(limits: RateLimits) -> None:
+    assert (await limits.calls("a", Limits(), Lane.BULK, 10_000)).calls == 10_000
+
+
+async def test_a_receiver_is_free_once_a_pause(limits: RateLimits) -> None:
+    first = await limits.recipients("a", ONCE, ["1", "2", "1"])
+    again = await limits.recipients("a", ONCE, ["1"])
+
+    assert first[:2] == [timedelta(0)] * 2
+    assert timedelta(0) < first[2] <= timedelta(seconds=1)
+    assert timedelta(0) < again[0] <= timedelta(seconds=1)
+    assert await limits.recipients("a", Limits(), ["1"]) == [timedelta(0)]
+
+
+async def test_a_provider_that_asks_for_patience_holds_the_whole_account(redis_url: str) -> None:
+    redis = connect(redis_url)
+    await redis.flushdb()
+    limits, other = RateLimits(redis), RateLimits(redis)
+
+    await limits.hold("a", timedelta(seconds=5))
+    held = await other.calls("a", Limits(), Lane.SECURITY, 1)
+
+    assert held.calls == 0
+    assert timedelta(seconds=4) < held.wait <= timedelta(seconds=5)
+    await redis.aclose()

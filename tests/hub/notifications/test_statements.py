@@ -1,0 +1,148 @@
+"""What the hot statements cost with many rows: no table is read through, no old part opened."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from channels.base import Receipt, ReceiptStatus
+from hub.ids import new_id
+from hub.notifications import claims, facts, receipts, steps, storage
+from hub.resources import Hub
+
+ROWS = 50_000
+
+
+class Explained:
+    """Takes the place of a connection: explains what it is asked instead of doing it, and then does it."""
+
+    def __init__(self, db: Any) -> None:
+        self._db = db
+        self.plans: list[tuple[str, str]] = []
+
+    async def _explain(self, statement: str, arguments: tuple[Any, ...]) -> None:
+        if re.match(r"\s*(SELECT|WITH|UPDATE|INSERT|DELETE)", statement):
+            rows = await self._db.fetch(f"EXPLAIN {statement}", *arguments)
+            self.plans.append((statement, "\n".join(r[0] for r in rows)))
+
+    async def fetch(self, statement: str, *arguments: Any) -> Any:
+        await self._explain(statement, arguments)
+        return await self._db.fetch(statement, *arguments)
+
+    async def fetchrow(self, statement: str, *arguments: Any) -> Any:
+        await self._explain(statement, arguments)
+        return await self._db.fetchrow(statement, *arguments)
+
+    async def fetchval(self, statement: str, *arguments: Any) -> Any:
+        await self._explain(statement, arguments)
+        return await self._db.fetchval(statement, *arguments)
+
+    async def execute(self, statement: str, *arguments: Any) -> Any:
+        await self._explain(statement, arguments)
+        return await self._db.execute(statement, *arguments)
+
+
+@pytest.fixture
+async def full(hub: Hub) -> Hub:
+    shop = hub.shop("main").id
+    async with hub.db.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL synchronous_commit = off")
+        await connection.execute(
+            """
+            INSERT INTO contact (id, shop_id, external_id)
+            SELECT gen_random_uuid(), $1, 'c' || g FROM generate_series(1, $2::int) AS g
+            """,
+            shop,
+            ROWS,
+        )
+        await connection.execute(
+            """
+            INSERT INTO address (id, shop_id, contact_id, kind, value, digest)
+            SELECT gen_random_uuid(), $1, id, 'email', external_id || '@example.com',
+                   sha256(convert_to(external_id, 'UTF8')) FROM contact
+            """,
+            shop,
+        )
+        await connection.execute(
+            """
+            INSERT INTO notification (id, shop_id, contact_id, category, strategy, status, plan, skipped,
+                                      collapse_key)
+            SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - row_number() OVER ()), 12, '0')
+                    || '70008' || substr(md5(c.id::text), 1, 15))::uuid,
+                   $1, c.id, 'transactional', 'first', 'sent', '[]', '[]', 'k'
+              FROM contact AS c
+            """,
+            shop,
+        )
+        await connection.execute(
+            """
+            INSERT INTO delivery (id, shop_id, notification_id, contact_id, address_id, channel, category,
+                                  status, account, provider_id, ordering_key, due_at, handout_at, give_up_at)
+            SELECT n.id, $1, n.id, n.contact_id, a.id, 'email', 'transactional', 'sent', 'mail',
+                   n.id::text, 'o', now(), now(), now()
+              FROM notification AS n JOIN address AS a ON a.contact_id = n.contact_id
+            """,
+            shop,
+        )
+        await connection.execute(
+            """
+            INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider)
+            SELECT id, $1, id, 1, 'mail', 'smtp' FROM delivery
+            """,
+            shop,
+        )
+    await hub.db.execute("ANALYZE")
+    return hub
+
+
+async def filled(hub: Hub) -> set[str]:
+    """Tables and partitions that are large. The others may be read through: it costs nothing."""
+    rows = await hub.db.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples > $1::int / 2", ROWS
+    )
+    return {r["relname"] for r in rows}
+
+
+async def test_no_hot_statement_reads_a_big_table_through(full: Hub) -> None:
+    shop, large = full.shop("main").id, await filled(full)
+    rows = await full.db.fetch(
+        "SELECT id, notification_id, contact_id FROM delivery ORDER BY id DESC LIMIT 200"
+    )
+    ids = [r["id"] for r in rows]
+    account = next(a for a in full.accounts.all() if a.name == "mail")
+    told = [Receipt(ReceiptStatus.DELIVERED, provider_id=str(id_)) for id_ in ids]
+    async with full.db.acquire() as connection:
+        explained = Explained(connection)
+        db: Any = explained
+        await facts.by_external_id(db, shop, [f"c{n}" for n in range(200)])
+        await facts.by_id(db, [r["contact_id"] for r in rows])
+        await claims.claim(db, ids, new_id())
+        await claims.renew(db, ids, new_id())
+        await claims.give_back(db, dict.fromkeys(ids, timedelta(0)), new_id())
+        await storage.by_id(db, shop, rows[0]["notification_id"])
+        await storage.page(db, shop, limit=50)
+        await storage.page(db, shop, contact="c5", limit=50)
+        await storage.page(db, shop, since=datetime.now(UTC) + timedelta(hours=1), limit=50)
+        await steps.advance(db, {r["notification_id"] for r in rows})
+        await receipts._find(db, account, told)
+
+    assert len(large) == 5
+    assert len(explained.plans) >= 10
+    for statement, plan in explained.plans:
+        read_through = set(re.findall(r"Seq Scan on (\w+)", plan))
+        assert not read_through & large, statement
+
+
+async def test_a_backlog_that_nobody_has_counted_yet_is_claimed_by_id(full: Hub) -> None:
+    """Statistics say that nothing is queued; then all of it is."""
+    await full.db.execute("UPDATE delivery SET status = 'queued'")
+    ids = [r["id"] for r in await full.db.fetch("SELECT id FROM delivery LIMIT 500")]
+
+    async with full.db.acquire() as connection:
+        explained = Explained(connection)
+        await claims.claim(explained, ids, new_id())  # type: ignore[arg-type]
+
+    [(_, plan)] = explained.plans
+    assert "handout" not in plan
+    assert await full.db.fetchval("SELECT count(*) FROM delivery WHERE status = 'sending'") == 500
