@@ -329,7 +329,15 @@ def load(
     try:
         return Settings.model_validate(raw | {"data": data.absolute()})
     except ValidationError as error:
-        raise SettingsError(_one_line(error, raw, source)) from None
+        raise SettingsError(_one_line(error, raw, _said_by(error, environ, source))) from None
+
+
+def _said_by(error: ValidationError, environ: Mapping[str, str], source: str) -> str:
+    """Where the wrong value stands: the environment, where it won over the file."""
+    match error.errors()[0]["loc"]:
+        case ("hub", str(name), *_) if (variable := f"VESTNIK_{name.upper()}") in environ:
+            return variable
+    return source
 
 
 def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
@@ -403,7 +411,14 @@ def _checked_account(account: dict[str, Any], where: str) -> dict[str, Any]:
         raise SettingsError(_one_line(error, own, where, joint=".")) from None
 
 
-_SECRET_KEYS = re.compile(r"token|secret|password|key|credential|_url$", re.IGNORECASE)
+_SECRET_KEYS = re.compile(r"token|secret|password|key|credential", re.IGNORECASE)
+
+
+def _is_secret(key: str, value: str) -> bool:
+    """URLs carry passwords before the `@` and tokens in the query."""
+    return bool(_SECRET_KEYS.search(key)) or (
+        key.endswith("_url") and bool(re.search("[@?]", value))
+    )
 
 
 def _one_line(error: ValidationError, raw: Any, source: str, joint: str = ": ") -> str:
@@ -423,6 +438,6 @@ def _one_line(error: ValidationError, raw: Any, source: str, joint: str = ": ") 
         message = "there is no such setting"
     shown = ""
     if isinstance(value, str | int | float | bool) and fault["type"] != "missing":
-        hidden = _SECRET_KEYS.search(where.rpartition(".")[2]) and where != "hub.public_url"
+        hidden = _is_secret(where.rpartition(".")[2], str(value))
         shown = " = [hidden]" if hidden else f" = {value!r}"
     return f"{source}{joint if where else ': '}{where}{shown}: {message}"

@@ -44,3 +44,14 @@ async def test_the_document_takes_the_quiet_hours_that_the_hub_takes(api: Api) -
         assert validator.is_valid(body) is good
         answer = await api.put("/v1/contacts/anna", body)
         assert (answer.status < 300) is good
+
+
+async def test_a_one_off_goes_by_the_channel_of_its_address_alone(api: Api) -> None:
+    # The phone would serve sms, viber and whatsapp.
+    recipient = {"address": {"channel": "viber", "value": "+79991234567"}}
+
+    for channels in (None, ["sms"]):
+        body = {"content": {"text": "Привет"}, "recipient": recipient, "channels": channels}
+        answer = await api.post("/v1/notifications", body)
+        assert (answer.json["status"], answer.json["plan"]) == ("undeliverable", [])
+        assert {"channel": "sms", "reason": "not_requested"} in answer.json["skipped"]

@@ -1,0 +1,137 @@
+"""The settings file and the environment: what is read, and what a wrong setting is told."""
+
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from channels.base import Channel
+from hub.config import Settings, SettingsError, load
+
+ACCOUNT = """
+[[shops.main.accounts]]
+name = "tg"
+channel = "telegram"
+provider = "bot_api"
+token = "{token}"
+base_url = "{base_url}"
+"""
+
+
+def read(tmp_path: Path, text: str, **environ: str) -> Settings:
+    file = tmp_path / "vestnik.toml"
+    file.write_text(text, encoding="utf-8")
+    return load(file, environ=environ)
+
+
+def fault(tmp_path: Path, text: str, **environ: str) -> str:
+    """The line without the file's name."""
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, text, **environ)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line.removeprefix(f"{tmp_path / 'vestnik.toml'}: ")
+
+
+def test_without_a_file_there_is_one_shop_without_accounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    settings = load(environ={})
+
+    assert list(settings.shops) == ["main"]
+    assert settings.shops["main"].accounts == ()
+    assert settings.shops["main"].channels.security == (Channel.PUSH, Channel.SMS)
+    assert (settings.hub.listen, settings.hub.rate_limit) == ("127.0.0.1:8080", 1000)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    text = '[hub]\nlisten = "127.0.0.1:1"\nrate_limit = 5\n'
+
+    settings = read(
+        tmp_path, text, VESTNIK_LISTEN="127.0.0.1:2", VESTNIK_OUTGOING_ALLOW="10.0.0.0/8"
+    )
+
+    assert settings.hub.listen == "127.0.0.1:2"
+    assert settings.hub.rate_limit == 5
+    assert [str(network) for network in settings.hub.outgoing_allow] == ["10.0.0.0/8"]
+
+
+def test_a_value_may_stand_in_the_environment(tmp_path: Path) -> None:
+    text = ACCOUNT.format(token="env:TG", base_url="http://127.0.0.1:1")
+
+    [account] = read(tmp_path, text, TG="7:secret").shops["main"].accounts
+
+    assert account.config.model_dump()["token"].get_secret_value() == "7:secret"
+    assert fault(tmp_path, text) == (
+        'shops.main.accounts[0].token = "env:TG": the environment has no variable TG'
+    )
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_base_url_may_end_with_a_slash(tmp_path: Path, slash: str) -> None:
+    text = ACCOUNT.format(token="1:test", base_url=f"http://127.0.0.1:1/tg{slash}")
+
+    [account] = read(tmp_path, text).shops["main"].accounts
+
+    assert str(account.config.model_dump()["base_url"]).rstrip("/") == "http://127.0.0.1:1/tg"
+
+
+def test_quiet_hours_are_read(tmp_path: Path) -> None:
+    text = (
+        '[shops.main]\nquiet_hours = { from = "22:00", to = "09:00", categories = ["marketing"] }\n'
+    )
+
+    quiet = read(tmp_path, text).shops["main"].quiet_hours
+
+    assert quiet is not None
+    assert (quiet.start, quiet.end) == (time(22), time(9))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[hub]\nrate = 1\n", "hub.rate = 1: there is no such setting"),
+        ("[hub]\nrate_limit = -1\n", "hub.rate_limit = -1: Input should be greater than or equal"),
+        ('[hub]\nlisten = "here"\n', "hub.listen = 'here': must be HOST:PORT"),
+        ('[shops.main]\nlocale = "de"\n', "shops.main.locale = 'de': Input should be 'ru' or 'en'"),
+        ('[shops.main]\ntimezone = "Mars"\n', "shops.main.timezone = 'Mars': must be a time zone"),
+        (
+            '[shops.main.channels]\nsecurity = ["fax"]\n',
+            "shops.main.channels.security[0] = 'fax': Input should be 'email', 'telegram'",
+        ),
+        (
+            ACCOUNT.format(token="1:test", base_url="ftp://proxy.example"),
+            "shops.main.accounts[0].base_url = 'ftp://proxy.example': URL scheme should be 'http'",
+        ),
+        ("[hub\n", "not TOML"),
+    ],
+)
+def test_a_wrong_setting_names_key_value_and_what_is_allowed(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    assert fault(tmp_path, text).startswith(words)
+
+
+def test_a_wrong_value_of_the_environment_is_not_blamed_on_the_file(tmp_path: Path) -> None:
+    line = fault(tmp_path, "[hub]\nrate_limit = 5\n", VESTNIK_RATE_LIMIT="many")
+
+    assert line.startswith("VESTNIK_RATE_LIMIT: hub.rate_limit = 'many': ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[hub]\ndatabase_url = "mysql://anna:hunter2@db.example/x"\n',
+        '[hub]\nsecret = "hunter2"\n',
+        ACCOUNT.format(token="hunter2", base_url="http://127.0.0.1:1"),
+        ACCOUNT.format(token="1:test", base_url="ftp://anna:hunter2@proxy.example"),
+        ACCOUNT.format(token="1:test", base_url="ftp://proxy.example/?token=hunter2"),
+    ],
+)
+def test_secrets_are_not_shown(tmp_path: Path, text: str) -> None:
+    line = fault(tmp_path, text)
+
+    assert "[hidden]" in line
+    assert "hunter2" not in line
