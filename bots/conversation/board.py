@@ -9,7 +9,7 @@ from hub.contacts.model import Contact
 from hub.orders import views
 from hub.orders.buttons import Action, Do, data_for
 from hub.orders.model import BoardItem, Kind
-from hub.orders.shown import cut
+from hub.orders.pieces import cut
 from hub.resources import Hub
 
 # VK has room for six rows: five and one to turn pages.

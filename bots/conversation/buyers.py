@@ -5,7 +5,7 @@ from bots.conversation.said import Page
 from hub.db.pool import Db
 from hub.orders import queries
 from hub.orders.model import Line, Order
-from hub.orders.shown import cut
+from hub.orders.pieces import cut
 from hub.orders.words import words
 
 _MOST = 10

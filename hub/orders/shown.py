@@ -1,6 +1,6 @@
 """A question as a messenger shows it: text and buttons of each of its pages, within the messenger's limits. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from html import escape
@@ -17,14 +17,13 @@ from hub.orders.model import (
     RequestStatus,
     Task,
 )
+from hub.orders.pieces import Piece, cut, fitted, joined
 from hub.orders.words import Words, words
 
 Rows = tuple[tuple[Button, ...], ...]
 Data = Callable[[Action], str]
 """What to put behind a button."""
 
-_LONGEST_TEXT = 3500
-"""Telegram and VK take 4,096 characters."""
 _LONGEST_TITLE = 120
 _LONGEST_LABEL = 40
 """VK's limit of a button; Telegram cuts sooner or later by the width of the phone."""
@@ -82,39 +81,29 @@ class Reader:
         return self.formats.datetime(at)
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of a text in both its forms."""
-
-    text: str
-    html: str
-
-    @classmethod
-    def plain(cls, text: str) -> "Piece":
-        return cls(text, escape(text, quote=False))
-
-    @classmethod
-    def bold(cls, text: str) -> "Piece":
-        return cls(text, f"<b>{escape(text, quote=False)}</b>")
-
-
 def shown(question: Question, reader: Reader, at: Page, now: datetime) -> Parts:
     """A page that is no more (its line was taken out) is shown as the start."""
-    is_open = question.status in ACTIVE
     may_correct = bool(
-        question.status is RequestStatus.ANSWERED
+        _is_answered(question)
         and question.final_at
         and now < question.final_at
         and question.order_status not in _FINAL
     )
-    if not (is_open or may_correct) or (at.do is Do.LINES and len(question.lines) == 1):
+    if not (question.status in ACTIVE or may_correct):
         at = Page()
+    parts = _page(question, reader, at, now, may_correct=may_correct)
+    return replace(parts, until=question.final_at if may_correct else None)
+
+
+def _page(
+    question: Question, reader: Reader, at: Page, now: datetime, *, may_correct: bool
+) -> Parts:
     line = next((one for one in question.lines if line_tag(one) == at.tag), None)
     if at.do is Do.HOW_MANY and line is not None:
         return _how_many(question, line, reader, at.number, now)
-    if at.do is Do.LINES:
+    if at.do is Do.LINES and len(question.lines) > 1:
         return _lines(question, reader, at.number, now)
-    return _start(question, reader, now, is_open=is_open, may_correct=may_correct)
+    return _start(question, reader, now, may_correct=may_correct)
 
 
 _FINAL = frozenset({"paid", "assembled", "shipped", "in_city", "at_pickup_point", "delivered"}) | {
@@ -157,18 +146,14 @@ def _delivery(task: Task) -> str:
     return ", ".join(str(value) for value in known if value)
 
 
-def _start(
-    question: Question, reader: Reader, now: datetime, *, is_open: bool, may_correct: bool
-) -> Parts:
+def _start(question: Question, reader: Reader, now: datetime, *, may_correct: bool) -> Parts:
     said = reader.words
     rows: Rows = ()
     foot: list[Piece] = []
-    if is_open:
-        title = said.asked_title
+    if question.status in ACTIVE:
         foot += _waiting(question, reader, now)
         rows = _answers(question, reader)
-    elif question.status is RequestStatus.ANSWERED:
-        title = said.answered_title
+    elif _is_answered(question):
         if question.answered_at:
             who, when = ", ".join(question.answered_by), reader.when(question.answered_at, now)
             foot.append(Piece.plain(said.answered_by.format(who=who or "—", time=when)))
@@ -177,15 +162,13 @@ def _start(
             foot.append(Piece.plain(said.may_correct.format(time=until)))
             rows = ((reader.button(said.correct, _correction(question)),),)
     else:
-        title = said.cancelled_title
         foot += [Piece.plain(text) for text in [said.reasons.get(question.reason, "")] if text]
     return _parts(
-        _head(title, question),
+        _head(_title(question, said), question),
         _all(question, reader),
         foot,
         rows + _way_back(reader),
         reader,
-        until=question.final_at if may_correct else None,
     )
 
 
@@ -249,7 +232,7 @@ def _lines(question: Question, reader: Reader, number: int, now: datetime) -> Pa
     shown_lines = [
         _line(i, line, question.currency, reader) for i, line in enumerate(here, first + 1)
     ]
-    return _parts(_head(said.asked_title, question), shown_lines, foot, rows, reader)
+    return _parts(_head(_title(question, said), question), shown_lines, foot, rows, reader)
 
 
 def lines_per_page(question: Question, channel: Channel) -> int:
@@ -290,7 +273,7 @@ def _how_many(
         Piece.bold(said.how_many.format(title=title, asked=line.asked)),
     ]
     lines = [_line(place, line, question.currency, reader)]
-    return _parts(_head(said.asked_title, question), lines, foot, rows, reader)
+    return _parts(_head(_title(question, said), question), lines, foot, rows, reader)
 
 
 def _turns(do: Do, tag: bytes, number: int, pages: int, reader: Reader) -> tuple[Button, ...]:
@@ -305,6 +288,16 @@ def _turns(do: Do, tag: bytes, number: int, pages: int, reader: Reader) -> tuple
 
 def _way_back(reader: Reader) -> Rows:
     return ((reader.button(reader.words.to_board, reader.back),),) if reader.back else ()
+
+
+def _title(question: Question, said: Words) -> str:
+    if question.status in ACTIVE:
+        return said.asked_title
+    return said.answered_title if _is_answered(question) else said.cancelled_title
+
+
+def _is_answered(question: Question) -> bool:
+    return question.status is RequestStatus.ANSWERED
 
 
 def _head(title: str, question: Question) -> list[Piece]:
@@ -334,10 +327,10 @@ def _line(number: int, line: QuestionLine, currency: str, reader: Reader) -> Pie
         long = len(line.image_url) > _LONGEST_SHOWN_URL
         text = "" if long else f"{said.photo}: {line.image_url}"
         pieces.append(Piece(text, f'<a href="{url}">{said.photo}</a>'))
-    second = _joined(pieces, " · ")
+    second = joined(pieces, " · ")
     state = _state(line, said)
     found = [first, second, *([Piece.plain(state)] if state else [])]
-    return _joined(found, "\n")
+    return joined(found, "\n")
 
 
 def _money(line: QuestionLine, currency: str, reader: Reader) -> str:
@@ -361,34 +354,7 @@ def _parts(
     foot: Sequence[Piece],
     rows: Rows,
     reader: Reader,
-    *,
-    until: datetime | None = None,
 ) -> Parts:
-    """Lines beyond the longest text are counted instead of shown; head and foot always stand."""
-    room = _LONGEST_TEXT - sum(len(piece.text) + 2 for piece in (*head, *foot))
-    fitting = 0
-    for line in lines:
-        room -= len(line.text) + 2
-        if room < 0:
-            break
-        fitting += 1
-    blocks = [_joined(head, "\n"), *lines[:fitting]]
-    if fitting < len(lines):
-        rest = reader.words.more_lines.format(number=len(lines) - fitting)
-        blocks.append(Piece.plain(rest))
-    if foot:
-        blocks.append(_joined(foot, "\n"))
-    whole = _joined(blocks, "\n\n")
+    whole = fitted(head, lines, foot, reader.words.more_lines)
     html = whole.html if reader.channel is Channel.TELEGRAM else ""
-    return Parts(whole.text, html, buttons=rows, until=until)
-
-
-def _joined(pieces: Iterable[Piece], by: str) -> Piece:
-    some = list(pieces)
-    return Piece(by.join(p.text for p in some if p.text), by.join(p.html for p in some if p.html))
-
-
-def cut(text: str, longest: int) -> str:
-    """On one line, at most `longest` characters, the last one an ellipsis where something was cut."""
-    text = " ".join(text.split())
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+    return Parts(whole.text, html, buttons=rows)

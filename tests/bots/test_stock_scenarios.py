@@ -1,0 +1,253 @@
+"""The stock loop as people live it: the same story in every messenger and by every way its updates come."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import SecretStr
+
+from hub.config import HubSettings
+from tests.bots.messengers import InSandbox, Messenger, OnTelegram, OnVk
+from tests.bots.scene import ANNA, BORIS, BUYER, VERA, Scene, line, playing, until
+from tests.simulators.telegram import Telegram
+from tests.simulators.vk import Vk
+
+WAYS = ("telegram-polling", "telegram-webhook", "vk-polling", "vk-callback", "sandbox")
+
+
+@pytest.fixture(params=WAYS)
+async def messenger(request: pytest.FixtureRequest) -> AsyncIterator[Messenger]:
+    name, _, way = request.param.partition("-")
+    if name == "telegram":
+        async with Telegram() as telegram:
+            yield OnTelegram(telegram, webhook=way == "webhook")
+    elif name == "vk":
+        async with Vk() as vk:
+            yield OnVk(vk, callback=way == "callback")
+    else:
+        yield InSandbox()
+
+
+@pytest.fixture
+async def scene(api_database: str, redis_url: str, messenger: Messenger) -> AsyncIterator[Scene]:
+    base = HubSettings(
+        database_url=SecretStr(api_database),
+        redis_url=SecretStr(redis_url),
+        secret=SecretStr("only-for-the-tests-of-the-stock-loop"),
+    )
+    async with playing(base, messenger) as scene:
+        yield scene
+
+
+async def test_from_the_question_to_the_labels(scene: Scene) -> None:
+    await scene.order()
+    anna, boris, vera = [await scene.question(p) for p in (ANNA, BORIS, VERA)]
+    assert "Чайник 1" in anna.text
+    assert "Чайник 3" not in anna.text
+    assert "A-3" in vera.text
+
+    await scene.press(ANNA, anna, "✅ Всё есть")
+    await scene.message(ANNA, lambda s: s.id == anna.id and "ответ принят" in s.text)
+    shown = await scene.message(BORIS, lambda s: s.id == boris.id and "ответ принят" in s.text)
+    assert "Анна" in shown.text
+    # One line of five: numbers at once.
+    await scene.press(VERA, vera, "Сколько?")
+    await scene.message(VERA, lambda s: s.id == vera.id and "Сколько есть" in s.text)
+    await scene.press(VERA, vera, "3")
+    await scene.message(VERA, lambda s: s.id == vera.id and "есть 3 из 5" in s.text)
+
+    found = await scene.details()
+    assert found["status"] == "partially_confirmed"
+    assert await scene.confirmed() == {"1": 2, "2": 1, "3": 3}
+    via = {one["via"] for r in found["stock_requests"] for one in r["lines"]}
+    assert via == {str(scene.messenger.channel)}
+
+    await scene.status("1001", "paid", labels_url=None)
+    task = await scene.question(VERA, "соберите")
+    assert "3 шт." in task.text
+    await scene.press(VERA, task, "📦")
+    await scene.message(VERA, lambda s: s.id == task.id and "собран" in s.text and "Вера" in s.text)
+    packed = await scene.question(ANNA, "соберите")
+    await scene.press(ANNA, packed, "📦")
+    await scene.message(ANNA, lambda s: s.id == packed.id and "Анна" in s.text)
+    assert (await scene.details())["status"] == "assembled"
+
+
+async def test_the_second_to_press_is_told_who_was_first(scene: Scene) -> None:
+    await scene.order()
+    anna, boris = await scene.question(ANNA), await scene.question(BORIS)
+    old = boris.buttons["❌ Ничего нет"]
+
+    await scene.press(ANNA, anna, "✅ Всё есть")
+    await scene.toast("Ответ принят")
+    await scene.messenger.press(BORIS, boris, old)
+
+    await scene.toast("Анна")
+    assert (await scene.confirmed())["1"] == 2
+
+
+async def test_line_by_line_with_how_many(scene: Scene) -> None:
+    await scene.order("1001", *[line(str(n), n) for n in range(1, 5)])
+    anna = await scene.question(ANNA)
+
+    await scene.press(ANNA, anna, "По позициям")
+    await scene.message(ANNA, lambda s: any(t.startswith("✅ 1.") for t in s.buttons))
+    await scene.press(ANNA, anna, "✅ 1.")
+    await scene.message(ANNA, lambda s: "есть 1 из 1" in s.text)
+    await scene.press(ANNA, anna, "❌ 2")
+    await scene.message(ANNA, lambda s: "❌ нет" in s.text)
+    # What another one answers does not turn the page.
+    boris = await scene.question(BORIS)
+    await scene.press(BORIS, boris, "✅ Остальное есть")
+    await scene.answered("1001", {"1": 1, "2": 0, "3": 3, "4": 4})
+    await scene.handled()
+
+    mine = await scene.message(ANNA, lambda s: s.id == anna.id)
+    assert any(text.endswith("❌ 2") for text in mine.buttons)
+
+
+async def test_an_answer_can_be_corrected_by_the_same_person_only(scene: Scene) -> None:
+    await scene.order("1001", line("1", 2))
+    anna, boris = await scene.question(ANNA), await scene.question(BORIS)
+    other = boris.buttons["❌ Нет"]
+    await scene.press(ANNA, anna, "✅ Есть 2")
+    await scene.message(ANNA, lambda s: "Исправить" in s.buttons)
+
+    await scene.press(ANNA, anna, "Исправить")
+    await scene.message(ANNA, lambda s: "1" in s.buttons)
+    await scene.press(ANNA, anna, "1")
+    await scene.toast("Исправлено")
+    await scene.messenger.press(BORIS, boris, other)
+    await scene.toast("Уже ответил")
+    assert (await scene.confirmed()) == {"1": 1}
+
+    await scene.hub.db.execute("UPDATE stock_line SET final_at = now() - interval '1 second'")
+    await scene.messenger.press(ANNA, anna, anna.buttons["❌ Нет"])
+    await scene.toast("Исправить уже нельзя")
+    assert (await scene.confirmed()) == {"1": 1}
+
+
+async def test_a_cancelled_order_says_so_in_its_message(scene: Scene) -> None:
+    await scene.order()
+    anna = await scene.question(ANNA)
+
+    await scene.status("1001", "cancelled")
+    await scene.message(ANNA, lambda s: s.id == anna.id and "отвечать не нужно" in s.text)
+    await scene.messenger.press(ANNA, anna, anna.buttons["✅ Всё есть"])
+
+    await scene.toast("Отвечать уже не нужно")
+
+
+async def test_what_was_changed_since_is_not_answered_unseen(scene: Scene) -> None:
+    await scene.order("1001", line("1", 1), line("2", 1))
+    anna = await scene.question(ANNA)
+    await scene.order("1001", line("1", 9), line("2", 1))
+    await scene.message(ANNA, lambda s: s.id == anna.id and "9 шт." in s.text)
+
+    await scene.messenger.press(ANNA, anna, anna.buttons["✅ Всё есть"])
+
+    await scene.toast("Заказ изменился")
+    assert await scene.confirmed() == {"1": None, "2": None}
+
+
+async def test_a_foreign_forged_or_old_button_is_answered_politely(scene: Scene) -> None:
+    await scene.order()
+    anna, vera = await scene.question(ANNA), await scene.question(VERA)
+
+    await scene.messenger.press(VERA, vera, anna.buttons["✅ Всё есть"])
+    await scene.messenger.press(ANNA, anna, "AAAA")
+    await scene.toasts("Эта кнопка больше не работает", 2)
+
+    assert set((await scene.confirmed()).values()) == {None}
+
+
+async def test_who_left_the_warehouse_has_no_say_any_more(scene: Scene) -> None:
+    await scene.order()
+    anna = await scene.question(ANNA)
+    await scene.api.put(f"/v1/contacts/p{ANNA}", {"warehouses": []})
+
+    await scene.press(ANNA, anna, "✅ Всё есть")
+
+    await scene.toast("только сотрудники")
+    assert set((await scene.confirmed()).values()) == {None}
+
+
+async def test_pressing_twice_changes_nothing(scene: Scene) -> None:
+    await scene.order()
+    anna = await scene.question(ANNA)
+    data = anna.buttons["✅ Всё есть"]
+
+    await scene.messenger.press(ANNA, anna, data)
+    await scene.messenger.press(ANNA, anna, data)
+    await scene.toast("Этот ответ уже принят")
+
+    assert (await scene.confirmed())["1"] == 2
+
+    assert len([t for t in await scene.messenger.toasts() if "принят" in t]) == 2
+
+
+async def test_the_board_opens_questions_and_comes_back(scene: Scene) -> None:
+    for number in range(7):
+        await scene.order(f"20{number}", line("1", 1))
+    await scene.messenger.say(ANNA, "/orders")
+    board = await scene.message(ANNA, lambda s: "Ждут вас: 7" in s.text)
+    assert len(board.buttons) == 6
+
+    await scene.press(ANNA, board, "›")
+    await scene.message(ANNA, lambda s: s.id == board.id and "206" in s.text)
+    await scene.press(ANNA, board, "❓ 206")
+    await scene.message(ANNA, lambda s: s.id == board.id and "Заказ 206" in s.text)
+    await scene.press(ANNA, board, "✅ Есть")
+    await scene.message(ANNA, lambda s: s.id == board.id and "ответ принят" in s.text)
+    await scene.press(ANNA, board, "‹ К списку")
+    await scene.message(ANNA, lambda s: s.id == board.id and "Ждут вас: 6" in s.text)
+
+    assert await scene.confirmed("206") == {"1": 1}
+
+
+async def test_a_buyer_sees_his_orders_and_sets_his_wishes(scene: Scene) -> None:
+    await scene.order()
+    await scene.messenger.say(BUYER, "Мои заказы")
+    await scene.said(BUYER, "Заказ 1001: проверяем наличие")
+
+    await scene.messenger.say(BUYER, "/settings")
+    settings = await scene.message(BUYER, lambda s: "Настройки" in s.text)
+    await scene.press(BUYER, settings, "Тихие часы")
+    await scene.message(BUYER, lambda s: s.id == settings.id and "22:00-09:00" in s.buttons)
+    await scene.press(BUYER, settings, "22:00-09:00")
+    await scene.message(BUYER, lambda s: s.id == settings.id and "22:00-09:00" in s.text)
+    await scene.press(BUYER, settings, "Language")
+    await scene.message(BUYER, lambda s: s.id == settings.id and "Message settings" in s.text)
+
+    contact = (await scene.api.get(f"/v1/contacts/p{BUYER}")).json
+    assert contact["locale"] == "en"
+    assert contact["preferences"]["quiet_hours"] == {"from": "22:00", "to": "09:00"}
+
+
+async def test_two_hundred_presses_of_one_question_end_in_one_answer_each(scene: Scene) -> None:
+    for number in range(5):
+        await scene.order(f"30{number}", line("1", 4))
+    messages = {}
+    for person in (ANNA, BORIS):
+        await scene.question(person, "304")
+        messages[person] = [s for s in await scene.messenger.chat(person) if "Заказ 30" in s.text]
+
+    for turn in range(20):
+        for person, some in messages.items():
+            for message in some:
+                button = "✅ Есть 4" if turn % 2 else "❌ Нет"
+                await scene.messenger.press(person, message, message.buttons[button])
+
+    async def all_handled() -> bool:
+        query = "SELECT count(*) = 200 AND bool_and(handled_at IS NOT NULL) FROM bot_update"
+        return bool(await scene.hub.db.fetchval(query))
+
+    await until(all_handled, seconds=60)
+    for number in range(5):
+        who = await scene.hub.db.fetch(
+            "SELECT DISTINCT answered_by FROM stock_line AS l"
+            " JOIN stock_request AS r ON r.id = l.stock_request_id"
+            " JOIN shop_order AS o ON o.id = r.order_id WHERE o.number = $1",
+            f"30{number}",
+        )
+        assert len(who) == 1
+        assert who[0]["answered_by"] is not None
