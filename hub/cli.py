@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = load(arguments.config, data=arguments.data)
         # Beside a key on the screen nobody wants to read which steps the schema took.
-        level = "warning" if arguments.command == "keys" else settings.hub.log_level
+        level = "warning" if arguments.command in ("keys", "demo") else settings.hub.log_level
         logs.configure(level, role=arguments.command)
         return int(arguments.run(settings, arguments) or 0)
     except SettingsError as error:
@@ -83,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     add("bots", _bots, "the messenger bots alone, for a fleet; needs database and Redis URLs")
     add("migrate", _migrate, "bring the database schema to the newest version")
     add("check", _check, "read the settings and try every account against its provider")
+    _add_demo(add("demo", _demo, "play an order's whole way through a running hub, in the sandbox"))
     _add_keys(add("keys", None, "create, list and revoke API keys"), common)
     return parser
 
@@ -112,6 +114,20 @@ def _add_keys(parser: argparse.ArgumentParser, common: list[argparse.ArgumentPar
     add("list", _list_keys, "show the keys of a shop, newest first, without their secrets")
     revoke = add("revoke", _revoke_key, "take a key out of use")
     revoke.add_argument("key", help="its id, its beginning as `list` shows it, or the whole key")
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", help="where the hub listens (default: as the settings say)")
+    parser.add_argument("--key", help="a key with every right (default: one made for this run)")
+    parser.add_argument("--shop", default="main", help="whose shop is played (default: main)")
+    parser.add_argument("--locale", choices=("ru", "en"), help="default: the shop's")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=20.0,
+        metavar="SECONDS",
+        help="how long each step may take (default: 20)",
+    )
 
 
 def _common(*, default: Any) -> argparse.ArgumentParser:
@@ -158,6 +174,17 @@ def _migrate(settings: Settings, _arguments: argparse.Namespace) -> Any:
 
 def _check(settings: Settings, _arguments: argparse.Namespace) -> Any:
     return _module("hub.accounts.check").run(settings)
+
+
+def _demo(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.demo.main").run(
+        settings,
+        shop=given.shop,
+        url=given.url,
+        key=given.key,
+        locale=given.locale,
+        patience=timedelta(seconds=given.patience),
+    )
 
 
 def _create_key(settings: Settings, given: argparse.Namespace) -> Any:
