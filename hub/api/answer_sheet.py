@@ -152,7 +152,7 @@ def _notes(
 ) -> list[str]:
     said, notes = reader.said, []
     if question.warehouse_name:
-        notes.append(said["warehouse"].format(name=question.warehouse_name))
+        notes.append(question.warehouse_name)
     if closed:
         notes.append(said["reasons"].get(question.reason) or said["reasons"]["decided"])
     elif question.status is RequestStatus.ANSWERED:
@@ -272,9 +272,7 @@ def task_sheet(task: Task, reader: Reader) -> dict[str, Any]:
         done = words.format(who=task.assembled_by, time=reader.when(task.assembled_at))
     return {
         "title": said[title].format(number=number),
-        "warehouse": said["warehouse"].format(name=task.warehouse_name)
-        if task.warehouse_name
-        else "",
+        "warehouse": task.warehouse_name,
         "state": str(task.status),
         "done": done,
         "labels_url": task.labels_url or "",
