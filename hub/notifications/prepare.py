@@ -147,8 +147,9 @@ def _rendered(
                 contact,
                 locale=None,
                 data=asked.data,
-                # A stand-in: the real link is signed for the delivery's own address.
+                # Stand-ins: the real links are signed for the delivery's own address and person.
                 unsubscribe="https://unsubscribe.invalid/",
+                preferences="https://preferences.invalid/" if contact.external_id else "",
             )
         except (MissingVariable, WrongValue) as error:
             faults.setdefault(error.pointer, str(error))

@@ -5,12 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Button, Category, Channel, Message
-from hub.content.catalog import Catalog, Inline, Template
+from hub.content.catalog import Inline, Template
 from hub.content.model import Audience, ContentError, Rendered
 from hub.content.render import plain
 from hub.notifications.claims import Claimed
 from hub.notifications.interactive import Asking, Parts
 from hub.notifications.model import ContactFacts
+from hub.preferences.choices import preferences_url
 from hub.preferences.unsubscribe import unsubscribe_url
 from hub.resources import Hub
 from hub.shops.registry import Shop
@@ -55,7 +56,7 @@ def message_for(
         rendered, buttons = question, question.buttons
     else:
         try:
-            rendered = _rendered(hub.catalog, shop, delivery, unsubscribe)
+            rendered = _rendered(hub, shop, delivery, unsubscribe)
         except ContentError as error:
             raise CannotRender(str(error)) from error
     return Message(
@@ -74,10 +75,10 @@ def message_for(
     )
 
 
-def _rendered(catalog: Catalog, shop: Shop, delivery: Claimed, unsubscribe: str) -> Rendered:
+def _rendered(hub: Hub, shop: Shop, delivery: Claimed, unsubscribe: str) -> Rendered:
     if delivery.template is None:
         return inline(delivery.content or {}).render(delivery.channel)
-    template = catalog.find(shop.id, delivery.template)
+    template = hub.catalog.find(shop.id, delivery.template)
     if template is None:
         raise CannotRender(f"the template {delivery.template} is no longer there")
     return from_template(
@@ -88,6 +89,8 @@ def _rendered(catalog: Catalog, shop: Shop, delivery: Claimed, unsubscribe: str)
         locale=delivery.locale,
         data=delivery.data,
         unsubscribe=unsubscribe,
+        # Those known by an address only have nothing to choose.
+        preferences=preferences_url(hub, delivery.contact_id) if delivery.external_id else "",
     )
 
 
@@ -100,8 +103,10 @@ def from_template(
     locale: str | None,
     data: Mapping[str, Any],
     unsubscribe: str = "",
+    preferences: str = "",
 ) -> Rendered:
     """As the worker renders it, and as the intake tries it before it accepts. Raises `ContentError`."""
+    links = {"unsubscribe": unsubscribe, "preferences": preferences}
     return template.render(
         channel=channel,
         audience=Audience(contact.role),
@@ -119,7 +124,7 @@ def from_template(
             "locale": shop.settings.locale,
             "timezone": shop.settings.timezone,
         },
-        links={"unsubscribe": unsubscribe} if unsubscribe else {},
+        links={name: url for name, url in links.items() if url},
     )
 
 
