@@ -53,10 +53,12 @@ return answer
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How many of the wanted calls may go now, and when the others should ask again."""
+    """How many of the wanted calls may go now, when the next one should ask again, and at what distance from
+    each other the rest."""
 
     calls: int
     wait: timedelta
+    pace: timedelta = timedelta(0)
 
 
 class RateLimits:
@@ -82,8 +84,8 @@ class RateLimits:
                 args=[effective, burst, floor, wanted],
             )
         except (RedisError, OSError):
-            return self._take_local(account, effective, burst, floor, wanted)
-        return Grant(int(granted), timedelta(milliseconds=int(wait)))
+            return self._take_local(account, effective, burst, floor, wanted, lane)
+        return Grant(int(granted), timedelta(milliseconds=int(wait)), _pace(effective, lane))
 
     async def recipients(
         self, account: str, limits: Limits, recipients: Sequence[str]
@@ -111,7 +113,7 @@ class RateLimits:
             return
 
     def _take_local(
-        self, account: str, rate: float, burst: float, floor: float, wanted: int
+        self, account: str, rate: float, burst: float, floor: float, wanted: int, lane: Lane
     ) -> Grant:
         now = time.monotonic()
         tokens, at = self._local.get(account, (burst, now))
@@ -120,7 +122,7 @@ class RateLimits:
         tokens -= granted
         self._local[account] = (tokens, now)
         short = floor + 1 - tokens if granted < wanted else 0.0
-        return Grant(granted, timedelta(seconds=max(0.0, short / rate)))
+        return Grant(granted, timedelta(seconds=max(0.0, short / rate)), _pace(rate, lane))
 
     def _recipient_local(self, key: str, pause: timedelta) -> timedelta:
         now = time.monotonic()
@@ -131,3 +133,8 @@ class RateLimits:
             self._local_recipients = {k: t for k, t in self._local_recipients.items() if t > now}
         self._local_recipients[key] = now + pause.total_seconds()
         return timedelta(0)
+
+
+def _pace(rate: float, lane: Lane) -> timedelta:
+    share = BULK_SHARE if lane is Lane.BULK else 1.0
+    return timedelta(seconds=1 / (rate * share))

@@ -2,11 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -15,17 +14,19 @@ from channels.base import Message, Outcome, Retry
 from hub.accounts.book import LiveAccount
 from hub.accounts.breaker import Breaker
 from hub.accounts.choice import NoneUsable, choose, recognises
-from hub.accounts.limits import RateLimits
+from hub.accounts.limits import Grant, RateLimits
 from hub.config import Shop
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
 from hub.notifications import claims, outcomes
 from hub.notifications.claims import Claimed
+from hub.notifications.gate import Gate
 from hub.notifications.interactive import Interactive, Parts, render_all
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.recorder import Pair, Recorder
 from hub.notifications.rendering import CannotRender, asking_of, message_for
 from hub.notifications.settle import Settled, settle
+from hub.notifications.shares import Shares
 from hub.notifications.sorting import AccountKey, in_hand, sort_out
 from hub.notifications.steps import Due
 from hub.queue import LANES, Lane, QueueAway
@@ -36,8 +37,7 @@ log = structlog.get_logger()
 RENEW_EVERY = timedelta(seconds=10)
 _TRIAL_WAIT = timedelta(milliseconds=500)
 _LOOK_EVERY = timedelta(seconds=1)
-_WAVES_OF = 4
-"""Calls begun together, as a multiple of an account's concurrency."""
+_SHARE_WAIT = timedelta(milliseconds=500)
 
 
 class Deliverer:
@@ -52,8 +52,9 @@ class Deliverer:
         self._limits = limits
         self._kinds = {one.kind: one for one in kinds}
         self._breaker = Breaker(hub.accounts)
+        self._shares = Shares()
         self._recorder = Recorder(hub.db, worker)
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._gates: dict[str, Gate] = {}
         self._in_hand: dict[UUID, UUID] = {}
         """Delivery -> job: what one job gave back another one may have taken."""
         self._left: set[UUID] = set()
@@ -179,8 +180,15 @@ class Deliverer:
 
     async def _by_account(self, job: UUID, account: LiveAccount, batch: list[Claimed]) -> None:
         """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
-        with self._left_for_later(job, [d.id for d in batch]):
-            await self._send(account, batch)
+        ids = [d.id for d in batch]
+        with (
+            self._left_for_later(job, ids),
+            self._shares.one(LANES[batch[0].category], _name(account)) as free,
+        ):
+            if free:
+                await self._send(account, batch)
+            else:
+                await self._give_back({i: _SHARE_WAIT * random.uniform(1.0, 1.5) for i in ids})
 
     async def _send(self, account: LiveAccount, batch: list[Claimed]) -> None:
         batch_key = new_id()
@@ -191,13 +199,18 @@ class Deliverer:
         calls = account.adapter.split(messages)
         lane = LANES[batch[0].category]
         grant = await self._limits.calls(_name(account), account.limits, lane, len(calls))
-        over = [by_key[m.key].id for call in calls[grant.calls :] for m in call]
-        # A little spread, so that those who wait do not all come back in the same instant.
-        await self._give_back({id_: grant.wait * random.uniform(1.0, 1.5) for id_ in over})
-        size = account.limits.concurrency * _WAVES_OF
-        for start in range(0, grant.calls, size):
-            wave = calls[start : min(start + size, grant.calls)]
-            await self._wave(account, wave, by_key, batch_key)
+        await self._give_back(_one_after_another(calls[grant.calls :], grant, by_key))
+        gate = self._gates.setdefault(_name(account), Gate(account.limits.concurrency))
+        waiting, waves = calls[: grant.calls], []
+        try:
+            while waiting:
+                size = await gate.enter(len(waiting))
+                wave, waiting = waiting[:size], waiting[size:]
+                waves.append(
+                    asyncio.create_task(self._wave(account, wave, by_key, batch_key, gate))
+                )
+        finally:
+            await _all(waves)
 
     async def _questions(self, batch: Iterable[Claimed]) -> dict[UUID, Parts]:
         asked = [
@@ -245,19 +258,24 @@ class Deliverer:
         calls: list[list[Message]],
         by_key: dict[str, Claimed],
         batch_key: UUID,
+        gate: Gate,
     ) -> None:
-        """Writes the attempts of all these calls, then makes them."""
+        """Writes the attempts of all these calls, then makes them. Each has its place in the gate."""
         deliveries = [by_key[m.key] for call in calls for m in call]
-        paused = self._hub.accounts.paused_until(account, datetime.now(UTC))
-        if self.draining or paused:
-            await self._give_back({d.id: timedelta(0) for d in deliveries})
-            return
-        attempts = await outcomes.begin(self._hub.db, deliveries, account, batch_key, self._worker)
-        slots = self._slots.setdefault(
-            _name(account), asyncio.Semaphore(account.limits.concurrency)
-        )
-        ours = ([m for m in call if by_key[m.key].id in attempts] for call in calls)
-        await _all(self._call(account, c, by_key, attempts, slots) for c in ours if c)
+        attempts: dict[UUID, UUID] = {}
+        ours: list[list[Message]] = []
+        try:
+            paused = self._hub.accounts.paused_until(account, datetime.now(UTC))
+            if self.draining or paused:
+                await self._give_back({d.id: timedelta(0) for d in deliveries})
+                return
+            attempts = await outcomes.begin(
+                self._hub.db, deliveries, account, batch_key, self._worker
+            )
+            ours = [c for call in calls if (c := [m for m in call if by_key[m.key].id in attempts])]
+        finally:
+            gate.leave(len(calls) - len(ours))
+        await _all(self._call(account, call, by_key, attempts, gate) for call in ours)
 
     async def _call(
         self,
@@ -265,10 +283,10 @@ class Deliverer:
         call: list[Message],
         by_key: dict[str, Claimed],
         attempts: dict[UUID, UUID],
-        slots: asyncio.Semaphore,
+        gate: Gate,
     ) -> None:
         deliveries = [by_key[m.key] for m in call]
-        async with slots:
+        async with gate.calling():
             # After a standstill of this process others may be at it already.
             ours = monotonic() - self._renewed_at < claims.LEASE.total_seconds()
             results = await _results(account, call) if ours else _not_called(call)
@@ -314,6 +332,17 @@ async def _results(account: LiveAccount, call: list[Message]) -> list[Outcome]:
     return results
 
 
+def _one_after_another(
+    calls: Sequence[Sequence[Message]], grant: Grant, by_key: Mapping[str, Claimed]
+) -> dict[UUID, timedelta]:
+    """What is over the limit comes back at its pace, not all in the same instant."""
+    return {
+        by_key[m.key].id: grant.wait + grant.pace * i * random.uniform(1.0, 1.2)
+        for i, call in enumerate(calls)
+        for m in call
+    }
+
+
 def _not_called(call: list[Message]) -> list[Outcome]:
     return [Retry("lease-ran-out")] * len(call)
 
@@ -323,7 +352,7 @@ def _name(account: LiveAccount) -> str:
     return f"{account.shop_id}:{account.name}"
 
 
-async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+async def _all(work: Iterable[Awaitable[None]]) -> None:
     """Unlike a TaskGroup, which would cut off the others' calls to providers when one of them fails: what came
     of those would never be known."""
     ended = await asyncio.gather(*work, return_exceptions=True)

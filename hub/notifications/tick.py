@@ -30,9 +30,9 @@ _STANDSTILL = timedelta(seconds=20)
 # After PostgreSQL itself was away every lease may have run out: the living renew theirs first.
 _GRACE = timedelta(seconds=3)
 
-# Jobs that may wait in a lane before the tick adds more: enough to keep workers busy, few enough that a
-# wiped Redis costs little and that shops take turns.
-_DEPTH: Mapping[Lane, int] = {Lane.SECURITY: 200, Lane.TRANSACTIONAL: 40, Lane.BULK: 12}
+# Jobs that may wait or be in hand in a lane before the tick adds more: enough to keep workers busy, few enough
+# that a wiped Redis costs little and that shops take turns.
+_DEPTH: Mapping[Lane, int] = {Lane.SECURITY: 200, Lane.TRANSACTIONAL: 140, Lane.BULK: 24}
 
 # When a delivery that was handed out and not claimed is handed out again.
 _AGAIN: Mapping[Lane, timedelta] = {
