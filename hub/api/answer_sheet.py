@@ -23,16 +23,17 @@ _MOST_DIGITS = 7
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What the reader himself has answered before: by line, whether he may still correct it."""
+    """What the reader himself has answered before: by line, until when he may correct it; None: no more."""
 
-    lines: Mapping[str, bool] = field(default_factory=dict)
+    lines: Mapping[str, datetime | None] = field(default_factory=dict)
 
     def may_correct(self, line_id: str) -> bool:
-        return self.lines.get(line_id, False)
+        return self.lines.get(line_id) is not None
 
     @property
-    def correctable(self) -> bool:
-        return any(self.lines.values())
+    def until(self) -> datetime | None:
+        """When the first of them becomes final; None where there is nothing to correct."""
+        return min((until for until in self.lines.values() if until), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +112,21 @@ def question_sheet(
     """What `answer.html` shows. `back`: a sheet that could not be taken as it was filled in."""
     said, number = reader.said, question.order_number
     closed = question.status is RequestStatus.CANCELLED
-    correcting = correcting and own.correctable and not closed
+    correcting = correcting and own.until is not None and not closed
     to_fill = [] if closed else _to_fill(question, own, correcting=correcting)
     title = "closed_title" if closed else "title" if to_fill else "done_title"
     lines = [_line(one, question, own, reader, to_fill, back) for one in question.lines]
     return {
         "title": said[title].format(number=number),
-        "notes": _notes(question, own, reader, closed=closed, to_fill=bool(to_fill)),
+        "notes": _correcting(question, own, reader)
+        if correcting
+        else _notes(question, own, reader, closed=closed, to_fill=bool(to_fill)),
         "lines": lines,
         "asks": bool(to_fill),
         "correcting": correcting,
         "shortcuts": {} if correcting else _shortcuts(question, to_fill, said),
         "by_line": len(to_fill) > 1 or any(line.asked > 1 for line in to_fill) or correcting,
-        "correct_until": "" if closed or correcting else _until(question, own, reader),
+        "correct_until": "" if closed or correcting else _until(own, reader, "correct_until"),
         "has_images": any(line["image_url"] for line in lines),
     }
 
@@ -168,11 +171,15 @@ def _notes(
     return notes
 
 
-def _until(question: Question, own: Own, reader: Reader) -> str:
-    if not own.correctable or question.final_at is None:
+def _correcting(question: Question, own: Own, reader: Reader) -> list[str]:
+    notes = [question.warehouse_name] if question.warehouse_name else []
+    return [*notes, _until(own, reader, "correct_lead")]
+
+
+def _until(own: Own, reader: Reader, words: str) -> str:
+    if own.until is None:
         return ""
-    until: str = reader.said["correct_until"]
-    return until.format(time=reader.formats.time(question.final_at))
+    return str(reader.said[words]).format(time=reader.formats.time(own.until))
 
 
 def _line(
@@ -220,7 +227,7 @@ def _price(line: QuestionLine, currency: str, reader: Reader) -> str:
     except Unfit:
         # A price that cannot be shown must not keep anybody from answering.
         return ""
-    each: str = reader.said.get("each", "{price}")
+    each: str = reader.said["each"]
     return each.format(price=price) if line.asked > 1 else price
 
 

@@ -85,21 +85,13 @@ async def read(hub: Hub, token: str, *, now: datetime) -> Asked | NoLink:
     return asked if now < row["expires_at"] else NoLink.EXPIRED
 
 
-def _token(signer: Signer, asked: Asked) -> str:
-    return signer.name(_PURPOSE, f"{asked.kind}:{asked.about}:{asked.contact_id}")[:_LETTERS]
-
-
-def _digest(token: str) -> bytes:
-    return sha256(token.encode()).digest()
-
-
-async def own_answers(db: Db, asked: Asked, *, now: datetime) -> Mapping[str, bool]:
-    """The lines that this person has answered himself, by their ids, and whether there is still time to
-    correct each."""
+async def own_answers(db: Db, asked: Asked, *, now: datetime) -> Mapping[str, datetime | None]:
+    """The lines that this person has answered himself, by their ids, and until when he may correct each; None:
+    no more."""
     rows = await db.fetch(
         """
         SELECT k.line_id,
-               k.final_at > $4 AND o.status = ANY($5::text[]) AS open
+               CASE WHEN k.final_at > $4 AND o.status = ANY($5::text[]) THEN k.final_at END AS until
           FROM stock_line AS k
           JOIN stock_request AS r ON r.id = k.stock_request_id
           JOIN shop_order AS o ON o.id = r.order_id
@@ -111,4 +103,12 @@ async def own_answers(db: Db, asked: Asked, *, now: datetime) -> Mapping[str, bo
         now,
         _CORRECTABLE,
     )
-    return {row["line_id"]: bool(row["open"]) for row in rows}
+    return {row["line_id"]: row["until"] for row in rows}
+
+
+def _token(signer: Signer, asked: Asked) -> str:
+    return signer.name(_PURPOSE, f"{asked.kind}:{asked.about}:{asked.contact_id}")[:_LETTERS]
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()

@@ -180,11 +180,24 @@ async def test_a_slip_is_corrected_within_five_minutes(
     assert "Исправить ответ можно до" in page.text
 
     sheet = await phone.open(page.path.partition("?")[0] + link)
+    assert "Отметьте, как правильно. Исправить можно до" in sheet.text
     assert ("line:1", "0") in sheet.fields
     assert not sheet.all("button", value="all")
     page = await phone.press(sheet, "do=lines", {"line:1": "2"})
 
     assert await orders.answers() == {"1": (2, "anna"), "2": (0, "anna")}
+
+
+async def test_while_others_are_open_ones_own_are_corrected_too(
+    orders: Orders, phone: Phone, anna: Open
+) -> None:
+    page = await phone.press(await anna(), "do=lines", {"line:1": "1"})
+    assert "Исправить ответ можно до" in page.text
+
+    sheet = await phone.open(page.path.partition("?")[0] + "?correct=1")
+    await phone.press(sheet, "do=lines", {"line:1": "0"})
+
+    assert await orders.answers() == {"1": (0, "anna"), "2": (None, None)}
 
 
 async def test_after_five_minutes_an_answer_stands(
