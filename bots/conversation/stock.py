@@ -125,9 +125,8 @@ class _Press:
         if question.status in ACTIVE or question.answered_at is None:
             return self.here.words.closed
         mine = self._answerer().shown
-        if question.answered_by == (mine,):
-            return self.here.words.repeated
-        return self._already(question.lines[0])
+        others = [line for line in question.lines if line.answered_by != mine]
+        return self._already(others[0]) if others else self.here.words.repeated
 
     def _told(self, question: Question, said: Mapping[str, int], answered: Answered) -> str:
         words = self.here.words

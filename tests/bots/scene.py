@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+# Imported before the clock runs: the frameworks take seconds, in which this process would serve nobody.
+import bots.telegram
+import bots.vk  # noqa: F401
 from bots.main import serve as serve_bots
 from hub.api.app import make_app
 from hub.api.server import bind, serve
