@@ -23,6 +23,7 @@ from hub.ids import new_id
 from hub.notifications import admins, recovery
 from hub.notifications.delivery import Deliverer
 from hub.notifications.edits import Editor
+from hub.notifications.shares import JOBS
 from hub.notifications.tick import Tick
 from hub.orders import escalation
 from hub.orders.messages import interactives
@@ -41,7 +42,6 @@ _POLL = {
     Lane.TRANSACTIONAL: timedelta(milliseconds=20),
     Lane.BULK: timedelta(milliseconds=100),
 }
-_JOBS = {Lane.SECURITY: 20, Lane.TRANSACTIONAL: 20, Lane.BULK: 6}
 _JOB_TIMEOUT = timedelta(minutes=10)
 _DRAIN = timedelta(seconds=9)
 _ALIVE_KEY = "vestnik:worker:alive"
@@ -164,7 +164,7 @@ class _Lane:
             queue_name=queue_name(self._lane),
             redis_pool=redis,
             handle_signals=False,
-            max_jobs=_JOBS[self._lane],
+            max_jobs=JOBS[self._lane],
             job_timeout=_JOB_TIMEOUT,
             keep_result=0,
             poll_delay=_POLL[self._lane],
