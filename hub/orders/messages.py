@@ -25,6 +25,7 @@ from hub.orders.model import (
     Task,
 )
 from hub.orders.words import words
+from hub.preferences.choices import preferences_url
 from hub.resources import Hub
 from hub.shops.registry import Shop
 
@@ -175,11 +176,17 @@ def _from_template(
             data=data,
             contact=_contact(asking),
             shop=_shop(shop),
-            links={"answer": url},
+            links=_links(hub, asking, url),
         )
     except ContentError:
         return otherwise
     return Parts(rendered.text, rendered.html, rendered.subject)
+
+
+def _links(hub: Hub, asking: Asking, url: str) -> dict[str, str]:
+    if asking.contact.external_id is None:
+        return {"answer": url}
+    return {"answer": url, "preferences": preferences_url(hub, asking.contact.id)}
 
 
 def _contact(asking: Asking) -> dict[str, Any]:

@@ -1,12 +1,17 @@
 """A person's preferences, set by himself on a page."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
 
+from hub.accounts.limits import RateLimits
+from hub.ids import new_id
+from hub.notifications.delivery import Deliverer
 from hub.preferences.choices import preferences_url
+from hub.queue import connect
 from hub.resources import Hub
 from tests.hub.api.client import Api
 from tests.hub.pages.conftest import Page, Phone
@@ -291,3 +296,24 @@ async def test_it_runs_nothing(vera: Vera) -> None:
     assert not page.all("img")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "Set-Cookie" not in page.headers
+
+
+async def test_a_letter_leads_to_its_readers_own_preferences(
+    vera: Vera, api: Api, hub: Hub, phone: Phone
+) -> None:
+    body = {
+        "template": "order.shipped",
+        "recipient": {"external_id": "vera"},
+        "data": {"order": {"number": "1001"}},
+        "channels": ["email"],
+    }
+    await api.post("/v1/notifications", body)
+    redis = connect(hub.settings.hub.redis_url.get_secret_value())
+    rows = await hub.db.fetch("SELECT id FROM delivery")
+    await Deliverer(hub, new_id(), RateLimits(redis)).deliver([row["id"] for row in rows])
+    await redis.aclose()
+
+    [letter] = (await api.get("/v1/sandbox/messages")).json["items"]
+    [url] = set(re.findall(r"https://hub\.example/p/[\w-]+", letter["html"]))
+    assert urlsplit(url).path == await vera.path()
+    assert "ve…@example.com" in (await phone.open(urlsplit(url).path)).text
