@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from channels.base import Message, Outcome, Retry
+from channels.base import Category, Message, Outcome, Retry
 from hub.accounts.book import LiveAccount
 from hub.accounts.breaker import Breaker
 from hub.accounts.choice import NoneUsable, choose, recognises
@@ -38,6 +38,8 @@ RENEW_EVERY = timedelta(seconds=10)
 _TRIAL_WAIT = timedelta(milliseconds=500)
 _LOOK_EVERY = timedelta(seconds=1)
 _SHARE_WAIT = timedelta(milliseconds=500)
+_STAYS_FOR = 3
+"""Calls after which an order message leaves the account that would recognise a repeat of it."""
 
 
 class Deliverer:
@@ -151,7 +153,7 @@ class Deliverer:
             return given < self._breaker.allowed(account)
 
         bound = recognises(book, shop_id, delivery.account, delivery.doubt_since, now)
-        if bound:
+        if bound and _stays(delivery):
             pause = book.paused_until(bound, now)
             if pause is None and free(bound):
                 return bound
@@ -345,6 +347,11 @@ def _one_after_another(
 
 def _not_called(call: list[Message]) -> list[Outcome]:
     return [Retry("lease-ran-out")] * len(call)
+
+
+def _stays(delivery: Claimed) -> bool:
+    """Who breaks off call after call is down, and an order message had better come twice than late."""
+    return delivery.category is Category.MARKETING or delivery.attempt_count < _STAYS_FOR
 
 
 def _name(account: LiveAccount) -> str:

@@ -110,7 +110,9 @@ class ContentIn(_In):
     @field_validator("html")
     @classmethod
     def _something(cls, html: str, info: ValidationInfo) -> str:
-        if not html.strip() and not str(info.data.get("text", "")).strip():
+        # A text with a fault of its own is told of that alone.
+        empty = "text" in info.data and not info.data["text"].strip()
+        if empty and not html.strip():
             raise ValueError("text or html is needed")
         return html
 

@@ -118,7 +118,10 @@ async def test_whoever_may_change_contacts_may_look_at_them(api: Api, key_for: K
     assert (await api.get("/v1/contacts/nobody", key=contacts)).status == 404
     assert (await api.get("/v1/orders", key=orders)).status == 200
     refused = await api.get("/v1/contacts", key=orders)
-    assert (refused.status, refused.json["detail"]) == (403, "this needs the scope read or contacts")
+    assert (refused.status, refused.json["detail"]) == (
+        403,
+        "this needs the scope read or contacts",
+    )
 
 
 async def test_use_of_a_key_is_noted_to_the_minute(hub: Hub) -> None:

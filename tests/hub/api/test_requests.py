@@ -20,6 +20,15 @@ async def test_content_must_say_something(api: Api) -> None:
         assert [fault["detail"] for fault in answer.json["errors"]] == ["text or html is needed"]
 
 
+async def test_a_text_that_is_too_long_is_told_of_that_alone(api: Api) -> None:
+    recipient = {"address": {"channel": "email", "value": "anna@example.com"}}
+    body = {"content": {"text": "x" * 100_001}, "recipient": recipient}
+
+    answer = await api.post("/v1/notifications", body)
+
+    assert (answer.status, answer.pointers) == (400, ["/content/text"])
+
+
 async def test_an_unknown_contact_is_named(api: Api) -> None:
     body = {"content": {"text": "Привет"}, "recipient": {"external_id": "nobody-7"}}
 

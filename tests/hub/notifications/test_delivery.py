@@ -318,6 +318,25 @@ async def test_an_unclear_call_is_repeated_by_the_same_account(
     assert not providers.smtp.sent
 
 
+async def test_an_account_that_breaks_off_call_after_call_is_left_for_the_next_one(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """By an order message, marked; a campaign stays with who knows repeats."""
+    providers.unisender_go.fault = Fault(close=True)
+    await shop.contact("anna", consents={"marketing": {"email": "subscribed"}})
+    campaign = (await shop.send(**MARKETING, channels=["email"]))["id"]
+    order = (await shop.send("boris", channels=["email"]))["id"]
+    await drive.once()
+    for _ in range(3):
+        await drive.pass_time(timedelta(seconds=12))
+        await drive.all()
+
+    assert [a for a, _, _ in await attempts(shop, order)] == ["mail", "mail", "mail", "plain-mail"]
+    [delivery] = (await shop.story(order))["deliveries"]
+    assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", True)
+    assert {a for a, _, _ in await attempts(shop, campaign)} == {"mail"}
+
+
 async def test_once_nobody_knows_repeats_any_more_the_rule_of_doubles_counts(
     shop: Shop, drive: Drive, providers: Providers
 ) -> None:
