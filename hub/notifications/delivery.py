@@ -218,15 +218,7 @@ class Deliverer:
         asked = [
             (d.interaction.get("kind", ""), asking_of(self._hub, d)) for d in batch if d.interaction
         ]
-        if not asked:
-            return {}
-        try:
-            return await render_all(self._hub.db, self._kinds, asked)
-        except UNREACHABLE:
-            raise
-        except Exception:
-            log.exception("delivery.render_failed", deliveries=[str(a.id) for _, a in asked])
-            return {}
+        return await render_all(self._hub.db, self._kinds, asked)
 
     def _render(
         self, batch: Iterable[Claimed], batch_key: UUID, parts: Mapping[UUID, Parts]

@@ -6,9 +6,13 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import structlog
+
 from channels.base import Button, Channel
-from hub.db.pool import Db
+from hub.db.pool import UNREACHABLE, Db
 from hub.notifications.model import ContactFacts
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,30 @@ async def turn(db: Db, shop_id: int, delivery_id: UUID, page: str) -> None:
 async def render_all(
     db: Db, kinds: Mapping[str, Interactive], asked: Sequence[tuple[str, Asking]]
 ) -> dict[UUID, Parts]:
-    """(kind, message) of any kinds. One of an unknown kind is missing from the answer, too."""
+    """(kind, message) of any kinds. One of an unknown kind is missing from the answer, too, and so is one that
+    meets a bug: the others are not held up by it."""
     found: dict[UUID, Parts] = {}
     for kind, interactive in kinds.items():
         if some := [asking for name, asking in asked if name == kind]:
-            found.update(await interactive.render(db, some))
+            found.update(await _rendered(db, interactive, some))
+    return found
+
+
+async def _rendered(
+    db: Db, interactive: Interactive, asked: Sequence[Asking]
+) -> Mapping[UUID, Parts]:
+    """All at once; where that fails, one by one."""
+    try:
+        return await interactive.render(db, asked)
+    except UNREACHABLE:
+        raise
+    except Exception:
+        if len(asked) == 1:
+            log.exception("question.render_failed", delivery=str(asked[0].id))
+            return {}
+    found: dict[UUID, Parts] = {}
+    for one in asked:
+        found.update(await _rendered(db, interactive, [one]))
     return found
 
 

@@ -12,7 +12,8 @@ from channels.base import Channel, Message
 from hub.db.pool import Db
 from hub.ids import new_id
 from hub.notifications.edits import Editor, request_edits
-from hub.notifications.interactive import Asking, Parts
+from hub.notifications.interactive import Asking, Parts, render_all
+from hub.notifications.model import ContactFacts
 from hub.resources import Hub
 
 ABOUT = new_id()
@@ -173,6 +174,39 @@ async def test_messages_that_are_on_their_way_are_waited_for(hub: Hub, message: 
 
     assert await _waiting(hub) == [False]
     assert question.times == 0
+
+
+async def test_a_bug_in_one_question_does_not_hold_up_the_others(hub: Hub) -> None:
+    class Faulty:
+        kind = "stock"
+
+        async def render(self, db: Db, asked: Sequence[Asking]) -> Mapping[UUID, Parts]:
+            if any(one.page == "faulty" for one in asked):
+                raise ValueError("a bug")
+            return {one.id: Parts(one.page) for one in asked}
+
+    asked = [("stock", _asking(page)) for page in ("a", "faulty", "b")]
+
+    found = await render_all(hub.db, {"stock": Faulty()}, asked)
+
+    assert [parts.text for parts in found.values()] == ["a", "b"]
+
+
+def _asking(page: str) -> Asking:
+    return Asking(
+        id=new_id(),
+        shop_id=1,
+        about=ABOUT,
+        contact=ContactFacts(new_id()),
+        channel=Channel.TELEGRAM,
+        address="42",
+        digest=b"x",
+        locale="ru",
+        timezone="UTC",
+        template="",
+        data={},
+        page=page,
+    )
 
 
 async def test_old_messages_are_found_by_what_they_ask_about(hub: Hub) -> None:

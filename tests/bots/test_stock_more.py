@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from channels.base import Channel
 from hub.config import HubSettings
+from hub.ids import new_id
 from hub.notifications.edits import Editor
+from hub.notifications.interactive import Asking
+from hub.notifications.model import ContactFacts
 from hub.orders.messages import interactives
 from tests.bots.messengers import InSandbox, OnTelegram, Seen
 from tests.bots.scene import ANNA, BORIS, VERA, Scene, line, playing, until
@@ -256,3 +260,37 @@ async def test_of_many_editors_one_edits_and_the_last_state_stays(
         for person, message in ((ANNA, anna), (BORIS, boris)):
             [now] = [s for s in await scene.messenger.chat(person) if s.id == message.id]
             assert "6 шт." in now.text
+
+
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.EMAIL, Channel.PUSH])
+async def test_who_has_no_buttons_gets_the_link(sandbox: Scene, channel: Channel) -> None:
+    await sandbox.order()
+    row = await sandbox.hub.db.fetchrow(
+        "SELECT r.id, r.shop_id, c.id AS contact_id, c.name FROM stock_request AS r"
+        " JOIN warehouse AS w ON w.id = r.warehouse_id"
+        " JOIN contact AS c ON w.external_id = ANY(c.warehouses) WHERE c.name = 'Анна'"
+    )
+    assert row
+    asking = Asking(
+        id=new_id(),
+        shop_id=row["shop_id"],
+        about=row["id"],
+        contact=ContactFacts(row["contact_id"], "p101", "warehouse", row["name"]),
+        channel=channel,
+        address="+79990000101",
+        digest=b"x",
+        locale="ru",
+        timezone="Europe/Moscow",
+        template="stock.request",
+        data={"order": {"number": "1001"}},
+    )
+    [questions, _] = interactives(sandbox.hub)
+
+    [parts] = (await questions.render(sandbox.hub.db, [asking])).values()
+    assert "1001" in parts.text + parts.subject
+    assert "/a/" in parts.text + parts.html or channel is Channel.PUSH
+    assert parts.buttons == ()
+
+    await sandbox.status("1001", "cancelled")
+    [parts] = (await questions.render(sandbox.hub.db, [asking])).values()
+    assert parts.text == "Заказ 1001: отвечать больше не нужно."
