@@ -197,3 +197,23 @@ async def move_address(db: Db, address_id: UUID, channel: Channel, value: str) -
         value,
         addresses.digest(addresses.KIND_OF[channel], value),
     )
+
+
+async def let_pass(db: Db, notifications: Collection[UUID]) -> None:
+    """These left the way without being sent: what their ordering key held back goes out at the tick's next
+    turn. A row that somebody else holds at the moment is handed out by itself later."""
+    await db.execute(
+        """
+        WITH freed AS (
+            SELECT next.id
+              FROM notification AS n
+              JOIN delivery AS next
+                ON next.contact_id = n.contact_id AND next.ordering_key = n.ordering_key
+             WHERE n.id = ANY($1) AND n.ordering_key IS NOT NULL
+               AND next.status = 'queued' AND next.due_at <= now() AND next.handout_at > now()
+               FOR UPDATE OF next SKIP LOCKED
+        )
+        UPDATE delivery AS d SET handout_at = now() FROM freed WHERE d.id = freed.id
+        """,
+        list(notifications),
+    )

@@ -190,6 +190,7 @@ async def cancel(connection: Connection, shop_id: int, id_: UUID) -> str | None:
     await connection.execute(
         "UPDATE notification SET status = 'cancelled', step_at = NULL WHERE id = $1", id_
     )
+    await steps.let_pass(connection, [id_])
     return "cancelled"
 
 

@@ -187,7 +187,9 @@ async def _expired(connection: Connection) -> list[Due]:
             " WHERE notification_id = ANY($1) AND status = 'queued'",
             ids,
         )
-        return await steps.advance(connection, ids)
+        due = await steps.advance(connection, ids)
+        await steps.let_pass(connection, ids)
+        return due
 
 
 async def _keep_house(connection: Connection) -> None:

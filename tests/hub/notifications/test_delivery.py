@@ -773,3 +773,16 @@ async def test_a_slow_mail_server_is_left_with_an_answer_that_may_be_a_double(
     await drive.all()
     [delivery] = (await shop.story(id_))["deliveries"]
     assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", True)
+
+
+async def test_a_cancelled_message_no_longer_holds_back_its_key(hub: Hub, shop: Shop) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    first = await shop.send(**text("email", ordering_key="a", send_at=later.isoformat()))
+    second = await shop.send(**text("email", "Потом", ordering_key="a"))
+
+    answer = await shop.api.post(f"/v1/notifications/{first['id']}/cancel")
+
+    assert answer.status == 200
+    assert await hub.db.fetchval(
+        "SELECT handout_at <= now() FROM delivery WHERE notification_id = $1", UUID(second["id"])
+    )
