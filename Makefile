@@ -33,7 +33,7 @@ run: setup
 	@exec $(BIN)/vestnik up $(ARGS)
 
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: setup
 	$(BIN)/python -m ruff check
