@@ -131,8 +131,9 @@ def make_platform(hub: Hub, account: LiveAccount) -> Platform:
         from bots.telegram import TelegramBot
 
         def hook() -> tuple[str, str]:
-            token = hooks.token_of(hub.signer, account)
-            return f"{hub.settings.public_url}/hooks/{token}", hook_secret(hub.signer, account)
+            shop = hub.shops[account.shop_id].slug
+            url = hooks.url_of(hub.signer, hub.settings.public_url, shop, account.name)
+            return url, hook_secret(hub.signer, account)
 
         return TelegramBot(cast("BotApiConfig", config), hub.http, hook)
     from bots.vk import VkBot

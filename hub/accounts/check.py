@@ -8,18 +8,21 @@ from datetime import timedelta
 from channels.base import Check
 from channels.http import ProviderHttp
 from channels.registry import SANDBOX, build
+from hub.accounts import hooks
 from hub.config import Account, Settings
+from hub.embedded.folder import kept_secret
 from hub.logs import redact
+from hub.tokens import Signer
 
 _PATIENCE = timedelta(seconds=30)
 
 
 def run(settings: Settings) -> int:
     """0: every account answered well; 1: at least one did not."""
-    return asyncio.run(_check_all(settings))
+    return asyncio.run(check_all(settings))
 
 
-async def _check_all(settings: Settings) -> int:
+async def check_all(settings: Settings) -> int:
     accounts = [(slug, a) for slug, shop in settings.shops.items() for a in shop.accounts]
     if not accounts:
         _say(
@@ -28,34 +31,50 @@ async def _check_all(settings: Settings) -> int:
         return 0
     http = ProviderHttp(allow=settings.hub.outgoing_allow)
     try:
-        results = await asyncio.gather(*(_check(account, http) for _, account in accounts))
+        results = await asyncio.gather(
+            *(_check(settings, shop, account, http) for shop, account in accounts)
+        )
     finally:
         await http.close()
     _tell([f"{slug}/{account.name}" for slug, account in accounts], accounts, results)
-    return 0 if all(result.ok for result in results) else 1
+    return 0 if all(result.ok for result, _ in results) else 1
 
 
 def _tell(
-    names: Sequence[str], accounts: Sequence[tuple[str, Account]], results: Sequence[Check]
+    names: Sequence[str],
+    accounts: Sequence[tuple[str, Account]],
+    results: Sequence[tuple[Check, str]],
 ) -> None:
     width = max(map(len, names))
-    for name, (_, account), result in zip(names, accounts, results, strict=True):
+    for name, (_, account), (result, hook) in zip(names, accounts, results, strict=True):
         word = "ok    " if result.ok else "FAILED"
-        text = redact(result.text)
+        text = redact(result.text) + (f"; it calls back at {hook}" if hook else "")
         _say(f"{word} {name:<{width}}  {account.channel}/{account.provider}: {text}")
 
 
-async def _check(account: Account, http: ProviderHttp) -> Check:
+async def _check(
+    settings: Settings, shop: str, account: Account, http: ProviderHttp
+) -> tuple[Check, str]:
+    """And the address at which the provider calls back, where it does."""
     if account.provider == SANDBOX:
-        return Check(True, "the sandbox keeps what it is given")
+        return Check(True, "the sandbox keeps what it is given"), ""
     adapter = build(account.channel, account.provider, account.config, http)
+    hook = _hook(settings, shop, account) if hooks.calls_back(adapter, account.config) else ""
     try:
         async with asyncio.timeout(_PATIENCE.total_seconds()):
-            return await adapter.check()
+            return await adapter.check(), hook
     except TimeoutError:
-        return Check(False, f"no answer within {_PATIENCE.seconds} s")
+        return Check(False, f"no answer within {_PATIENCE.seconds} s"), hook
     finally:
         await adapter.close()
+
+
+def _hook(settings: Settings, shop: str, account: Account) -> str:
+    """Empty before the first start, which makes the secret, and for a port that is not known beforehand."""
+    secret = settings.hub.secret.get_secret_value() or kept_secret(settings.data)
+    if not secret or not (settings.hub.public_url or settings.address[1]):
+        return ""
+    return hooks.url_of(Signer(secret), settings.public_url, shop, account.name)
 
 
 def _say(line: str) -> None:

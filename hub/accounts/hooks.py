@@ -1,18 +1,21 @@
 """Where providers call an account: `/hooks/{token}`, a path that nobody guesses."""
 
-from collections.abc import Iterable, Mapping
-
-from hub.accounts.book import LiveAccount
+from channels.base import AccountConfig, Adapter, ReadsReceipts
 from hub.tokens import Signer
 
 _PURPOSE = "hook"
 
 
-def token_of(signer: Signer, account: LiveAccount) -> str:
-    """The same at every start, as long as `hub.secret` and the account's name stay."""
-    return signer.name(_PURPOSE, f"{account.shop_id}/{account.name}")
+def token_of(signer: Signer, shop: str, account: str) -> str:
+    """The same at every start, as long as `hub.secret` and the names in the settings stay."""
+    return signer.name(_PURPOSE, f"{shop}/{account}")
 
 
-def by_token(signer: Signer, accounts: Iterable[LiveAccount]) -> Mapping[str, LiveAccount]:
-    """Every account by the last part of its hook's URL."""
-    return {token_of(signer, account): account for account in accounts}
+def url_of(signer: Signer, public_url: str, shop: str, account: str) -> str:
+    """What the provider is told."""
+    return f"{public_url}/hooks/{token_of(signer, shop, account)}"
+
+
+def calls_back(adapter: Adapter, config: AccountConfig) -> bool:
+    """Whether the provider calls this account: with receipts, or because a bot's updates come that way."""
+    return isinstance(adapter, ReadsReceipts) or getattr(config, "receive", "polling") != "polling"

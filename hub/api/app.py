@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 from aiohttp import web
 
-from hub.accounts.hooks import by_token
+from hub.accounts.hooks import token_of
 from hub.api import (
     answer_page,
     docs_page,
@@ -25,6 +25,7 @@ from hub.api.limits import RateLimit
 from hub.api.middleware import frame
 from hub.api.routes import Route, Routes
 from hub.api.v1 import (
+    accounts,
     contacts,
     notifications,
     orders,
@@ -51,6 +52,7 @@ MODULES: Sequence[Routes] = (
     templates.routes,
     webhooks.routes,
     sandbox.routes,
+    accounts.routes,
     v1_keys.routes,
     health.routes,
     metrics.routes,
@@ -76,7 +78,10 @@ def make_app(hub: Hub) -> web.Application:
     )
     app[HUB] = hub
     app[INTAKE] = Intake(hub)
-    app[hooks.HOOKS] = by_token(hub.signer, hub.accounts.all())
+    app[hooks.HOOKS] = {
+        token_of(hub.signer, hub.shops[account.shop_id].slug, account.name): account
+        for account in hub.accounts.all()
+    }
     app.cleanup_ctx.append(background)
     app[metrics.BACKLOG] = metrics.Backlog()
     app[docs_page.DOCUMENTS] = docs_page.documents(

@@ -106,6 +106,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def kept_secret(data: Path) -> str:
+    """The one that `load_or_make_secret` made; empty where none was made yet, or it may not be read."""
+    try:
+        return (data / "secret").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
 def load_or_make_secret(data: Path) -> str:
     """The hub's secret, made at the first call and kept in `data`/secret.
 

@@ -126,7 +126,7 @@ class OnVk:
             await self.simulator.events.polled.wait()
             return
         account = hub.accounts.of(hub.shop("main").id, Channel.VK)[0]
-        hook = f"{url}/hooks/{hooks.token_of(hub.signer, account)}"
+        hook = f"{url}/hooks/{hooks.token_of(hub.signer, hub.shops[account.shop_id].slug, account.name)}"
         common = {"v": "5.199", "access_token": self.simulator.token}
         call = f"{self.simulator.api_url}groups"
         server = {"url": hook, "title": "hub", "secret_key": SECRET, "group_id": "1"}

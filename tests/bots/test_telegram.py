@@ -233,7 +233,7 @@ async def test_of_two_processes_one_receives(hub: Hub, telegram: Telegram, until
 
 async def test_the_hook_stores_before_it_answers(api: Api, hub: Hub, telegram: Telegram) -> None:
     account = hub.accounts.of(hub.shop("main").id, Channel.TELEGRAM)[0]
-    path = f"/hooks/{hooks.token_of(hub.signer, account)}"
+    path = f"/hooks/{hooks.token_of(hub.signer, hub.shops[account.shop_id].slug, account.name)}"
     secret = {"X-Telegram-Bot-Api-Secret-Token": updates.hook_secret(hub.signer, account)}
     body: dict[str, Any] = {"update_id": 1, "message": {"chat": {"id": 42}, "text": "/start"}}
 

@@ -117,7 +117,7 @@ class Hooks:
     def path(self, account: str) -> str:
         live = self._hub.accounts.get(self._hub.shop("main").id, account)
         assert live
-        return f"/hooks/{token_of(self._hub.signer, live)}"
+        return f"/hooks/{token_of(self._hub.signer, 'main', live.name)}"
 
     async def call(self, account: str, body: bytes, kind: str = "application/json") -> Answer:
         return await self._api.post(

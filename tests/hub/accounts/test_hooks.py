@@ -1,0 +1,121 @@
+"""Where providers call back: told by the API and by `vestnik check`, and the same at both."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from hub import config
+from hub.accounts import check, health
+from hub.api.app import make_app
+from hub.api.server import bind, serve
+from hub.config import Settings
+from hub.resources import Hub, open_hub
+from hub.shops import keys
+from hub.shops.keys import Scope
+from tests.hub.api.client import Api
+from tests.hub.notifications.providers import Providers, settings_file
+
+CALL_BACK = {"mail", "smsc", "sms-ru"}
+
+
+@pytest.fixture
+async def hub(settings: Settings) -> AsyncIterator[Hub]:
+    async with open_hub(settings) as hub:
+        await hub.db.execute("TRUNCATE account_state")
+        yield hub
+
+
+@pytest.fixture
+async def api_for(hub: Hub) -> AsyncIterator[Callable[[str], Awaitable[Api]]]:
+    listening = bind("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    opened: list[Api] = []
+
+    async def make(shop: str) -> Api:
+        _, key = await keys.create(hub.db, shop, [Scope.ADMIN])
+        opened.append(Api(url, key))
+        return opened[-1]
+
+    async with serve(make_app(hub), listening):
+        yield make
+        for api in opened:
+            await api.__aexit__(None, None, None)
+
+
+async def test_accounts_are_listed_in_their_order(
+    api_for: Callable[[str], Awaitable[Api]],
+) -> None:
+    api = await api_for("main")
+
+    first = (await api.get("/v1/accounts?limit=3")).json
+    rest = (await api.get(f"/v1/accounts?cursor={first['next_cursor']}")).json
+
+    found = first["items"] + rest["items"]
+    assert [a["name"] for a in found][:3] == ["tg", "vk", "mail"]
+    assert len(first["items"]) == 3
+    assert rest["next_cursor"] is None
+    assert {a["name"] for a in found if a["hook_url"]} == CALL_BACK
+    assert {a["paused"] for a in found} == {None}
+
+
+async def test_a_paused_account_says_why(
+    hub: Hub, api_for: Callable[[str], Awaitable[Api]]
+) -> None:
+    shop = hub.shop("main").id
+    await health.pause(hub.db, shop, "smsc", refused=True, reason="no money", code="3", failures=1)
+    api = await api_for("main")
+
+    found = {a["name"]: a for a in (await api.get("/v1/accounts")).json["items"]}
+
+    assert found["smsc"]["paused"]["reason"] == "no money"
+    assert found["sms-ru"]["paused"] is None
+
+
+async def test_the_sandbox_calls_nobody(api_for: Callable[[str], Awaitable[Api]]) -> None:
+    api = await api_for("other")
+
+    found = (await api.get("/v1/accounts")).json["items"]
+
+    assert {a["provider"] for a in found} == {"sandbox"}
+    assert {a["hook_url"] for a in found} == {None}
+
+
+async def test_the_address_that_is_told_is_listened_at(
+    api_for: Callable[[str], Awaitable[Api]],
+) -> None:
+    api = await api_for("main")
+    found = {a["name"]: a for a in (await api.get("/v1/accounts")).json["items"]}
+
+    paths = [urlsplit(found[name]["hook_url"]).path for name in CALL_BACK]
+
+    assert [(await api.get(path, key=None)).status != 404 for path in paths] == [True] * 3
+    assert (await api.get(f"{paths[0]}x", key=None)).status == 404
+
+
+async def test_check_tells_the_same_address(
+    api_for: Callable[[str], Awaitable[Api]],
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api = await api_for("main")
+    told = [a["hook_url"] for a in (await api.get("/v1/accounts")).json["items"] if a["hook_url"]]
+
+    assert await check.check_all(settings) == 0
+
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) == len(settings.shops["main"].accounts)
+    assert all(f"it calls back at {url}\n" in said for url in told)
+    assert said.count("it calls back") == len(told)
+
+
+async def test_check_before_the_first_start_tells_no_address(
+    providers: Providers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = settings_file(tmp_path, providers)
+
+    assert await check.check_all(config.load(file, data=tmp_path / "data", environ={})) == 0
+
+    assert "calls back" not in capsys.readouterr().out
+    assert not (tmp_path / "data").exists()
