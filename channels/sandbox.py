@@ -22,6 +22,9 @@ from channels.registry import SANDBOX
 
 BATCH_SIZE = 500
 
+BOT_NAME = "vestnik-sandbox"
+"""In links that bind a messenger. Neither Telegram nor VK allows a hyphen there, so it is nobody's."""
+
 Keep = Callable[[Channel, Sequence[Message]], Awaitable[list[str]]]
 """Stores the messages for good and returns an id for each, in order."""
 
@@ -59,6 +62,10 @@ class Sandbox:
         if await self._change(provider_id, message):
             return Accepted(provider_id)
         return Refused(Scope.MESSAGE, GONE, "the sandbox has dropped this message")
+
+    async def me(self) -> str:
+        """The name of the bot that is played."""
+        return BOT_NAME
 
     async def check(self) -> Check:
         return Check(True, "messages are kept here and sent to nobody")

@@ -68,13 +68,17 @@ async def test_nobody_is_404(api: Api) -> None:
     assert (await api.post("/v1/contacts/x/links", {"channel": "vk"})).status == 404
 
 
-async def test_without_a_bot_it_is_422_with_the_reason(url: str, key_for: Any) -> None:
+async def test_without_accounts_the_link_is_for_the_sandboxs_bot(
+    hub: Hub, url: str, key_for: Any
+) -> None:
     async with Api(url, await key_for("contacts", shop="other")) as api:
         await api.put("/v1/contacts/b", {})
         answer = await api.post("/v1/contacts/b/links", {"channel": "telegram"})
 
-    assert answer.status == 422
-    assert "no telegram account" in answer.json["detail"]
+    assert answer.status == 201
+    head, _, token = answer.json["url"].rpartition("=")
+    assert head == "https://t.me/vestnik-sandbox?start"
+    assert await _redeem(hub, token, "101", shop="other") is Redeemed.BOUND
 
 
 async def test_a_bot_that_does_not_answer_is_told_without_its_token(
