@@ -16,7 +16,7 @@ from hub.notifications.interactive import Parts
 from hub.orders import service, shown, views
 from hub.orders.buttons import Action, BadData, Do, line_tag, lines_tag, read
 from hub.orders.messages import reader_of
-from hub.orders.model import ACTIVE, Answered, Answerer, Kind, Question, QuestionLine, Via
+from hub.orders.model import ABOVE, ACTIVE, Answered, Answerer, Kind, Question, QuestionLine, Via
 from hub.orders.pressing import may_answer
 from hub.orders.shown import Page
 from hub.resources import Hub
@@ -191,6 +191,7 @@ class _Press:
             self.here.digest,
             locale=self.here.locale,
             timezone=self.here.timezone,
+            above=any(contact.role in ABOVE for contact in self.here.contacts),
             back=Action(Do.BOARD, number=number),
         )
         if self.kind is Kind.ASSEMBLY:

@@ -25,7 +25,7 @@ from hub.notifications import facts
 from hub.notifications.model import ContactFacts
 from hub.orders import links, service, views
 from hub.orders.links import Asked, NoLink
-from hub.orders.model import Answered, Answerer, Kind, Via
+from hub.orders.model import ABOVE, Answered, Answerer, Kind, Via
 from hub.shops.registry import Shop
 
 routes = Routes("Pages")
@@ -103,7 +103,7 @@ async def _opened(request: web.Request) -> _Visit | web.Response:
     locale = pages.chosen_locale(request, own)
     said = pages.words(locale)["answer" if asked.kind is Kind.STOCK else "assembly"]
     shown_in = formats(locale, contact.timezone or shop.settings.timezone)
-    reader = Reader(contact.id, locale, shown_in, said, now)
+    reader = Reader(contact.id, locale, shown_in, said, now, above=contact.role in ABOVE)
     return _Visit(asked, shop, contact, reader)
 
 

@@ -86,13 +86,15 @@ def _number(text: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who looks at the page, and in which words. `said`: the page's."""
+    """Who looks at the page, and in which words. `said`: the page's. `above`: no storekeeper, but asked in his
+    stead."""
 
     contact_id: UUID
     locale: Locale
     formats: Formats
     said: Mapping[str, Any]
     now: datetime
+    above: bool
 
     def when(self, at: datetime) -> str:
         """The time, with its date where that is another day."""
@@ -162,7 +164,7 @@ def _notes(
         if not to_fill:
             notes.append(said["thanks_all"] if own.lines else said["answered"])
     else:
-        if question.seller_asked and question.warehouse_name:
+        if reader.above and question.warehouse_was_silent:
             notes.append(said["seller_asked"])
         if question.deadline:
             late = question.status is not RequestStatus.OPEN or question.deadline < reader.now

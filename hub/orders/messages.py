@@ -17,6 +17,7 @@ from hub.orders import links, shown, views
 from hub.orders.buttons import Action, data_for
 from hub.orders.links import Asked
 from hub.orders.model import (
+    ABOVE,
     ACTIVE,
     AssemblyStatus,
     Kind,
@@ -46,14 +47,15 @@ def reader_of(
     *,
     locale: str,
     timezone: str,
+    above: bool,
     back: Action | None = None,
 ) -> shown.Reader:
-    """`digest`: of the chat; the buttons are of no use in another one."""
+    """`digest`: of the chat; the buttons are of no use in another one. `above`: see `shown.Reader`."""
 
     def data(action: Action) -> str:
         return data_for(hub.signer, kind, about, digest, action)
 
-    return shown.Reader(channel, locale, timezone, data, back)
+    return shown.Reader(channel, locale, timezone, data, back, above)
 
 
 class StockMessages:
@@ -131,6 +133,7 @@ def _reader(hub: Hub, kind: Kind, asking: Asking) -> shown.Reader:
         asking.digest,
         locale=asking.locale,
         timezone=asking.timezone,
+        above=asking.contact.role in ABOVE,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from hub.config import OrderStatus
+from hub.contacts.model import Role
 
 __all__ = ["OrderStatus"]
 
@@ -52,6 +53,10 @@ class RequestStatus(StrEnum):
 
 ACTIVE = frozenset({RequestStatus.OPEN, RequestStatus.OVERDUE, RequestStatus.ESCALATED})
 """Still to be answered."""
+
+
+ABOVE = frozenset({Role.SELLER, Role.ADMIN})
+"""Who is asked when the storekeepers do not answer."""
 
 
 class AssemblyStatus(StrEnum):
@@ -306,6 +311,12 @@ class Question:
     """Until then the one who answered may correct it."""
     lines: tuple[QuestionLine, ...]
     answered_by: tuple[str, ...] = ()
+
+    @property
+    def warehouse_was_silent(self) -> bool:
+        """Others are asked in its place. A seller without staff is asked at once, which is no escalation."""
+        escalated = self.status is RequestStatus.ESCALATED
+        return escalated and self.seller_asked and self.warehouse_id is not None
 
     @property
     def open_lines(self) -> tuple[QuestionLine, ...]:

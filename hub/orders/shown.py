@@ -54,13 +54,14 @@ def page(stored: str) -> Page:
 @dataclass(frozen=True, slots=True)
 class Reader:
     """For whom it is shown. `data` makes what is behind the buttons good for his chat alone. `back`: to where a
-    question that was opened from the board returns."""
+    question that was opened from the board returns. `above`: no storekeeper, but asked in his stead."""
 
     channel: Channel
     locale: str
     timezone: str
     data: Data
     back: Action | None = None
+    above: bool = False
 
     @property
     def words(self) -> Words:
@@ -132,7 +133,7 @@ def assembly(task: Task, reader: Reader, now: datetime) -> Parts:
         case AssemblyStatus.CANCELLED:
             title = said.assembly_cancelled
     head = [Piece.bold(title.format(number=number)), *_place(task.warehouse_name)]
-    if task.status is AssemblyStatus.OPEN and (how := _delivery(task)):
+    if task.status is AssemblyStatus.OPEN and (how := _delivery(task, said)):
         head.append(Piece.plain(said.delivery.format(delivery=how)))
     lines = [
         _line(i, replace(line, confirmed=None), task.currency, reader)
@@ -141,8 +142,10 @@ def assembly(task: Task, reader: Reader, now: datetime) -> Parts:
     return _parts(head, lines, foot, tuple(rows) + _way_back(reader), reader)
 
 
-def _delivery(task: Task) -> str:
-    known = [task.delivery.get(name) for name in ("method", "carrier", "date")]
+def _delivery(task: Task, said: Words) -> str:
+    method, carrier, date = (task.delivery.get(name) for name in ("method", "carrier", "date"))
+    # A method of the shop's own is shown in its own word.
+    known = (said.methods.get(str(method), method), carrier, date)
     return ", ".join(str(value) for value in known if value)
 
 
@@ -180,7 +183,7 @@ def _correction(question: Question) -> Action:
 
 def _waiting(question: Question, reader: Reader, now: datetime) -> list[Piece]:
     said, found = reader.words, []
-    if question.seller_asked and question.warehouse_id:
+    if reader.above and question.warehouse_was_silent:
         found.append(Piece.plain(said.seller_asked))
     if question.deadline:
         late = question.status is not RequestStatus.OPEN or question.deadline < now

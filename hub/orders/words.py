@@ -46,6 +46,8 @@ class Words:
     assembled: str
     labels: str
     delivery: str
+    methods: Mapping[str, str]
+    """Ways of delivery by the names that the API knows."""
     sms_ask: str
     sms_assemble: str
     sms_closed: str
@@ -93,6 +95,7 @@ RU = Words(
     assembled="📦 Собрано",
     labels="Этикетки",
     delivery="Доставка: {delivery}",
+    methods={"pickup": "самовывоз", "courier": "курьер", "post": "почта"},
     sms_ask="Заказ {number}: есть ли товары? Ответьте: {url}",
     sms_assemble="Заказ {number} оплачен, соберите: {url}",
     sms_closed="Заказ {number}: отвечать больше не нужно.",
@@ -154,6 +157,7 @@ EN = Words(
     assembled="📦 Assembled",
     labels="Labels",
     delivery="Delivery: {delivery}",
+    methods={"pickup": "pickup", "courier": "courier", "post": "post"},
     sms_ask="Order {number}: in stock? Please answer: {url}",
     sms_assemble="Order {number} is paid, please assemble: {url}",
     sms_closed="Order {number}: no answer needed any more.",

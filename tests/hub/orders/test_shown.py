@@ -11,7 +11,7 @@ from channels.base import Channel
 from channels.vk.keyboard import keyboard_problem
 from hub.config import OrderStatus
 from hub.notifications.interactive import Parts
-from hub.orders.buttons import Do, line_tag
+from hub.orders.buttons import Action, Do, line_tag
 from hub.orders.model import Question, QuestionLine, RequestStatus
 from hub.orders.shown import Page, Reader, page, shown
 from tests.simulators.telegram_html import plain_text
@@ -55,9 +55,17 @@ def _question(*lines: QuestionLine, **more: object) -> Question:
 
 
 def _shown(
-    question: Question, at: Page, channel: Channel = Channel.TELEGRAM, locale: str = "ru"
+    question: Question,
+    at: Page,
+    channel: Channel = Channel.TELEGRAM,
+    locale: str = "ru",
+    *,
+    above: bool = False,
 ) -> Parts:
-    reader = Reader(channel, locale, "Europe/Moscow", lambda action: f"{action.do}:{action.number}")
+    def data(action: Action) -> str:
+        return f"{action.do}:{action.number}"
+
+    reader = Reader(channel, locale, "Europe/Moscow", data, above=above)
     return shown(question, reader, at, NOW)
 
 
@@ -118,10 +126,26 @@ def test_a_question_that_has_begun_asks_for_the_rest() -> None:
 
 
 def test_the_seller_is_told_why_he_is_asked() -> None:
-    parts = _shown(_question(_line(1), seller_asked=True, status=RequestStatus.ESCALATED), Page())
+    silent = _question(_line(1), seller_asked=True, status=RequestStatus.ESCALATED)
+    parts = _shown(silent, Page(), above=True)
 
     assert "Склад не ответил" in parts.text
     assert "Ответа ждали до 12:30" in parts.text
+
+
+def test_the_silent_storekeeper_is_not_told_that_he_is_asked_instead_of_himself() -> None:
+    silent = _question(_line(1), seller_asked=True, status=RequestStatus.ESCALATED)
+
+    text = _shown(silent, Page()).text
+
+    assert "Склад не ответил" not in text
+    assert "Ответа ждали до 12:30" in text
+
+
+def test_a_seller_without_storekeepers_is_asked_without_blaming_anybody() -> None:
+    alone = _question(_line(1), seller_asked=True)
+
+    assert "Склад не ответил" not in _shown(alone, Page(), above=True).text
 
 
 def _answered() -> Question:
