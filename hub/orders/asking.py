@@ -157,21 +157,24 @@ async def put_question(
 
 async def close(work: Work, order: Order, requests: Sequence[UUID], reason: str) -> None:
     """Nobody is asked any more, and the messages say so. A letter or an SMS cannot be changed: who was asked
-    by one is told, unless he hears of the cancelled order anyway."""
+    by one is told, unless he hears of the order's new status anyway."""
     if not requests:
         return
     await stock_queries.close(work.conn, requests, reason)
     for request_id in requests:
         await request_edits(work.conn, request_id)
-        if reason != CANCELLED:
-            await _take_back(work, order, request_id, reason)
+        await _take_back(work, order, request_id, reason)
 
 
 async def _take_back(work: Work, order: Order, request_id: UUID, reason: str) -> None:
     said = {"order": {"number": order.number}, "stock": {"reason": reason}}
-    for contact_id, channels in (await stock_queries.asked(work.conn, request_id)).items():
-        if channels and not channels & _EDITABLE:
-            await telling.send(work, contact_id, "stock.cancelled", said)
+    asked = await stock_queries.asked(work.conn, request_id)
+    unchanged = [who for who, channels in asked.items() if channels and not channels & _EDITABLE]
+    if reason == CANCELLED and unchanged:
+        hearing = await telling.hearers(work, order)
+        unchanged = [who for who in unchanged if who not in hearing]
+    for contact_id in unchanged:
+        await telling.send(work, contact_id, "stock.cancelled", said)
 
 
 async def ask_to_assemble(work: Work, order: Order) -> None:

@@ -22,19 +22,13 @@ _ASKED_INSTEAD = frozenset({OrderStatus.AWAITING_STOCK, OrderStatus.PAID})
 
 async def tell(work: Work, order: Order, reason: str = "") -> None:
     """Whoever the shop's rules name hears of the order's status. `reason` is told, too."""
-    heard = rules.audiences(order.status, work.shop.settings.notify)
-    if Role.BUYER in heard and order.buyer_id:
-        await _tell(work, order, Role.BUYER, [order.buyer_id], order.lines, reason)
-    if Role.SELLER in heard:
-        for seller_id, lines in _parts(order.lines, "seller_id").items():
-            await _tell(work, order, Role.SELLER, [seller_id], lines, reason)
-    if Role.WAREHOUSE in heard and order.status not in _ASKED_INSTEAD:
-        for warehouse_id, lines in _parts(order.lines, "warehouse_id").items():
-            staff = await people.staff(work.conn, work.shop.id, warehouse_id)
-            await _tell(work, order, Role.WAREHOUSE, staff, lines, reason)
-    if Role.ADMIN in heard:
-        admins = await people.admins(work.conn, work.shop.id)
-        await _tell(work, order, Role.ADMIN, admins, order.lines, reason)
+    for role, contacts, lines in await _heard_by(work, order):
+        await _tell(work, order, role, contacts, lines, reason)
+
+
+async def hearers(work: Work, order: Order) -> frozenset[UUID]:
+    """Whom `tell` writes to."""
+    return frozenset(who for _, contacts, _ in await _heard_by(work, order) for who in contacts)
 
 
 async def send(
@@ -84,6 +78,30 @@ def data_of(order: Order, role: Role, lines: Sequence[Line], *, reason: str = ""
     return {"order": shown}
 
 
+_Part = tuple[Role, Sequence[UUID], Sequence[Line]]
+"""Contacts of one role and the lines that concern them."""
+
+
+async def _heard_by(work: Work, order: Order) -> list[_Part]:
+    template = work.hub.catalog.find(work.shop.id, f"order.{order.status}")
+    if template is None:
+        return []
+    heard = rules.audiences(order.status, work.shop.settings.notify)
+    found: list[_Part] = []
+    if Role.BUYER in heard and order.buyer_id:
+        found.append((Role.BUYER, [order.buyer_id], order.lines))
+    if Role.SELLER in heard:
+        sellers = _parts(order.lines, "seller_id")
+        found += [(Role.SELLER, [seller_id], lines) for seller_id, lines in sellers.items()]
+    if Role.WAREHOUSE in heard and order.status not in _ASKED_INSTEAD:
+        for warehouse_id, lines in _parts(order.lines, "warehouse_id").items():
+            staff = await people.staff(work.conn, work.shop.id, warehouse_id)
+            found.append((Role.WAREHOUSE, staff, lines))
+    if Role.ADMIN in heard:
+        found.append((Role.ADMIN, await people.admins(work.conn, work.shop.id), order.lines))
+    return [part for part in found if template.channels(part[0], None)]
+
+
 async def _tell(
     work: Work,
     order: Order,
@@ -92,14 +110,12 @@ async def _tell(
     lines: Sequence[Line],
     reason: str,
 ) -> None:
-    name = f"order.{order.status}"
-    template = work.hub.catalog.find(work.shop.id, name)
-    if template is None or not template.channels(role, None):
-        return
     data = data_of(order, role, lines, reason=reason)
     for contact_id in contacts:
         # "Shipped" must not overtake "paid".
-        await send(work, contact_id, name, data, ordering_key=f"order:{order.id}")
+        await send(
+            work, contact_id, f"order.{order.status}", data, ordering_key=f"order:{order.id}"
+        )
 
 
 def _parts(lines: Sequence[Line], by: str) -> Mapping[UUID, list[Line]]:
