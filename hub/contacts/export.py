@@ -32,6 +32,8 @@ async def export(db: Pool, shop_id: int, contact: Contact) -> AsyncIterator[byte
         yield piece
     yield b'],"orders":' + _json(await _orders(db, contact.id))
     yield b',"stock_answers":' + _json(await _stock_answers(db, contact.id))
+    yield b',"assemblies":' + _json(await _assemblies(db, contact.id))
+    yield b',"answer_links":' + _json(await _answer_links(db, contact.id))
     yield b',"notifications":['
     async for piece in _joined(_notifications(db, shop_id, contact.id)):
         yield piece
@@ -111,6 +113,36 @@ async def _stock_answers(db: Pool, contact_id: UUID) -> list[dict[str, Any]]:
           JOIN stock_request AS r ON r.id = a.stock_request_id
           JOIN shop_order AS o ON o.id = r.order_id
          WHERE a.contact_id = $1 ORDER BY a.id
+        """,
+        contact_id,
+    )
+    return [dict(row) for row in rows]
+
+
+async def _assemblies(db: Pool, contact_id: UUID) -> list[dict[str, Any]]:
+    """What the person made ready, the oldest first."""
+    rows = await db.fetch(
+        """
+        SELECT o.external_id AS "order", a.via, a.assembled_name AS name,
+               a.assembled_label AS label, a.assembled_at
+          FROM assembly AS a JOIN shop_order AS o ON o.id = a.order_id
+         WHERE a.assembled_by = $1 ORDER BY a.id
+        """,
+        contact_id,
+    )
+    return [dict(row) for row in rows]
+
+
+async def _answer_links(db: Pool, contact_id: UUID) -> list[dict[str, Any]]:
+    """Pages on which the person may answer; the links themselves are kept nowhere."""
+    rows = await db.fetch(
+        """
+        SELECT l.kind, o.external_id AS "order", l.expires_at
+          FROM answer_link AS l
+          LEFT JOIN stock_request AS r ON r.id = l.about
+          LEFT JOIN assembly AS a ON a.id = l.about
+          LEFT JOIN shop_order AS o ON o.id = coalesce(r.order_id, a.order_id)
+         WHERE l.contact_id = $1 ORDER BY l.expires_at, l.digest
         """,
         contact_id,
     )

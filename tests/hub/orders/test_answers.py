@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 
 from channels.base import Channel
-from hub.orders import service, warehouses
-from hub.orders.model import Answered, Answerer, Via
+from hub.orders import links, service, warehouses
+from hub.orders.links import Asked
+from hub.orders.model import Answered, Answerer, Kind, Via
 from hub.resources import Hub
 from tests.hub.api.client import Api
 from tests.hub.orders.conftest import Book, Place, Reply, get_order, line, tell
@@ -488,3 +489,25 @@ async def test_an_export_holds_what_a_person_bought_and_answered(
 
     assert [one["number"] for one in bought] == ["1001"]
     assert [one["lines"] for one in answered] == [{"1": 2}]
+
+
+async def test_an_export_holds_what_a_person_packed_and_where_he_could_answer(
+    hub: Hub, api: Api, place: Place, book: Book
+) -> None:
+    [request] = (await place(line("1")))["stock_requests"]
+    packer = await book.id_of("wh-7-anna")
+    asked = Asked(hub.shop("main").id, Kind.STOCK, UUID(request["id"]), packer)
+    await links.answer_urls(hub, hub.db, [asked])
+    [assembly] = (await tell(api, "paid"))["assemblies"]
+    await service.assembled(
+        hub,
+        hub.shop("main"),
+        UUID(assembly["id"]),
+        by=Answerer(packer, "Анна Кладова"),
+        via=Via.VK,
+    )
+
+    held = (await api.get("/v1/contacts/wh-7-anna/export")).json
+
+    assert [(one["order"], one["via"]) for one in held["assemblies"]] == [("1001", "vk")]
+    assert [(one["kind"], one["order"]) for one in held["answer_links"]] == [("stock", "1001")]
