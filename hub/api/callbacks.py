@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hub.orders.model import RequestStatus
 from hub.webhooks.model import TEST, EventType
 
 _Schema = Mapping[str, Any]
@@ -10,6 +11,7 @@ _Schema = Mapping[str, Any]
 _TEXT: _Schema = {"type": "string"}
 _TEXT_OR_NULL: _Schema = {"type": ["string", "null"]}
 _TIME: _Schema = {"type": "string", "format": "date-time"}
+_TIME_OR_NULL: _Schema = {"type": ["string", "null"], "format": "date-time"}
 _ID: _Schema = {"type": "string", "format": "uuid"}
 _QUANTITY: _Schema = {"type": "integer", "minimum": 0}
 
@@ -51,9 +53,57 @@ _NOTIFICATION = _object(
 
 _CONTACT = _object({"external_id": _TEXT})
 
+_ORDER = _object({"external_id": _TEXT, "number": _TEXT, "status": _TEXT})
+
+_SELLER: _Schema = {**_TEXT_OR_NULL, "description": "`external_id`; null: erased since."}
+_WAREHOUSE: _Schema = {**_TEXT_OR_NULL, "description": "`external_id`; null: there is none."}
+_CONFIRMED: _Schema = {
+    **_QUANTITY,
+    "type": ["integer", "null"],
+    "description": "null: not answered yet.",
+}
+
+_STOCK_REQUEST = _object(
+    {
+        "stock_request": _object(
+            {
+                "id": _ID,
+                "status": {"type": "string", "enum": [str(status) for status in RequestStatus]},
+                "seller": _SELLER,
+                "warehouse": _WAREHOUSE,
+                "revision": {
+                    "type": "integer",
+                    "description": "How often it was answered in full.",
+                },
+                "opened_at": _TIME,
+                "deadline": _TIME_OR_NULL,
+                "answered_at": _TIME_OR_NULL,
+                "lines": {
+                    "type": "array",
+                    "items": _object(
+                        {
+                            "id": _TEXT,
+                            "sku": _TEXT,
+                            "asked": _QUANTITY,
+                            "confirmed": _CONFIRMED,
+                            "answered_by": {
+                                **_TEXT_OR_NULL,
+                                "description": "A contact's `external_id`, or a name.",
+                            },
+                            "answered_at": _TIME_OR_NULL,
+                            "via": _TEXT_OR_NULL,
+                        }
+                    ),
+                },
+            }
+        ),
+        "order": _object({"external_id": _TEXT, "number": _TEXT}),
+    }
+)
+
 _STOCK_CONFIRMED = _object(
     {
-        "order": _object({"external_id": _TEXT, "number": _TEXT, "status": _TEXT}),
+        "order": _ORDER,
         "revision": {
             "type": "integer",
             "description": "Grows with each correction; the highest counts.",
@@ -63,11 +113,11 @@ _STOCK_CONFIRMED = _object(
             "items": _object(
                 {
                     "id": _TEXT,
-                    "sku": _TEXT_OR_NULL,
+                    "sku": _TEXT,
                     "asked": _QUANTITY,
                     "confirmed": _QUANTITY,
-                    "seller": {},
-                    "warehouse": {},
+                    "seller": _SELLER,
+                    "warehouse": _WAREHOUSE,
                 }
             ),
         },
@@ -99,15 +149,21 @@ _EVENTS: Mapping[str, tuple[str, _Schema]] = {
         "An address is not written to any more: blocked, complained of or dead",
         _object({"contact": _CONTACT, "channel": _TEXT, "reason": _TEXT, "code": _TEXT_OR_NULL}),
     ),
-    EventType.STOCK_REQUEST_OPENED: ("A warehouse was asked what is there", {"type": "object"}),
-    EventType.STOCK_REQUEST_ANSWERED: ("A stock request was answered", {"type": "object"}),
-    EventType.STOCK_REQUEST_OVERDUE: ("Nobody answered in time", {"type": "object"}),
-    EventType.STOCK_REQUEST_ESCALATED: ("Somebody further up was asked", {"type": "object"}),
+    EventType.STOCK_REQUEST_OPENED: ("A warehouse was asked what is there", _STOCK_REQUEST),
+    EventType.STOCK_REQUEST_ANSWERED: (
+        "A stock request was answered in full, or such an answer was corrected",
+        _STOCK_REQUEST,
+    ),
+    EventType.STOCK_REQUEST_OVERDUE: ("Nobody answered in time", _STOCK_REQUEST),
+    EventType.STOCK_REQUEST_ESCALATED: ("Somebody further up was asked", _STOCK_REQUEST),
     EventType.ORDER_STOCK_CONFIRMED: (
         "All stock requests of an order are answered: per line how many there are",
         _STOCK_CONFIRMED,
     ),
-    EventType.ORDER_ASSEMBLED: ("An order was assembled", {"type": "object"}),
+    EventType.ORDER_ASSEMBLED: (
+        "The last part of an order was packed",
+        _object({"order": _ORDER, "assembled_at": _TIME}),
+    ),
     EventType.ACCOUNT_PAUSED: (
         "A provider refuses or fails; the account is left alone for a while",
         _object(
