@@ -9,6 +9,7 @@ from datetime import timedelta
 import aiohttp
 
 from channels.registry import SANDBOX
+from hub import whereabouts
 from hub.config import Locale, Settings, SettingsError
 from hub.db.pool import open_pool
 from hub.demo.client import Client, DemoFailed, alive
@@ -59,11 +60,14 @@ def _check_accounts(settings: Settings, shop: str) -> None:
 
 
 def _address(settings: Settings) -> str:
+    """Of the hub that runs on this data, else of one that is started by these settings."""
+    if running := whereabouts.url(settings.data):
+        return running
     host, port = settings.address
     if not port:
         raise SettingsError(
-            f"hub.listen = {settings.hub.listen!r}: a free port is known to the hub alone;"
-            " say where it is with --url, as its `ready` line has it"
+            f"hub.listen = {settings.hub.listen!r}: a free port is known to the hub alone, and none runs on"
+            f" {settings.data}; start it with `vestnik up`, or say where it is with --url"
         )
     host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
