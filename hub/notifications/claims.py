@@ -12,7 +12,7 @@ from hub.db.pool import Db
 from hub.notifications.facts import preferences_of
 from hub.notifications.model import ContactFacts
 
-LEASE = timedelta(seconds=45)
+LEASE = timedelta(seconds=30)
 """A worker that lives renews its leases long before; after this the tick takes them back."""
 
 

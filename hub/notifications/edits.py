@@ -32,7 +32,7 @@ from hub.resources import Hub
 log = structlog.get_logger()
 
 PACE = timedelta(milliseconds=150)
-LEASE = timedelta(seconds=45)
+LEASE = timedelta(seconds=30)
 """Longer than a call to any provider may take."""
 
 EDITED_FOR = timedelta(days=7)

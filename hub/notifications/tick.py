@@ -25,7 +25,7 @@ PACE = timedelta(milliseconds=150)
 _LOCK = 0x76657374_7469636B
 
 # Who leads and then stands still, or whose machine is gone, loses its connection and with it the lock.
-_STANDSTILL = timedelta(seconds=20)
+_STANDSTILL = timedelta(seconds=10)
 
 # After PostgreSQL itself was away every lease may have run out: the living renew theirs first.
 _GRACE = timedelta(seconds=3)

@@ -127,6 +127,8 @@ async def test_a_frozen_worker_holds_up_nothing_and_spoils_nothing(
     # One after the other, so that both workers get some.
     for first in range(0, 600, 30):
         await crowd.tell(range(first, first + 30))
+    # More than one of them can have begun at once: by now both are at it.
+    await crowd.arrived(81)
     # Who leads the tick is the worse one to miss.
     [frozen] = [worker for worker in fleet.workers if "tick.leading" in worker.log.read_text()]
 
