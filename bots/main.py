@@ -22,7 +22,7 @@ from hub import logs
 from hub.accounts import hooks
 from hub.accounts.book import LiveAccount
 from hub.config import Settings
-from hub.contacts import updates
+from hub.contacts import codes, updates
 from hub.contacts.updates import config_of, hook_secret
 from hub.resources import Hub, open_hub
 
@@ -146,6 +146,7 @@ async def _tidy(hub: Hub, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await updates.forget(hub.db, before=datetime.now(UTC) - _KEPT)
+            await codes.forget(hub.db)
         except DATABASE_AWAY as error:
             log.warning("bots.database_away", error=type(error).__name__)
         await wait(stop, 3600.0)

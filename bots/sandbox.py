@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from bots.conversation.said import Page, Pressed, Reply, Said, understand
+from bots.conversation.said import (
+    Asked,
+    Page,
+    Pressed,
+    Reply,
+    Said,
+    Started,
+    understand,
+)
 from bots.platform import Received
 from channels.base import Channel, Message
 from channels.sandbox import Change
@@ -31,6 +39,12 @@ class SandboxBot:
         match raw:
             case {"chat": str(chat), "press": str(press), "message": str(message), "data": data}:
                 return Said(chat, Pressed(press, str(data), message), person=chat)
+            case {"chat": str(chat), "text": str(text), "person": str(person)}:
+                # Of a group's talk only commands are meant for the bot, as in the messengers.
+                act = understand(text)
+                if not isinstance(act, Started | Asked):
+                    return None
+                return Said(chat, act, person=person)
             case {"chat": str(chat), "text": str(text)}:
                 return Said(chat, understand(text))
         raise ValueError("not an update of the sandbox")

@@ -1,6 +1,7 @@
 """Binding a messenger to a contact, silence and return: what each comes to, and what is answered."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -9,6 +10,7 @@ from bots.conversation.said import (
     Allowed,
     Asked,
     Blocked,
+    Coded,
     Pressed,
     Read,
     Reply,
@@ -19,15 +21,30 @@ from bots.conversation.said import (
 )
 from bots.texts.words import Words, in_language
 from channels.base import Channel
-from hub.contacts import links, queries
+from hub.contacts import codes, links, queries
 from hub.contacts.addresses import KIND_OF, digest
 from hub.contacts.links import Redeemed
 from hub.db.pool import Connection
 from hub.preferences import suppressions
 from hub.shops.registry import Shop
+from hub.tokens import Signer
 
 # As `links.create` makes them. Other parameters of a link (an advertisement's mark) are not ours to judge.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+
+_LINK_WORDS: Mapping[Redeemed, str] = {
+    Redeemed.BOUND: "bound",
+    Redeemed.USED: "link_used",
+    Redeemed.EXPIRED: "link_expired",
+    Redeemed.UNKNOWN: "link_unknown",
+}
+_CODE_WORDS: Mapping[Redeemed, str] = {
+    Redeemed.BOUND: "bound",
+    Redeemed.USED: "code_used",
+    Redeemed.EXPIRED: "code_expired",
+    Redeemed.UNKNOWN: "code_unknown",
+    Redeemed.TOO_MANY: "code_too_many",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +53,16 @@ class Conversation:
 
     shop: Shop
     channel: Channel
+    signer: Signer
 
     async def answer(self, conn: Connection, said: Said) -> Reply | None:
         """Does what was asked for in the caller's transaction. None: there is nothing to answer."""
         match said.act:
             case Started(token):
                 return await self._start(conn, said, token)
+            case Coded(code):
+                found = await self._redeem_code(conn, said, code)
+                return await self._say(conn, said, _CODE_WORDS[found])
             case Allowed(token):
                 return await self._allow(conn, said, token)
             case Stopped():
@@ -66,6 +87,9 @@ class Conversation:
     async def _start(self, conn: Connection, said: Said, token: str) -> Reply:
         if _TOKEN.fullmatch(token):
             return await self._redeem(conn, said, token)
+        # Perhaps a code; else the mark of an advertisement, whose readers have done nothing wrong.
+        if codes.read(token) and await self._redeem_code(conn, said, token) is Redeemed.BOUND:
+            return await self._say(conn, said, "bound")
         await suppressions.lift(conn, self.shop.id, self.channel, self._digest(said))
         known = await self._is_known(conn, said)
         return await self._say(conn, said, "welcome_known" if known else "welcome_stranger")
@@ -89,13 +113,13 @@ class Conversation:
         if found is not Redeemed.BOUND:
             # Whoever opens a link wants to be written to, whatever has become of the link.
             await suppressions.lift(conn, self.shop.id, self.channel, self._digest(said))
-        name = {
-            Redeemed.BOUND: "bound",
-            Redeemed.USED: "link_used",
-            Redeemed.EXPIRED: "link_expired",
-            Redeemed.UNKNOWN: "link_unknown",
-        }[found]
-        return await self._say(conn, said, name)
+        return await self._say(conn, said, _LINK_WORDS[found])
+
+    async def _redeem_code(self, conn: Connection, said: Said, code: str) -> Redeemed:
+        found, _ = await links.redeem_code(
+            conn, self.signer, self.shop.id, self.channel, code, said.chat
+        )
+        return found
 
     async def _suppress(self, conn: Connection, said: Said, reason: str) -> None:
         await suppressions.suppress(conn, self.shop.id, self.channel, self._digest(said), reason)

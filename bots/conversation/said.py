@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from channels.base import Button
+from hub.contacts import codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,13 @@ class Started:
     """Opened the bot; `token` is what the link carried, empty without one."""
 
     token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Wrote what looks like the code of a link, and nothing else."""
+
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class Read:
     up_to: int
 
 
-Act = Started | Stopped | Spoke | Asked | Pressed | Blocked | Allowed | Read
+Act = Started | Coded | Stopped | Spoke | Asked | Pressed | Blocked | Allowed | Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +162,4 @@ def understand(text: str) -> Act:
         else COMMANDS.get(text.strip().lower())
     ):
         return Asked(want)
-    return Spoke(text)
+    return Coded(text.strip()) if codes.read(text) else Spoke(text)

@@ -18,6 +18,7 @@ from bots.conversation.said import (
 from bots.conversation.settings import PREFIX, Settings
 from bots.conversation.stock import Presses
 from hub.accounts.book import LiveAccount
+from hub.contacts import codes
 from hub.contacts.links import Redeemed
 from hub.orders import warehouses
 from hub.resources import Hub
@@ -37,7 +38,9 @@ class Talk:
     def __post_init__(self) -> None:
         shop = self.hub.shops[self.account.shop_id]
         object.__setattr__(self, "shop", shop)
-        object.__setattr__(self, "linking", Conversation(shop, self.account.channel))
+        object.__setattr__(
+            self, "linking", Conversation(shop, self.account.channel, self.hub.signer)
+        )
         object.__setattr__(self, "presses", Presses(self.hub, self.account))
 
     async def answer(self, said: Said) -> Reply | None:
@@ -50,8 +53,8 @@ class Talk:
                 return await self.presses.answer(here, pressed)
             case Asked(want):
                 return await self._asked(said, want)
-            case Started(token) if said.in_group:
-                return await self._bind_group(said, token)
+            case Started(word) if said.in_group:
+                return await self._bind_group(said, word)
             case _:
                 return await self._link(said)
 
@@ -64,16 +67,23 @@ class Talk:
                 await warehouses.forget_chat(conn, self.shop.id, self.account.channel, said.chat)
             return await self.linking.answer(conn, said)
 
-    async def _bind_group(self, said: Said, token: str) -> Reply | None:
-        if not token:
+    async def _bind_group(self, said: Said, word: str) -> Reply | None:
+        """`word`: the token of a link, or its code."""
+        if not word:
             return None
+        shop_id, channel = self.shop.id, self.account.channel
         async with self.hub.db.acquire() as conn, conn.transaction():
-            found, place = await warehouses.redeem_link(
-                conn, self.shop.id, self.account.channel, token, said.chat
-            )
+            if codes.read(word):
+                found, place = await warehouses.redeem_code(
+                    conn, self.hub.signer, shop_id, channel, word, said.chat, said.person
+                )
+            else:
+                found, place = await warehouses.redeem_link(conn, shop_id, channel, word, said.chat)
         words = (await self._here(said)).words
         if found is Redeemed.BOUND:
             return Reply(words.group_bound.format(place=place))
+        if found is Redeemed.TOO_MANY:
+            return Reply(words.code_too_many)
         return Reply(words.group_not_bound)
 
     async def _asked(self, said: Said, want: Want) -> Reply | None:

@@ -14,9 +14,18 @@ WORDS = Words(
         "We do not know this link. Perhaps a part of it is missing. "
         "Please open it again or get a new one."
     ),
+    code_used="This code has already been used: it works once. Please get a new one.",
+    code_expired="This code has expired: it works for one day. Please get a new one.",
+    code_unknown=(
+        "We do not know this code. Please compare it letter by letter and send it again, or get a new one."
+    ),
+    code_too_many=(
+        "Several codes did not fit, so no more are accepted for now. "
+        "Please come back in an hour with a new code."
+    ),
     welcome_stranger=(
         "Hello! This is the bot of {shop}.\n\n"
-        "To get messages about your orders here, open your connection link: "
+        "To get messages about your orders here, open your connection link or send me its code: "
         "it is in your account or in a letter from the shop."
     ),
     welcome_known=("Welcome back! Messages from {shop} come here.\n\nTo stop them, send /stop."),
@@ -29,7 +38,7 @@ WORDS = Words(
     ),
     help_stranger=(
         "I bring messages from {shop}, but I do not know who you are yet. "
-        "Open your connection link: it is in your account or in a letter from the shop."
+        "Open your connection link or send me its code: it is in your account or in a letter from the shop."
     ),
     old_button="This button no longer works.",
     not_yours="Only the people of this warehouse and the seller can answer this.",
@@ -63,11 +72,11 @@ WORDS = Words(
     ),
     group_bound="Done! Questions to {place} come to this group now. Open ones: /orders",
     group_not_bound=(
-        "This link does not fit: it was used, has expired or is not for a warehouse's group. "
+        "This link or code does not fit: it was used, has expired or is not for a warehouse's group. "
         "Please get a new one."
     ),
     settings="Message settings of {shop}",
-    settings_stranger="Settings appear once you have opened your connection link.",
+    settings_stranger="Settings appear once you have opened your connection link or sent its code.",
     settings_saved="Saved.",
     settings_orders="Messages about orders: {channels}",
     settings_news="News and offers here: {state}",

@@ -12,6 +12,10 @@ class Words:
     link_used: str
     link_expired: str
     link_unknown: str
+    code_used: str
+    code_expired: str
+    code_unknown: str
+    code_too_many: str
     welcome_stranger: str
     welcome_known: str
     stopped: str

@@ -98,6 +98,14 @@ _STEPS: tuple[tuple[str, str], ...] = (
            AND u.shop_id = a.shop_id AND u.chat = a.value
         """,
     ),
+    (
+        "code_guess",
+        """
+        DELETE FROM code_guess AS g
+         USING address AS a
+         WHERE a.contact_id = $1 AND g.shop_id = a.shop_id AND g.digest = a.digest
+        """,
+    ),
     # Orders keep their lines and lose the person: who bought, where it goes, what was said about it.
     (
         "order_history",

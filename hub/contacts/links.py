@@ -1,4 +1,5 @@
-"""Links that bind a messenger to a contact: whoever opens one is that contact, once and for a day."""
+"""Links that bind a messenger to a contact: whoever opens one, or types its code, is that contact, once and for a
+day."""
 
 import secrets
 from collections.abc import Mapping
@@ -10,12 +11,13 @@ from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from channels.base import Channel, Unavailable
-from hub.contacts import events, queries, service
+from hub.contacts import codes, events, queries, service
 from hub.contacts.addresses import KIND_OF, digest
 from hub.db.pool import Connection
 from hub.errors import Fault, InvalidInput, Unprocessable
 from hub.preferences import suppressions
 from hub.resources import Hub
+from hub.tokens import Signer
 
 LIFETIME = timedelta(hours=24)
 
@@ -39,7 +41,10 @@ class HasName(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """`code`: typed to the bot it does what opening `url` does; the two are one and good once."""
+
     url: str
+    code: str
     expires_at: datetime
 
 
@@ -50,10 +55,12 @@ class Redeemed(StrEnum):
     USED = "used"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
+    TOO_MANY = "too_many"
+    """Wrong codes came from there: this one was not looked at."""
 
 
 async def create(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> Link:
-    """Only the digest of its token is kept. Earlier links stay good.
+    """Only digests of its token and its code are kept. Earlier links stay good.
 
     Raises `InvalidInput` (nothing can be opened on that channel), `NotFound`, `Unprocessable` (the shop has
     no bot there, or the messenger does not tell its name).
@@ -63,20 +70,21 @@ async def create(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> 
         raise InvalidInput(faults=[Fault("/channel", f"must be a channel with bots: {choice}")])
     contact = await service.get(hub.db, shop_id, external_id)
     name = await bot_name(hub, shop_id, channel)
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token, code = secrets.token_urlsafe(_TOKEN_BYTES), codes.new()
     expires_at = datetime.now(UTC) + LIFETIME
     await hub.db.execute(
         """
-        INSERT INTO contact_link (digest, shop_id, contact_id, channel, expires_at)
-        VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO contact_link (digest, code_digest, shop_id, contact_id, channel, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
         """,
         _digest(token),
+        codes.digest(hub.signer, shop_id, channel, code),
         shop_id,
         contact.id,
         channel,
         expires_at,
     )
-    return Link(_URLS[channel].format(name=name, token=token), expires_at)
+    return Link(_URLS[channel].format(name=name, token=token), code, expires_at)
 
 
 async def bot_name(hub: Hub, shop_id: int, channel: Channel) -> str:
@@ -99,16 +107,42 @@ async def redeem(
     The contact's former address of this kind is replaced, and the address is written to again should it
     have been suppressed. Opened again by the one who is bound by it, a link is `BOUND` once more.
     """
+    return await _redeem(conn, shop_id, channel, _digest(token), value)
+
+
+async def redeem_code(
+    conn: Connection,
+    signer: Signer,
+    shop_id: int,
+    channel: Channel,
+    code: str,
+    value: str,
+) -> tuple[Redeemed, UUID | None]:
+    """As `redeem`, by the link's code in any of the forms that `codes.read` reads. Few may be wrong: after these
+    it is `TOO_MANY`, right or not."""
+    if not await codes.may_guess(conn, shop_id, channel, [value]):
+        return Redeemed.TOO_MANY, None
+    key = codes.digest(signer, shop_id, channel, code)
+    found = await _redeem(conn, shop_id, channel, key, value)
+    if found[0] is not Redeemed.BOUND:
+        await codes.note_wrong(conn, shop_id, channel, [value], key)
+    return found
+
+
+async def _redeem(
+    conn: Connection, shop_id: int, channel: Channel, key: bytes, value: str
+) -> tuple[Redeemed, UUID | None]:
+    """`key`: the digest of a token or a code."""
     row = await conn.fetchrow(
         """
-        SELECT l.contact_id, l.expires_at < now() AS expired, l.used_at,
+        SELECT l.digest, l.contact_id, l.expires_at < now() AS expired, l.used_at,
                a.value AS held
           FROM contact_link AS l
           LEFT JOIN address AS a ON a.contact_id = l.contact_id AND a.kind = $4
-         WHERE l.digest = $1 AND l.shop_id = $2 AND l.channel = $3
+         WHERE (l.digest = $1 OR l.code_digest = $1) AND l.shop_id = $2 AND l.channel = $3
            FOR UPDATE OF l
         """,
-        _digest(token),
+        key,
         shop_id,
         channel,
         KIND_OF[channel],
@@ -119,7 +153,7 @@ async def redeem(
         return (Redeemed.BOUND if row["held"] == value else Redeemed.USED), row["contact_id"]
     if row["expired"]:
         return Redeemed.EXPIRED, row["contact_id"]
-    await conn.execute("UPDATE contact_link SET used_at = now() WHERE digest = $1", _digest(token))
+    await conn.execute("UPDATE contact_link SET used_at = now() WHERE digest = $1", row["digest"])
     await queries.bind(conn, shop_id, row["contact_id"], KIND_OF[channel], value)
     await suppressions.lift(conn, shop_id, channel, digest(KIND_OF[channel], value))
     await events.linked(conn, row["contact_id"], channel)

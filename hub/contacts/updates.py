@@ -72,9 +72,13 @@ async def store_press(
     await _store_played(hub, shop_id, channel, address, raw["press"], raw)
 
 
-async def store_words(hub: Hub, shop_id: int, channel: Channel, address: str, text: str) -> None:
-    """Somebody at that address writes to the bot. Raises `Unprocessable`: see `sandbox_bot`."""
-    await _store_played(hub, shop_id, channel, address, str(new_id()), {"text": text})
+async def store_words(
+    hub: Hub, shop_id: int, channel: Channel, address: str, text: str, *, person: str | None = None
+) -> None:
+    """Somebody at that address writes to the bot; where it is a group's, `person` of it. Raises `Unprocessable`:
+    see `sandbox_bot`."""
+    raw = {"text": text} if person is None else {"text": text, "person": person}
+    await _store_played(hub, shop_id, channel, address, str(new_id()), raw)
 
 
 async def _store_played(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Channel
-from hub.contacts import links
+from hub.contacts import codes, links
 from hub.contacts.addresses import KIND_OF, digest
 from hub.contacts.links import Redeemed
 from hub.contacts.model import Role
@@ -21,6 +21,7 @@ from hub.orders.model import Warehouse
 from hub.orders.request import WarehouseIn
 from hub.preferences import suppressions
 from hub.resources import Hub
+from hub.tokens import Signer
 
 LINK_LIFETIME = timedelta(hours=24)
 _KEPT_FOR = timedelta(days=30)
@@ -47,10 +48,11 @@ SELECT w.id, w.external_id, w.name, w.address, w.timezone, w.hours, s.external_i
 
 @dataclass(frozen=True, slots=True)
 class ChatLink:
-    """`command`: what to write in the chat where the link cannot say it."""
+    """`command`: what to write in the chat where the link cannot say it; `code`: the same, short enough to type."""
 
     url: str
     command: str
+    code: str
     expires_at: datetime
 
 
@@ -154,7 +156,7 @@ async def page(db: Db, shop_id: int, *, before: UUID | None, limit: int) -> list
 
 
 async def create_link(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> ChatLink:
-    """Whoever uses it first binds his group chat to this place. Only the digest of its token is kept.
+    """Whoever uses it first binds his group chat to this place. Only digests of its token and its code are kept.
 
     Raises `InvalidInput` (no bots on that channel), `NotFound`, `Unprocessable` (the shop has no bot there,
     or the messenger does not tell its name).
@@ -164,29 +166,23 @@ async def create_link(hub: Hub, shop_id: int, external_id: str, channel: Channel
         raise InvalidInput(faults=[Fault("/channel", f"must be a channel with bots: {choice}")])
     warehouse = await get(hub.db, shop_id, external_id)
     name = await links.bot_name(hub, shop_id, channel)
-    return await store_link(hub.db, shop_id, warehouse.id, channel, name=name)
-
-
-async def store_link(
-    db: Db, shop_id: int, warehouse_id: UUID, channel: Channel, *, name: str
-) -> ChatLink:
-    """`name`: of the bot on that channel."""
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token, code = secrets.token_urlsafe(_TOKEN_BYTES), codes.new()
     now = datetime.now(UTC)
-    await db.execute("DELETE FROM warehouse_link WHERE expires_at < $1", now - _KEPT_FOR)
-    await db.execute(
+    await hub.db.execute("DELETE FROM warehouse_link WHERE expires_at < $1", now - _KEPT_FOR)
+    await hub.db.execute(
         """
-        INSERT INTO warehouse_link (digest, shop_id, warehouse_id, channel, expires_at)
-        VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO warehouse_link (digest, code_digest, shop_id, warehouse_id, channel, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
         """,
         _digest(token),
+        codes.digest(hub.signer, shop_id, channel, code),
         shop_id,
-        warehouse_id,
+        warehouse.id,
         channel,
         now + LINK_LIFETIME,
     )
     url = _URLS[channel].format(name=name, token=token)
-    return ChatLink(url, f"/start {token}", now + LINK_LIFETIME)
+    return ChatLink(url, f"/start {token}", code, now + LINK_LIFETIME)
 
 
 async def redeem_link(
@@ -195,17 +191,45 @@ async def redeem_link(
     """Binds the group chat `chat` (an address in its stored form), in the caller's transaction. With it the
     name of the place, empty where the link is unknown. Used again in the same chat, it is `BOUND` once more.
     """
+    return await _redeem(conn, shop_id, channel, _digest(token), chat)
+
+
+async def redeem_code(
+    conn: Connection,
+    signer: Signer,
+    shop_id: int,
+    channel: Channel,
+    code: str,
+    chat: str,
+    person: str,
+) -> tuple[Redeemed, str]:
+    """As `redeem_link`, by the link's code in any of the forms that `codes.read` reads, typed by `person` (an
+    address in its stored form). Few may be wrong, of the chat's and of his: after these it is `TOO_MANY`."""
+    who = [chat, person]
+    if not await codes.may_guess(conn, shop_id, channel, who):
+        return Redeemed.TOO_MANY, ""
+    key = codes.digest(signer, shop_id, channel, code)
+    found = await _redeem(conn, shop_id, channel, key, chat)
+    if found[0] is not Redeemed.BOUND:
+        await codes.note_wrong(conn, shop_id, channel, who, key)
+    return found
+
+
+async def _redeem(
+    conn: Connection, shop_id: int, channel: Channel, key: bytes, chat: str
+) -> tuple[Redeemed, str]:
+    """`key`: the digest of a token or a code."""
     row = await conn.fetchrow(
         """
-        SELECT l.warehouse_id, l.expires_at < now() AS expired, l.used_at,
+        SELECT l.digest, l.warehouse_id, l.expires_at < now() AS expired, l.used_at,
                coalesce(nullif(w.name, ''), w.external_id) AS name,
                EXISTS (SELECT FROM warehouse_chat AS h WHERE h.warehouse_id = l.warehouse_id
                           AND h.channel = $3 AND h.value = $4) AS held
           FROM warehouse_link AS l JOIN warehouse AS w ON w.id = l.warehouse_id
-         WHERE l.digest = $1 AND l.shop_id = $2 AND l.channel = $3
+         WHERE (l.digest = $1 OR l.code_digest = $1) AND l.shop_id = $2 AND l.channel = $3
            FOR UPDATE OF l
         """,
-        _digest(token),
+        key,
         shop_id,
         channel,
         chat,
@@ -216,9 +240,7 @@ async def redeem_link(
         return (Redeemed.BOUND if row["held"] else Redeemed.USED), row["name"]
     if row["expired"]:
         return Redeemed.EXPIRED, row["name"]
-    await conn.execute(
-        "UPDATE warehouse_link SET used_at = now() WHERE digest = $1", _digest(token)
-    )
+    await conn.execute("UPDATE warehouse_link SET used_at = now() WHERE digest = $1", row["digest"])
     await bind_chat(conn, shop_id, row["warehouse_id"], channel, chat)
     return Redeemed.BOUND, row["name"]
 

@@ -7,6 +7,7 @@ from bots.conversation.said import (
     Act,
     Allowed,
     Blocked,
+    Coded,
     Pressed,
     Reply,
     Said,
@@ -19,6 +20,7 @@ from bots.texts import en, ru
 from channels.base import Channel
 from hub.contacts import links, service
 from hub.contacts.addresses import KIND_OF, digest
+from hub.contacts.links import Link
 from hub.contacts.model import ContactIn
 from hub.preferences import suppressions
 from hub.resources import Hub
@@ -26,7 +28,7 @@ from hub.resources import Hub
 
 @pytest.fixture(params=[Channel.TELEGRAM, Channel.VK])
 def conversation(hub: Hub, request: pytest.FixtureRequest) -> Conversation:
-    return Conversation(hub.shop("main"), request.param)
+    return Conversation(hub.shop("main"), request.param, hub.signer)
 
 
 async def _say(
@@ -37,11 +39,14 @@ async def _say(
 
 
 async def _token(hub: Hub, conversation: Conversation, **fields: object) -> str:
+    return (await _link(hub, conversation, **fields)).url.rpartition("=")[2]
+
+
+async def _link(hub: Hub, conversation: Conversation, **fields: object) -> Link:
     async with hub.db.acquire() as conn, conn.transaction():
         given = ContactIn.model_validate(fields)
         await service.upsert(conn, conversation.shop.id, "b", given)
-    link = await links.create(hub, conversation.shop.id, "b", conversation.channel)
-    return link.url.rpartition("=")[2]
+    return await links.create(hub, conversation.shop.id, "b", conversation.channel)
 
 
 async def _silent(hub: Hub, conversation: Conversation) -> bool:
@@ -69,6 +74,50 @@ async def test_a_token_sent_as_text_binds_too(hub: Hub, conversation: Conversati
     token = await _token(hub, conversation)
 
     assert _is(await _say(hub, conversation, Spoke(f" {token} ")), ru.WORDS.bound)
+
+
+@pytest.mark.parametrize("form", ["{}", "/start {}"])
+async def test_a_typed_code_binds_too(hub: Hub, conversation: Conversation, form: str) -> None:
+    link = await _link(hub, conversation)
+
+    reply = await _say(hub, conversation, understand(form.format(link.code.lower())))
+
+    assert _is(reply, ru.WORDS.bound)
+    contact = await service.get(hub.db, conversation.shop.id, "b")
+    assert [a.value for a in contact.addresses] == ["42"]
+
+
+async def test_used_expired_and_unknown_codes_are_told_apart(
+    hub: Hub, conversation: Conversation
+) -> None:
+    code = (await _link(hub, conversation)).code
+    await hub.db.execute("UPDATE contact_link SET used_at = now()")
+    assert _is(await _say(hub, conversation, Coded(code)), ru.WORDS.code_used)
+
+    await hub.db.execute(
+        "UPDATE contact_link SET used_at = NULL, expires_at = now() - interval '1 hour'"
+    )
+    assert _is(await _say(hub, conversation, Coded(code)), ru.WORDS.code_expired)
+
+    assert _is(await _say(hub, conversation, Coded("2345-67AB"), "en"), en.WORDS.code_unknown)
+
+
+async def test_who_guesses_codes_is_politely_put_off(hub: Hub, conversation: Conversation) -> None:
+    link = await _link(hub, conversation)
+    for n in range(5):
+        reply = await _say(hub, conversation, Coded(f"2345-67A{n + 2}"))
+        assert _is(reply, ru.WORDS.code_unknown)
+
+    assert _is(await _say(hub, conversation, Coded(link.code)), ru.WORDS.code_too_many)
+    # A link cannot be guessed, so whoever has one is not kept waiting.
+    token = link.url.rpartition("=")[2]
+    assert _is(await _say(hub, conversation, Started(token)), ru.WORDS.bound)
+
+
+async def test_an_advertisement_that_looks_like_a_code_is_welcomed(
+    hub: Hub, conversation: Conversation
+) -> None:
+    assert _is(await _say(hub, conversation, Started("SPRN-G234")), ru.WORDS.welcome_stranger)
 
 
 async def test_told_twice_the_answer_is_the_same(hub: Hub, conversation: Conversation) -> None:
@@ -166,6 +215,8 @@ async def test_the_contacts_own_language_counts_more(hub: Hub, conversation: Con
         ("/stop@shop_bot", Stopped()),
         (" Стоп ", Stopped()),
         ("стоп-кран", Spoke("стоп-кран")),
+        (" k7qm-4txp ", Coded("k7qm-4txp")),
+        ("79992345", Spoke("79992345")),
         ("start the engine", Spoke("start the engine")),
         ("", Spoke("")),
     ],

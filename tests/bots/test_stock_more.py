@@ -142,6 +142,36 @@ async def test_the_board_over_the_api_alone(sandbox: Scene) -> None:
     await sandbox.message(VERA, lambda s: "Ждут вас: 1" in s.text)
 
 
+async def test_binding_is_playable_over_the_api_alone(sandbox: Scene) -> None:
+    api = sandbox.api
+    await api.put("/v1/contacts/gleb", {})
+    link = (await api.post("/v1/contacts/gleb/links", {"channel": "telegram"})).json
+    words = {"channel": "telegram", "address": "900", "text": link["code"].lower()}
+
+    assert (await api.post("/v1/sandbox/messages", words)).status == 202
+    await sandbox.said(900, "Готово! Сообщения магазина")
+
+    contact = (await api.get("/v1/contacts/gleb")).json
+    assert contact["addresses"] == {"telegram": "900"}
+
+
+async def test_a_warehouses_group_is_bound_over_the_api_alone(sandbox: Scene) -> None:
+    api = sandbox.api
+    await api.put("/v1/warehouses/north", {})
+    link = (await api.post("/v1/warehouses/north/links", {"channel": "telegram"})).json
+    words = {"channel": "telegram", "address": str(GROUP), "person": str(ANNA)}
+
+    # Talk among people is none of the bot's business.
+    await api.post("/v1/sandbox/messages", {**words, "text": link["code"]})
+    await api.post("/v1/sandbox/messages", {**words, "text": f"/start {link['code']}"})
+    await sandbox.said(GROUP, "Готово! Запросы склада")
+    await sandbox.order()
+
+    await sandbox.question(GROUP)
+    heard = await sandbox.messenger.toasts()
+    assert len(heard) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "status", "pointer"),
     [

@@ -204,6 +204,21 @@ async def test_the_board_opens_questions_and_comes_back(scene: Scene) -> None:
     assert await scene.confirmed("206") == {"1": 1}
 
 
+async def test_a_person_types_the_code_of_a_link(scene: Scene) -> None:
+    await scene.api.put("/v1/contacts/nina", {"name": "Нина"})
+    channel = str(scene.messenger.channel)
+    link = (await scene.api.post("/v1/contacts/nina/links", {"channel": channel})).json
+    scene.messenger.add_person(150)
+
+    await scene.messenger.say(150, "2345-67AB")
+    await scene.said(150, "Такого кода мы не знаем")
+    await scene.messenger.say(150, f" {link['code'].replace('-', '').lower()} ")
+    await scene.said(150, "Готово! Сообщения магазина")
+
+    contact = (await scene.api.get("/v1/contacts/nina")).json
+    assert contact["addresses"] == {channel: "150"}
+
+
 async def test_a_buyer_sees_his_orders_and_sets_his_wishes(scene: Scene) -> None:
     await scene.order()
     await scene.messenger.say(BUYER, "Мои заказы")

@@ -56,6 +56,11 @@ class LinkIn(In):
 
 class LinkOut(Out):
     url: str = Field(description="Whoever opens it first is bound to the contact.")
+    code: str = Field(
+        examples=["K7QM-4TXP"],
+        description="Typed to the bot it does the same; case and dash do not matter. After 5 wrong ones from one "
+        "chat within an hour the bot looks at no more of them.",
+    )
     expires_at: datetime
 
 
@@ -178,11 +183,12 @@ async def exported(request: web.Request) -> web.StreamResponse:
     timeout=timedelta(seconds=30),
 )
 async def create_link(request: web.Request) -> web.StreamResponse:
-    """Give it to that person only: whoever opens it first gets this contact's messages. Good for 24 hours,
-    once."""
+    """Give it to that person only: whoever opens it first, or types its code to the bot, gets this
+    contact's messages. Good for 24 hours, once. Where the sandbox carries the channel the link leads to nobody: the
+    code is written to the bot with `POST /v1/sandbox/messages`."""
     hub, shop = request.app[HUB], request[SHOP]
     external_id = path_external_id(request)
     body = await parse(request, LinkIn)
     link = await links.create(hub, shop.id, external_id, body.channel)
-    shown = LinkOut(url=link.url, expires_at=link.expires_at)
+    shown = LinkOut(url=link.url, code=link.code, expires_at=link.expires_at)
     return answer(shown, status=HTTPStatus.CREATED)

@@ -78,6 +78,12 @@ class WordsIn(In):
     channel: Channel = Field(description="`telegram` or `vk`.")
     address: str = Field(min_length=1, max_length=64, description="Who writes: as in `to`.")
     text: str = Field(min_length=1, max_length=4096, description="`/orders`, `/start …`, anything.")
+    person: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Who of a group writes, where `address` is a group's.",
+    )
 
 
 class PressOut(Out):
@@ -144,12 +150,17 @@ async def say(request: web.Request) -> web.StreamResponse:
     """What the bot answers a moment later is kept as a message to the same address."""
     hub, shop = request.app[HUB], request[SHOP]
     body = await parse(request, WordsIn)
-    try:
-        address = normalise(body.channel, body.address)
-    except ValueError as error:
-        raise InvalidInput(faults=[Fault("/address", str(error))]) from None
-    await updates.store_words(hub, shop.id, body.channel, address, body.text)
+    address = _address(body.channel, body.address, "/address")
+    person = _address(body.channel, body.person, "/person") if body.person else None
+    await updates.store_words(hub, shop.id, body.channel, address, body.text, person=person)
     return web.Response(status=HTTPStatus.ACCEPTED)
+
+
+def _address(channel: Channel, value: str, pointer: str) -> str:
+    try:
+        return normalise(channel, value)
+    except ValueError as error:
+        raise InvalidInput(faults=[Fault(pointer, str(error))]) from None
 
 
 def _behind(message: Kept, text: str) -> str:

@@ -63,6 +63,10 @@ class ChatLinkIn(In):
 class ChatLinkOut(Out):
     url: str = Field(description="Opens the messenger, on Telegram to choose the group.")
     command: str = Field(description="To be written in the group where the link does not say it.")
+    code: str = Field(
+        examples=["K7QM-4TXP"],
+        description="Short enough to type: `/start` and this in the group do the same; case and dash do not matter.",
+    )
     expires_at: datetime
 
 
@@ -134,10 +138,13 @@ async def listed(request: web.Request) -> web.StreamResponse:
     timeout=timedelta(seconds=30),
 )
 async def create_link(request: web.Request) -> web.StreamResponse:
-    """Questions to the warehouse go to that group, too. Good for 24 hours, once."""
+    """Questions to the warehouse go to that group, too. Good for 24 hours, once. Where the sandbox carries the
+    channel the link leads to nobody: the command is written with `POST /v1/sandbox/messages`."""
     hub, shop = request.app[HUB], request[SHOP]
     external_id = path_external_id(request)
     body = await parse(request, ChatLinkIn)
     link = await warehouses.create_link(hub, shop.id, external_id, body.channel)
-    shown = ChatLinkOut(url=link.url, command=link.command, expires_at=link.expires_at)
+    shown = ChatLinkOut(
+        url=link.url, command=link.command, code=link.code, expires_at=link.expires_at
+    )
     return answer(shown, status=HTTPStatus.CREATED)

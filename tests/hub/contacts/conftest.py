@@ -31,7 +31,7 @@ async def vk() -> AsyncIterator[Vk]:
 
 @pytest.fixture
 def settings(api_database: str, redis_url: str, telegram: Telegram, vk: Vk) -> Settings:
-    """`main` has bots; `other` has no account, so that the sandbox carries all."""
+    """`main` has bots; `other` has no account, so that the sandbox carries all; `letters` only writes letters."""
     bot = BotApiConfig(token=SecretStr(telegram.token), base_url=telegram.url)
     community = CommunityConfig(
         token=SecretStr(vk.token), group_id=vk.group_id, base_url=vk.api_url
@@ -41,6 +41,11 @@ def settings(api_database: str, redis_url: str, telegram: Telegram, vk: Vk) -> S
         Account(name="vk", channel=Channel.VK, provider="community", config=community),
         Account(name="mail", channel=Channel.EMAIL, provider="sandbox"),
     )
+    shops = {
+        "main": Shop(name="Ромашка", accounts=accounts),
+        "other": Shop(locale="en"),
+        "letters": Shop(accounts=accounts[2:]),
+    }
     return Settings(
         hub=HubSettings(
             database_url=SecretStr(api_database),
@@ -49,5 +54,5 @@ def settings(api_database: str, redis_url: str, telegram: Telegram, vk: Vk) -> S
             public_url="https://hub.example",
             outgoing_allow=(ip_network("127.0.0.0/8"),),
         ),
-        shops={"main": Shop(name="Ромашка", accounts=accounts), "other": Shop(locale="en")},
+        shops=shops,
     )

@@ -3,12 +3,13 @@
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from channels.base import Channel
-from hub.contacts import links, service
+from hub.contacts import codes, links, service
 from hub.contacts.addresses import digest
 from hub.contacts.links import Redeemed
 from hub.preferences import suppressions
@@ -93,10 +94,27 @@ async def test_a_bot_that_does_not_answer_is_told_without_its_token(
     assert telegram.token not in answer.raw.decode()
 
 
-async def test_only_a_digest_is_kept(api: Api, hub: Hub) -> None:
-    token = await _token(api)
+async def test_without_a_bot_it_is_422_with_the_reason(url: str, key_for: Any) -> None:
+    async with Api(url, await key_for("contacts", shop="letters")) as api:
+        await api.put("/v1/contacts/b", {})
+        answer = await api.post("/v1/contacts/b/links", {"channel": "telegram"})
 
-    assert token not in str(await hub.db.fetchrow("SELECT * FROM contact_link"))
+    assert answer.status == 422
+    assert "no telegram account" in answer.json["detail"]
+
+
+async def test_only_digests_are_kept(api: Api, hub: Hub) -> None:
+    await api.put("/v1/contacts/b", {})
+    link = (await api.post("/v1/contacts/b/links", {"channel": "vk"})).json
+
+    row = await hub.db.fetchrow("SELECT * FROM contact_link")
+
+    assert row
+    assert link["url"].rpartition("=")[2] not in str(row)
+    code = str(codes.read(link["code"]))
+    assert code not in str(row)
+    # Tried one by one, plain digests of all codes there are would give it away.
+    assert row["code_digest"] != sha256(code.encode()).digest()
 
 
 async def test_whoever_opens_it_is_bound_once(api: Api, hub: Hub) -> None:

@@ -84,12 +84,7 @@ async def test_a_link_needs_a_channel_with_a_bot(api: Api) -> None:
 
 
 async def linked(hub: Hub) -> ChatLink:
-    """A link as it is stored, whatever bot it leads to."""
-    shop = hub.shop("main")
-    places = await warehouses.ids(hub.db, shop.id, ["wh-7"])
-    return await warehouses.store_link(
-        hub.db, shop.id, places["wh-7"], Channel.TELEGRAM, name="shop_bot"
-    )
+    return await warehouses.create_link(hub, hub.shop("main").id, "wh-7", Channel.TELEGRAM)
 
 
 async def redeem(hub: Hub, command: str, chat: str) -> tuple[Redeemed, str]:
@@ -100,16 +95,44 @@ async def redeem(hub: Hub, command: str, chat: str) -> tuple[Redeemed, str]:
         )
 
 
+async def type_code(hub: Hub, code: str, chat: str, person: str) -> tuple[Redeemed, str]:
+    async with hub.db.acquire() as conn, conn.transaction():
+        return await warehouses.redeem_code(
+            conn, hub.signer, hub.shop("main").id, Channel.TELEGRAM, code, chat, person
+        )
+
+
 async def test_a_link_binds_the_group_that_uses_it_first(hub: Hub, api: Api) -> None:
     await api.put("/v1/warehouses/wh-7", PLACE)
     link = await linked(hub)
 
-    assert link.url.startswith("https://t.me/shop_bot?startgroup=")
+    assert link.url.endswith(link.command.removeprefix("/start "))
     assert await redeem(hub, link.command, "-1001") == (Redeemed.BOUND, "Лесная")
     assert await redeem(hub, link.command, "-1001") == (Redeemed.BOUND, "Лесная")
     assert await redeem(hub, link.command, "-1002") == (Redeemed.USED, "Лесная")
     assert await redeem(hub, "/start nonsense", "-1001") == (Redeemed.UNKNOWN, "")
     assert (await api.get("/v1/warehouses/wh-7")).json["chats"] == ["telegram"]
+
+
+async def test_its_code_binds_too_and_both_work_once(hub: Hub, api: Api) -> None:
+    await api.put("/v1/warehouses/wh-7", PLACE)
+    link = await linked(hub)
+
+    assert await type_code(hub, link.code, "-1001", "71") == (Redeemed.BOUND, "Лесная")
+    assert await type_code(hub, link.code.lower(), "-1001", "71") == (Redeemed.BOUND, "Лесная")
+    assert await type_code(hub, link.code, "-1002", "71") == (Redeemed.USED, "Лесная")
+    assert await redeem(hub, link.command, "-1002") == (Redeemed.USED, "Лесная")
+
+
+async def test_who_guesses_in_many_groups_guesses_no_oftener(hub: Hub, api: Api) -> None:
+    await api.put("/v1/warehouses/wh-7", PLACE)
+    link = await linked(hub)
+    for n in range(5):
+        found, _ = await type_code(hub, f"2345-67A{n + 2}", f"-100{n}", "71")
+        assert found is Redeemed.UNKNOWN
+
+    assert (await type_code(hub, link.code, "-2000", "71"))[0] is Redeemed.TOO_MANY
+    assert (await type_code(hub, link.code, "-2000", "72"))[0] is Redeemed.BOUND
 
 
 async def test_an_old_link_binds_nothing(hub: Hub, api: Api) -> None:
