@@ -88,12 +88,14 @@ class Retry:
 
     `maybe_sent`: the request left and no clear answer came, so a repeat may be a double.
     `throttled`: the provider is well and asks for patience; this does not count as a failure of it.
+    `alone`: the patience is about this message; the account's others go on meanwhile.
     """
 
     reason: str
     after: timedelta = timedelta(0)
     maybe_sent: bool = False
     throttled: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,7 @@ def _refused(code: int, text: str, *, alone: bool) -> Outcome:
     if after := _PATIENCE.get(code):
         return Retry(f"sms-ru-{code}", after, throttled=True)
     if code == _SAME_WITHIN_A_MINUTE:
-        return Retry(f"sms-ru-{code}", _MINUTE, throttled=True)
+        return Retry(f"sms-ru-{code}", _MINUTE, throttled=True, alone=True)
     text = text[:300]
     if code == _SAME_TODAY:
         return Refused(Scope.RECIPIENT, str(code), text, suppress=False)

@@ -299,7 +299,7 @@ class Deliverer:
         """Breaker and rate limits take note of the call."""
         with suppress(*UNREACHABLE):
             await self._breaker.saw(self._hub.db, account, results)
-        waits = [o.after for o in results if isinstance(o, Retry) and o.throttled]
+        waits = [o.after for o in results if isinstance(o, Retry) and o.throttled and not o.alone]
         # One receiver's limit is that receiver's; several at once, or a provider without such limits, mean
         # the whole account.
         if waits and (len(waits) > 1 or not account.limits.per_recipient):

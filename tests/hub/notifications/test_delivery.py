@@ -79,6 +79,26 @@ async def test_a_provider_that_asks_for_patience_gets_it(
     assert row["status"] == "queued"
 
 
+async def test_who_gets_the_same_text_twice_holds_up_nobody_else(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """SMS.ru refuses an equal text to an equal number for a minute."""
+    key = (hub.shop("main").id, Channel.SMS)
+    hub.accounts._by_channel[key] = tuple(
+        account for account in hub.accounts.of(*key) if account.provider == "sms_ru"
+    )
+    await shop.send(**text("sms"))
+    await drive.once()
+    again = (await shop.send(**text("sms")))["id"]
+    await drive.once()
+    other = (await shop.send("boris", **text("sms")))["id"]
+
+    await drive.once()
+
+    assert await attempts(shop, again) == [("sms-ru", "retry", "sms-ru-231")]
+    assert await shop.status(other) == "sent"
+
+
 async def test_after_its_patience_the_next_channel_takes_over(
     shop: Shop, drive: Drive, providers: Providers
 ) -> None:
