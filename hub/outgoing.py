@@ -18,12 +18,13 @@ def inner_host(url: str, allow: Sequence[Network]) -> str | None:
     to, by the guard in `ProviderHttp`.
     """
     try:
-        host = urlsplit(url).hostname or ""
+        # A dot at the end says that the name is whole; resolvers take it after a literal, too.
+        host = (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
         return "is not a URL"
     address = _literal(host)
     if address is None:
-        name = host.rstrip(".").lower()
+        name = host.lower()
         if any(name == inner or name.endswith(f".{inner}") for inner in _INNER_NAMES):
             # With loopback allowed, the name is left to the connection.
             return None if PublicOnly(allow).permits("127.0.0.1") else _REFUSAL

@@ -97,6 +97,7 @@ def test_one_phone_has_one_digest_whatever_carries_the_message() -> None:
         ("https://8.8.8.8/x", False),
         ("https://10.0.0.1/x", True),
         ("https://127.1/x", True),
+        ("https://127.0.0.1./x", True),
         ("https://2130706433/x", True),
         ("https://0x7f000001/x", True),
         ("https://[::1]/x", True),
