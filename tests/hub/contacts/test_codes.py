@@ -74,7 +74,9 @@ async def test_it_binds_as_the_link_does(api: Api, hub: Hub, channel: Channel) -
     assert await _type(hub, link.code.lower(), channel=channel) is Redeemed.BOUND
 
     contact = await service.get(hub.db, hub.shop("main").id, "b")
-    assert [(a.kind, a.value, a.verified) for a in contact.addresses] == [(KIND_OF[channel], "42", True)]
+    assert [(a.kind, a.value, a.verified) for a in contact.addresses] == [
+        (KIND_OF[channel], "42", True)
+    ]
 
 
 async def test_link_and_code_are_one_and_good_once(api: Api, hub: Hub) -> None:
