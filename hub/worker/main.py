@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 import uvloop
+from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
@@ -103,10 +104,12 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         async with asyncio.timeout(_DRAIN.total_seconds()):
             await asyncio.gather(callbacks.drained(), *(lane.drained() for lane in loops))
     await _cancelled(tasks)
-    # What could not be finished in time is the others' at once.
-    with suppress(*UNREACHABLE):
-        await recovery.free(hub.db, worker)
-    await redis.aclose()
+    try:
+        # What could not be finished in time is the others' at once.
+        with suppress(*UNREACHABLE):
+            await recovery.free(hub.db, worker)
+    finally:
+        await _closed(redis)
     log.info("worker.stopped")
 
 
@@ -147,6 +150,16 @@ async def _beat(redis: Any) -> None:
         await asyncio.sleep(_ALIVE_FOR.total_seconds() / 5)
 
 
+async def _ended(tasks: Mapping[Any, asyncio.Task[Any]]) -> None:
+    """Cancelled meanwhile, it cancels them and still waits for their end."""
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+async def _closed(redis: ArqRedis) -> None:
+    with suppress(RedisError, OSError):
+        await redis.aclose()
+
+
 class _Lane:
     """One arq worker, made anew whenever Redis broke the last one."""
 
@@ -176,14 +189,13 @@ class _Lane:
             log_results=False,
         )
         worker.allow_pick_jobs = not self._stopped
-        try:
-            await worker.async_run()
-        finally:
+        # The last one first, and each of them although another cancellation may have broken off the one before.
+        async with AsyncExitStack() as ends:
+            ends.push_async_callback(_closed, redis)
+            ends.push_async_callback(_ended, worker.tasks)
             # Jobs under way go on without arq: their outcomes belong to the database.
-            await asyncio.gather(*worker.job_tasks.values(), return_exceptions=True)
-            await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
-            with suppress(RedisError, OSError):
-                await redis.aclose()
+            ends.push_async_callback(_ended, worker.job_tasks)
+            await worker.async_run()
 
     def stop_picking(self) -> None:
         self._stopped = True
