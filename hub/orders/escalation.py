@@ -14,7 +14,7 @@ from hub.notifications import service as notifications
 from hub.notifications.edits import request_edits
 from hub.notifications.steps import Due
 from hub.orders import asking, changes, events, people, queries, rules, stock_queries
-from hub.orders.model import Line, Order, RequestStatus
+from hub.orders.model import REMINDER, Line, Order, RequestStatus
 from hub.orders.rules import Escalation
 from hub.orders.work import Work
 from hub.resources import Hub
@@ -136,7 +136,7 @@ async def _remind(
             contact_id,
             role,
             lines,
-            template="stock.reminder" if used else "stock.request",
+            template=REMINDER if used else "stock.request",
             step=request["next_step"],
             exclude=used,
         )

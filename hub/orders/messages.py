@@ -19,6 +19,7 @@ from hub.orders.links import Asked
 from hub.orders.model import (
     ABOVE,
     ACTIVE,
+    REMINDER,
     AssemblyStatus,
     Kind,
     Question,
@@ -48,14 +49,16 @@ def reader_of(
     locale: str,
     timezone: str,
     above: bool,
+    reminded: bool = False,
     back: Action | None = None,
 ) -> shown.Reader:
-    """`digest`: of the chat; the buttons are of no use in another one. `above`: see `shown.Reader`."""
+    """`digest`: of the chat; the buttons are of no use in another one. `above` and `reminded`: see
+    `shown.Reader`."""
 
     def data(action: Action) -> str:
         return data_for(hub.signer, kind, about, digest, action)
 
-    return shown.Reader(channel, locale, timezone, data, back, above)
+    return shown.Reader(channel, locale, timezone, data, back, above, reminded)
 
 
 class StockMessages:
@@ -134,6 +137,7 @@ def _reader(hub: Hub, kind: Kind, asking: Asking) -> shown.Reader:
         locale=asking.locale,
         timezone=asking.timezone,
         above=asking.contact.role in ABOVE,
+        reminded=asking.template == REMINDER,
     )
 
 

@@ -55,6 +55,9 @@ ACTIVE = frozenset({RequestStatus.OPEN, RequestStatus.OVERDUE, RequestStatus.ESC
 """Still to be answered."""
 
 
+REMINDER = "stock.reminder"
+"""The template of those messages that ask a second time."""
+
 ABOVE = frozenset({Role.SELLER, Role.ADMIN})
 """Who is asked when the storekeepers do not answer."""
 
@@ -284,9 +287,9 @@ class QuestionLine:
 class Question:
     """A stock request as bots, letters and the page show it: the present state, not yet in words.
 
-    `answered_by`: names of those who answered, in the order of their answers. `seller_asked`: it went to the
-    seller. `clock_from`: since when it waits, `deadline` until when it may. `order_status` tells why a
-    cancelled one is; `reason` says it in a word: `cancelled`, `decided`, `changed`.
+    `answered_by`: names of those who answered, in the order of their answers. `clock_from`: since when it
+    waits, `deadline` until when it may. `order_status` tells why a cancelled one is; `reason` says it in a
+    word: `cancelled`, `decided`, `changed`.
     """
 
     id: UUID
@@ -302,7 +305,6 @@ class Question:
     warehouse_id: UUID | None
     warehouse_name: str
     seller_name: str
-    seller_asked: bool
     opened_at: datetime
     clock_from: datetime
     deadline: datetime | None
@@ -315,8 +317,7 @@ class Question:
     @property
     def warehouse_was_silent(self) -> bool:
         """Others are asked in its place. A seller without staff is asked at once, which is no escalation."""
-        escalated = self.status is RequestStatus.ESCALATED
-        return escalated and self.seller_asked and self.warehouse_id is not None
+        return self.status is RequestStatus.ESCALATED and self.warehouse_id is not None
 
     @property
     def open_lines(self) -> tuple[QuestionLine, ...]:

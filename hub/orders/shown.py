@@ -54,7 +54,8 @@ def page(stored: str) -> Page:
 @dataclass(frozen=True, slots=True)
 class Reader:
     """For whom it is shown. `data` makes what is behind the buttons good for his chat alone. `back`: to where a
-    question that was opened from the board returns. `above`: no storekeeper, but asked in his stead."""
+    question that was opened from the board returns. `above`: no storekeeper, but asked in his stead.
+    `reminded`: by this message."""
 
     channel: Channel
     locale: str
@@ -62,6 +63,7 @@ class Reader:
     data: Data
     back: Action | None = None
     above: bool = False
+    reminded: bool = False
 
     @property
     def words(self) -> Words:
@@ -183,6 +185,8 @@ def _correction(question: Question) -> Action:
 
 def _waiting(question: Question, reader: Reader, now: datetime) -> list[Piece]:
     said, found = reader.words, []
+    if reader.reminded:
+        found.append(Piece.plain(said.reminder))
     if reader.above and question.warehouse_was_silent:
         found.append(Piece.plain(said.seller_asked))
     if question.deadline:

@@ -30,7 +30,7 @@ _JOINS = """
 """
 # Money as text: JSON would make binary fractions of it.
 _QUESTIONS = f"""
-SELECT x.id, x.shop_id, x.order_id, x.status, x.reason, x.revision, x.warehouse_id, x.seller_asked,
+SELECT x.id, x.shop_id, x.order_id, x.status, x.reason, x.revision, x.warehouse_id,
        x.opened_at, x.clock_from, x.deadline, x.answered_at, {_ABOUT},
        (SELECT max(k.final_at) FROM stock_line AS k WHERE k.stock_request_id = x.id) AS final_at,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(

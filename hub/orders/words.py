@@ -14,6 +14,7 @@ class Words:
     answered_title: str
     cancelled_title: str
     overdue: str
+    reminder: str
     seller_asked: str
     answer_until: str
     pieces: str
@@ -59,6 +60,7 @@ RU = Words(
     answered_title="Заказ {number}: ответ принят",
     cancelled_title="Заказ {number}: отвечать не нужно",
     overdue="Ответа ждали до {time}. Ответьте, пожалуйста, как можно скорее.",
+    reminder="Напоминаем: ждём ответа.",
     seller_asked="Склад не ответил, поэтому спрашиваем вас.",
     answer_until="Ответьте до {time}.",
     pieces="{number} шт.",
@@ -121,6 +123,7 @@ EN = Words(
     answered_title="Order {number}: answered",
     cancelled_title="Order {number}: no answer needed",
     overdue="An answer was expected by {time}. Please answer as soon as you can.",
+    reminder="A reminder: your answer is awaited.",
     seller_asked="The warehouse has not answered, so we are asking you.",
     answer_until="Please answer by {time}.",
     pieces="{number} pcs",

@@ -43,7 +43,6 @@ def _question(*lines: QuestionLine, **more: object) -> Question:
         warehouse_id=ID,
         warehouse_name="Химки",
         seller_name="ИП Петрова",
-        seller_asked=False,
         opened_at=NOW,
         clock_from=NOW,
         deadline=NOW + timedelta(minutes=30),
@@ -61,11 +60,12 @@ def _shown(
     locale: str = "ru",
     *,
     above: bool = False,
+    reminded: bool = False,
 ) -> Parts:
     def data(action: Action) -> str:
         return f"{action.do}:{action.number}"
 
-    reader = Reader(channel, locale, "Europe/Moscow", data, above=above)
+    reader = Reader(channel, locale, "Europe/Moscow", data, above=above, reminded=reminded)
     return shown(question, reader, at, NOW)
 
 
@@ -126,7 +126,7 @@ def test_a_question_that_has_begun_asks_for_the_rest() -> None:
 
 
 def test_the_seller_is_told_why_he_is_asked() -> None:
-    silent = _question(_line(1), seller_asked=True, status=RequestStatus.ESCALATED)
+    silent = _question(_line(1), status=RequestStatus.ESCALATED)
     parts = _shown(silent, Page(), above=True)
 
     assert "Склад не ответил" in parts.text
@@ -134,7 +134,7 @@ def test_the_seller_is_told_why_he_is_asked() -> None:
 
 
 def test_the_silent_storekeeper_is_not_told_that_he_is_asked_instead_of_himself() -> None:
-    silent = _question(_line(1), seller_asked=True, status=RequestStatus.ESCALATED)
+    silent = _question(_line(1), status=RequestStatus.ESCALATED)
 
     text = _shown(silent, Page()).text
 
@@ -142,8 +142,17 @@ def test_the_silent_storekeeper_is_not_told_that_he_is_asked_instead_of_himself(
     assert "Ответа ждали до 12:30" in text
 
 
+def test_a_reminder_says_that_it_is_one_as_long_as_somebody_waits() -> None:
+    answered = _line(1, confirmed=2, answered_by="Анна", answered_at=NOW)
+    done = _question(answered, status=RequestStatus.ANSWERED, answered_at=NOW)
+
+    assert "Напоминаем" in _shown(_question(_line(1)), Page(), reminded=True).text
+    assert "Напоминаем" not in _shown(_question(_line(1)), Page()).text
+    assert "Напоминаем" not in _shown(done, Page(), reminded=True).text
+
+
 def test_a_seller_without_storekeepers_is_asked_without_blaming_anybody() -> None:
-    alone = _question(_line(1), seller_asked=True)
+    alone = _question(_line(1))
 
     assert "Склад не ответил" not in _shown(alone, Page(), above=True).text
 
