@@ -16,10 +16,10 @@ import aiohttp
 import structlog
 
 import hub
-from hub import whereabouts
 from hub.config import Settings
 from hub.db.migrate import migrate
 from hub.db.pool import UNREACHABLE, open_pool
+from hub.embedded import address
 from hub.embedded.folder import (
     StartFailed,
     load_or_make_secret,
@@ -123,7 +123,7 @@ class _Supervisor:
             await self._stop()
 
     async def _work(self) -> int:
-        whereabouts.forget(self._settings.data)
+        address.forget(self._settings.data)
         await self._servers.start()
         host, port = self._settings.address
         if port:
@@ -228,7 +228,7 @@ class _Supervisor:
                     log.warning("up.not_ready_yet")
                     end = monotonic() + _READY_WITHIN.total_seconds()
                 await asyncio.sleep(_GLANCE)
-        whereabouts.tell(self._settings.data, url)
+        address.tell(self._settings.data, url)
         self._ready.set()
         sys.stdout.write(f"ready {url}\n")
         sys.stdout.flush()
@@ -246,7 +246,7 @@ class _Supervisor:
             sys.stderr.flush()
 
     async def _stop(self) -> None:
-        whereabouts.forget(self._settings.data)
+        address.forget(self._settings.data)
         await asyncio.gather(*(stop(process, _DRAIN) for process in self._roles.values()))
         for role in self._roles:
             self._servers.records.remove(role)

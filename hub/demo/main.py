@@ -9,11 +9,11 @@ from datetime import timedelta
 import aiohttp
 
 from channels.registry import SANDBOX
-from hub import whereabouts
 from hub.config import Locale, Settings, SettingsError
 from hub.db.pool import open_pool
 from hub.demo.client import Client, DemoFailed, alive
 from hub.demo.story import Story
+from hub.embedded import address
 from hub.embedded.borrowed import database_url
 from hub.shops import keys
 
@@ -61,7 +61,7 @@ def _check_accounts(settings: Settings, shop: str) -> None:
 
 def _address(settings: Settings) -> str:
     """Of the hub that runs on this data, else of one that is started by these settings."""
-    if running := whereabouts.url(settings.data):
+    if running := address.url(settings.data):
         return running
     host, port = settings.address
     if not port:
