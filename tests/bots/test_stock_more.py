@@ -1,5 +1,4 @@
-"""What the scenarios leave out: warehouse groups, a thousand open questions, the sandbox over the API alone, and
-edits that meet trouble."""
+"""What the scenarios leave out: warehouse groups, the sandbox over the API alone, and edits that meet trouble."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -192,45 +191,6 @@ async def test_what_cannot_be_pressed_is_said(
 
         assert answer.status == status, answer.raw
         assert pointer in answer.pointers
-
-
-async def test_of_a_thousand_open_questions_the_board_answers_at_once(sandbox: Scene) -> None:
-    await sandbox.order("0")
-    # The same question a thousand times: made by the database, not by a thousand requests.
-    await sandbox.hub.db.execute(
-        """
-        WITH made AS (
-            SELECT n, gen_random_uuid() AS order_id, gen_random_uuid() AS id
-              FROM generate_series(1, 1000) AS n
-        ), orders AS (
-            INSERT INTO shop_order (id, shop_id, external_id, number, status, told_status, currency)
-            SELECT order_id, o.shop_id, 'n' || n, 'n' || n, o.status, o.told_status, o.currency
-              FROM made, shop_order AS o
-        ), requests AS (
-            INSERT INTO stock_request (id, shop_id, order_id, seller_id, warehouse_id, opened_at,
-                                       clock_from)
-            SELECT made.id, r.shop_id, made.order_id, r.seller_id, r.warehouse_id, r.opened_at,
-                   r.clock_from
-              FROM made, stock_request AS r JOIN warehouse AS w ON w.id = r.warehouse_id
-             WHERE w.external_id = 'north'
-        ), lines AS (
-            INSERT INTO order_line (order_id, line_id, shop_id, position, title, quantity,
-                                    stock_request_id)
-            SELECT order_id, '1', (SELECT id FROM shop WHERE slug = 'main'), 0, 'Чайник', 1, id
-              FROM made
-        )
-        INSERT INTO stock_line (stock_request_id, line_id, shop_id, asked)
-        SELECT id, '1', (SELECT id FROM shop WHERE slug = 'main'), 1 FROM made
-        """
-    )
-    await sandbox.messenger.say(ANNA, "/orders")
-    board = await sandbox.message(ANNA, lambda s: "Ждут вас: 1001" in s.text)
-
-    started = perf_counter()
-    await sandbox.press(ANNA, board, "›")
-    await sandbox.message(ANNA, lambda s: "Страница 2" in s.text)
-
-    assert perf_counter() - started < 0.6
 
 
 def _shows(message: str, text: str, seen: Seen) -> bool:
