@@ -156,3 +156,13 @@ async def test_guesses_are_kept_for_an_hour(hub: Hub) -> None:
     await codes.forget(hub.db)
 
     assert await hub.db.fetchval("SELECT count(*) FROM code_guess") == 1
+
+
+async def test_an_erased_person_leaves_no_guesses(api: Api, hub: Hub) -> None:
+    await api.put("/v1/contacts/c", {"addresses": {"telegram": "42"}})
+    await _wrong(hub, 2, "42")
+    await _wrong(hub, 1, "77")
+
+    assert (await api.delete("/v1/contacts/c")).status == 204
+
+    assert await hub.db.fetchval("SELECT count(*) FROM code_guess") == 1
