@@ -241,6 +241,20 @@ class Crowd:
         """So many messages have reached Telegram."""
         await eventually(lambda: len(self.telegram.sent) >= count, within)
 
+    async def refused(self, count: int, within: float = 20) -> None:
+        """So many messages were tried, and it is written down that the provider did not take them."""
+        async with asyncio.timeout(within):
+            while True:
+                attempts = [
+                    attempt["outcome"]
+                    for notification in await self.notifications()
+                    for delivery in notification["deliveries"]
+                    for attempt in delivery["attempts"]
+                ]
+                if attempts.count("retry") >= count and None not in attempts:
+                    return
+                await asyncio.sleep(0.1)
+
     async def ended(self, *statuses: str, within: float) -> float:
         """Every one has one of these statuses (`sent` where none is named); the seconds it took."""
         wanted, began = set(statuses or ("sent",)), time.monotonic()

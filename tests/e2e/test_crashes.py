@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from tests.e2e.process import alive
-from tests.e2e.sending import Crowd, Place, SlowTelegram, eventually, running
+from tests.e2e.sending import Crowd, Place, SlowTelegram, running
 from tests.simulators.base import Fault
 
 pytestmark = [
@@ -127,9 +127,9 @@ async def test_what_waits_for_its_time_or_its_provider_waits_over_a_crash(
 ) -> None:
     later = datetime.now(UTC) + timedelta(seconds=12)
     await crowd.tell(range(5), send_at=later.isoformat())
-    crowd.telegram.fault = Fault(status=503)
+    crowd.telegram.fault = Fault(status=503, headers={"Retry-After": "8"})
     await crowd.tell(range(10, 15))
-    await eventually(lambda: crowd.telegram.requests > 0, within=10)
+    await crowd.refused(5)
 
     place.kill_everything()
     crowd.telegram.fault = None
