@@ -10,8 +10,8 @@ from bots.main import serve
 from hub.resources import Hub
 from tests.hub.contacts.conftest import (
     api,
-    api_database,
     hub,
+    hub_database,
     key_for,
     settings,
     telegram,
@@ -19,7 +19,7 @@ from tests.hub.contacts.conftest import (
     vk,
 )
 
-__all__ = ["api", "api_database", "hub", "key_for", "settings", "telegram", "url", "vk"]
+__all__ = ["api", "hub", "hub_database", "key_for", "settings", "telegram", "url", "vk"]
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 

@@ -26,9 +26,9 @@ OPEN, DONE = 1000, 20_000
 
 
 @pytest.fixture
-def base(api_database: str, redis_url: str) -> HubSettings:
+def base(hub_database: str, redis_url: str) -> HubSettings:
     return HubSettings(
-        database_url=SecretStr(api_database),
+        database_url=SecretStr(hub_database),
         redis_url=SecretStr(redis_url),
         secret=SecretStr("only-for-the-tests-of-the-stock-loop"),
     )

@@ -28,9 +28,9 @@ async def messenger(request: pytest.FixtureRequest) -> AsyncIterator[Messenger]:
 
 
 @pytest.fixture
-async def scene(api_database: str, redis_url: str, messenger: Messenger) -> AsyncIterator[Scene]:
+async def scene(hub_database: str, redis_url: str, messenger: Messenger) -> AsyncIterator[Scene]:
     base = HubSettings(
-        database_url=SecretStr(api_database),
+        database_url=SecretStr(hub_database),
         redis_url=SecretStr(redis_url),
         secret=SecretStr("only-for-the-tests-of-the-stock-loop"),
     )

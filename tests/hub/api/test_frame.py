@@ -246,10 +246,10 @@ async def test_an_unknown_key_is_503_and_not_401_while_the_database_is_away(
 
 
 async def test_a_statement_that_hangs_is_answered_in_time(
-    hub: Hub, api: Api, api_database: str
+    hub: Hub, api: Api, hub_database: str
 ) -> None:
     await api.get("/v1/keys")
-    locking = await asyncpg.connect(api_database)
+    locking = await asyncpg.connect(hub_database)
     try:
         async with locking.transaction(), asyncio.timeout(9):
             await locking.execute("LOCK TABLE sandbox_message IN ACCESS EXCLUSIVE MODE")

@@ -10,11 +10,11 @@ from channels.base import Channel
 from channels.telegram.bot_api import BotApiConfig
 from channels.vk.community import CommunityConfig
 from hub.config import Account, HubSettings, Settings, Shop
-from tests.hub.api.conftest import api, api_database, hub, key_for, url
+from tests.hub.conftest import api, hub, hub_database, key_for, url
 from tests.simulators.telegram import Telegram
 from tests.simulators.vk import Vk
 
-__all__ = ["api", "api_database", "hub", "key_for", "url"]
+__all__ = ["api", "hub", "hub_database", "key_for", "url"]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ async def vk() -> AsyncIterator[Vk]:
 
 
 @pytest.fixture
-def settings(api_database: str, redis_url: str, telegram: Telegram, vk: Vk) -> Settings:
+def settings(hub_database: str, redis_url: str, telegram: Telegram, vk: Vk) -> Settings:
     """`main` has bots; `other` has no account, so that the sandbox carries all; `letters` only writes letters."""
     bot = BotApiConfig(token=SecretStr(telegram.token), base_url=telegram.url)
     community = CommunityConfig(
@@ -48,7 +48,7 @@ def settings(api_database: str, redis_url: str, telegram: Telegram, vk: Vk) -> S
     }
     return Settings(
         hub=HubSettings(
-            database_url=SecretStr(api_database),
+            database_url=SecretStr(hub_database),
             redis_url=SecretStr(redis_url),
             secret=SecretStr("only-for-the-tests-of-contacts"),
             public_url="https://hub.example",

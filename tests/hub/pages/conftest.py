@@ -15,9 +15,9 @@ from hub.orders.links import Asked
 from hub.orders.model import Kind
 from hub.resources import Hub
 from tests.hub.api.client import Api
-from tests.hub.api.conftest import api, api_database, hub, key_for, settings, url
+from tests.hub.conftest import api, hub, hub_database, key_for, settings, url
 
-__all__ = ["api", "api_database", "hub", "key_for", "settings", "url"]
+__all__ = ["api", "hub", "hub_database", "key_for", "settings", "url"]
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

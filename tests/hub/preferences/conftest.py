@@ -2,8 +2,8 @@
 
 from tests.hub.contacts.conftest import (
     api,
-    api_database,
     hub,
+    hub_database,
     key_for,
     settings,
     telegram,
@@ -11,4 +11,4 @@ from tests.hub.contacts.conftest import (
     vk,
 )
 
-__all__ = ["api", "api_database", "hub", "key_for", "settings", "telegram", "url", "vk"]
+__all__ = ["api", "hub", "hub_database", "key_for", "settings", "telegram", "url", "vk"]
