@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup run test lint bench format lock clean
+.PHONY: help setup run test lint bench docs format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo 'make test     all tests (ARGS="tests/hub -k name" for some)'
 	@echo 'make lint     ruff, mypy, import-linter'
 	@echo 'make bench    figures of this machine: intake, time to the provider, sending'
+	@echo 'make docs     the tables of providers in the README and docs anew from the registry'
 	@echo 'make format   ruff puts the layout right'
 	@echo 'make lock     the lock files anew from pyproject.toml'
 	@echo 'make clean    .venv and caches away; the data in .vestnik stays'
@@ -43,6 +44,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)
+
+docs: setup
+	$(BIN)/python -m tests.rules.provider_tables
 
 format: setup
 	$(BIN)/python -m ruff check --fix

@@ -1,6 +1,6 @@
 """What the hub and every provider's adapter agree on: a message, its outcome, a receipt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -47,6 +47,11 @@ class Message:
     `to` is in the channel's normal form: e-mail, E.164 with the plus sign, Telegram chat id, VK peer
     id, FCM token, or a Web Push subscription as JSON text.
     `html` is a whole letter for e-mail and Telegram's HTML subset for Telegram; `text` is always there.
+
+    For providers that fill in templates of their own: `template` is the name of the hub's (empty: inline
+    content), `locale` the language it was rendered in, `values` what it was rendered with (`order`, `contact`,
+    `shop` …). `session_open`: the person wrote to this channel within the last 24 hours, so that services with
+    such a window take free text.
     """
 
     key: str
@@ -62,6 +67,10 @@ class Message:
     collapse_key: str = ""
     buttons: tuple[tuple[Button, ...], ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
+    template: str = ""
+    locale: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    session_open: bool = False
 
 
 class Scope(StrEnum):
@@ -141,7 +150,11 @@ class ReceiptStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a provider says later of one message, found by `key` where it echoes ours, else by `provider_id`."""
+    """What a provider says later of one message, found by `key` where it echoes ours, else by `provider_id`.
+
+    `address`, in the channel's normal form, where the provider speaks of an address and of no message of ours
+    (somebody left its list, its own stop list grew): then only BOUNCED, COMPLAINED and UNSUBSCRIBED mean anything.
+    """
 
     status: ReceiptStatus
     provider_id: str = ""
@@ -150,6 +163,21 @@ class Receipt:
     text: str = ""
     at: datetime | None = None
     cost: Decimal | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a person wrote to the account: an answer by SMS, a message in WhatsApp.
+
+    `address` is the sender's, in the channel's normal form; `id` the provider's own, the same when it tells
+    the same again, empty where it has none.
+    """
+
+    address: str
+    text: str
+    id: str = ""
+    at: datetime | None = None
 
 
 class Tells(StrEnum):
@@ -260,12 +288,64 @@ class BadHook(ValueError):
         self.forged = forged
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one call of a provider, or one answer to our asking, says. `reply` is for calls only."""
+
+    receipts: Sequence[Receipt] = ()
+    heard: Sequence[Heard] = ()
+    reply: HookReply = HookReply()
+
+
 @runtime_checkable
-class ReadsReceipts(Protocol):
+class ReadsHooks(Protocol):
     """Adapters whose provider calls back. Nothing is written here: the hub stores, then replies."""
 
-    def read_hook(self, request: HookRequest) -> tuple[list[Receipt], HookReply]:
+    def read_hook(self, request: HookRequest) -> Told:
         """Checks the signature in constant time, then reads. Raises `BadHook`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that was `Accepted` and of which the provider has not told the end yet."""
+
+    key: str
+    provider_id: str
+    to: str
+    sent_at: datetime
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """Adapters whose provider tells what became of a message only when it is asked.
+
+    The hub asks of each message after the first pause of `asks_after`, then after the next one, until a receipt
+    is final (delivered, where that is the furthest that the provider tells; failed; bounced) or the pauses are over.
+    """
+
+    asks_after: ClassVar[Sequence[timedelta]]
+    asks_at_once: ClassVar[int]
+    """Of how many messages one `ask` may be."""
+
+    async def ask(self, sent: Sequence[Sent]) -> list[Receipt]:
+        """Receipts of those of which there is news, one provider call where it takes many.
+
+        Raises `Unavailable`: nothing was learned, ask again later.
+        """
+        ...
+
+
+Take = Callable[[Told], Awaitable[None]]
+"""Stores what was told, for good. What it raises means "not stored": the provider must not hear that all is well."""
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """Adapters that hear of receipts and answers over a connection of their own, which they keep open."""
+
+    async def listen(self, take: Take) -> None:
+        """Until cancelled. A connection that breaks is made anew, with growing pauses; what does raise is a bug."""
         ...
 
 

@@ -1,21 +1,45 @@
 """(channel, provider) -> the adapter, imported on first use."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
 
 from channels.base import Adapter, Channel
 
-# Each module has one class named here, with its settings model as `Config`.
-_ADAPTERS: Mapping[tuple[Channel, str], str] = {
-    (Channel.TELEGRAM, "bot_api"): "channels.telegram.bot_api:BotApi",
-    (Channel.VK, "community"): "channels.vk.community:Community",
-    (Channel.EMAIL, "smtp"): "channels.email.smtp:Smtp",
-    (Channel.EMAIL, "unisender_go"): "channels.email.unisender_go:UnisenderGo",
-    (Channel.SMS, "smsc"): "channels.sms.smsc:Smsc",
-    (Channel.SMS, "sms_ru"): "channels.sms.sms_ru:SmsRu",
-    (Channel.PUSH, "fcm"): "channels.push.fcm:Fcm",
-    (Channel.PUSH, "webpush"): "channels.push.webpush:WebPush",
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One adapter. `path`: its module and class; `title`: the service as it calls itself; `page`: in
+    `docs/providers/`; `per_call`: how many messages one call carries, for people.
+
+    `address`: the kind of address that it writes to, where that is not the channel's usual one.
+    """
+
+    path: str
+    title: str
+    page: str
+    per_call: str = "1"
+    address: str = ""
+
+
+_ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
+    (Channel.TELEGRAM, "bot_api"): Provider(
+        "channels.telegram.bot_api:BotApi", "Telegram bot", "telegram"
+    ),
+    (Channel.VK, "community"): Provider(
+        "channels.vk.community:Community", "VK community", "vk", "100 with the same text"
+    ),
+    (Channel.EMAIL, "smtp"): Provider("channels.email.smtp:Smtp", "SMTP", "smtp"),
+    (Channel.EMAIL, "unisender_go"): Provider(
+        "channels.email.unisender_go:UnisenderGo", "Unisender Go", "unisender_go", "500"
+    ),
+    (Channel.SMS, "smsc"): Provider(
+        "channels.sms.smsc:Smsc", "SMSC.ru", "smsc", "100 with the same text"
+    ),
+    (Channel.SMS, "sms_ru"): Provider("channels.sms.sms_ru:SmsRu", "SMS.ru", "sms_ru", "100"),
+    (Channel.PUSH, "fcm"): Provider("channels.push.fcm:Fcm", "Firebase Cloud Messaging", "fcm"),
+    (Channel.PUSH, "webpush"): Provider("channels.push.webpush:WebPush", "Web Push", "webpush"),
 }
 
 # Carries any channel; needs no account at anybody.
@@ -35,15 +59,20 @@ def known() -> list[tuple[Channel, str]]:
     return list(_ADAPTERS)
 
 
-def adapter_class(channel: Channel, provider: str) -> type[Adapter]:
+def described(channel: Channel, provider: str) -> Provider:
     """Raises `UnknownProvider`. The sandbox is not here: it needs the hub's store (see `channels.sandbox`)."""
     try:
-        path = _ADAPTERS[channel, provider]
+        return _ADAPTERS[channel, provider]
     except KeyError:
         choice = ", ".join(providers(channel))
         raise UnknownProvider(
             f"{provider!r} does not carry {channel}; there is: {choice}"
         ) from None
+
+
+def adapter_class(channel: Channel, provider: str) -> type[Adapter]:
+    """Raises `UnknownProvider`."""
+    path = described(channel, provider).path
     module, _, name = path.partition(":")
     return cast("type[Adapter]", getattr(import_module(module), name))
 

@@ -56,3 +56,34 @@ def _halves(value: str) -> tuple[str, str]:
 
 
 MailboxField = Annotated[Mailbox, BeforeValidator(mailbox)]
+
+
+# Mail services at which anybody has a mailbox. Their domains tell receivers (DMARC) to refuse letters that come
+# from elsewhere, so no sending service takes them for a sender.
+_FREE: frozenset[str] = frozenset(
+    {
+        *("mail.ru", "bk.ru", "inbox.ru", "list.ru", "internet.ru", "xmail.ru"),
+        *("yandex.ru", "ya.ru", "yandex.com", "yandex.by", "yandex.kz", "narod.ru"),
+        *("rambler.ru", "lenta.ru", "autorambler.ru", "myrambler.ru", "ro.ru"),
+        *("gmail.com", "googlemail.com"),
+        *("outlook.com", "hotmail.com", "live.com", "msn.com"),
+        *("icloud.com", "me.com", "mac.com"),
+        *("yahoo.com", "ymail.com", "aol.com"),
+        *("proton.me", "protonmail.com", "gmx.de", "gmx.net", "gmx.com", "web.de"),
+        *("ukr.net", "i.ua", "tut.by", "mail.kz"),
+    }
+)
+
+
+def own_mailbox(value: Any) -> Mailbox:
+    """A sender for a service that sends in the name of the shop's own domain. Raises `ValueError`."""
+    found = mailbox(value)
+    if found.domain.lower() in _FREE:
+        raise ValueError(
+            f"must be of the shop's own domain: letters from {found.domain} are refused by mail services"
+            " unless they come from its own servers (use provider smtp with that mailbox instead)"
+        )
+    return found
+
+
+OwnMailboxField = Annotated[Mailbox, BeforeValidator(own_mailbox)]

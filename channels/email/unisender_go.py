@@ -18,21 +18,20 @@ from channels.base import (
     BaseUrl,
     Channel,
     Check,
-    HookReply,
     HookRequest,
     Limits,
     Message,
     Outcome,
-    Receipt,
     Refused,
     Retry,
     Scope,
     Tells,
+    Told,
 )
 from channels.batches import calls
 from channels.email import unisender_go_hook
 from channels.email.mime import encoded_words, one_line
-from channels.email.sender import MailboxField
+from channels.email.sender import MailboxField, OwnMailboxField
 from channels.http import NoReply, ProviderHttp, Reply, unclear
 
 _RECIPIENTS = 500
@@ -82,7 +81,7 @@ class UnisenderGoConfig(AccountConfig):
     """
 
     token: SecretStr = Field(min_length=1)
-    sender: MailboxField = Field(alias="from")
+    sender: OwnMailboxField = Field(alias="from")
     reply_to: MailboxField | None = None
     base_url: BaseUrl = "https://go1.unisender.ru/ru/transactional/api/v1"
     skip_unsubscribe: bool = False
@@ -151,7 +150,7 @@ class UnisenderGo:
     async def close(self) -> None:
         """Nothing of its own is open."""
 
-    def read_hook(self, request: HookRequest) -> tuple[list[Receipt], HookReply]:
+    def read_hook(self, request: HookRequest) -> Told:
         return unisender_go_hook.read(request, self._config.token)
 
     async def _call(self, messages: Sequence[Message]) -> list[Outcome]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from channels.base import BadHook, HookReply, HookRequest, Receipt, ReceiptStatus
+from channels.base import BadHook, HookRequest, Receipt, ReceiptStatus, Told
 
 # At most 100 events a call, each with the answer of the recipient's server.
 _MAX_BYTES = 4 * 1024 * 1024
@@ -58,14 +58,14 @@ def provider_id(job_id: str, key: str) -> str:
     return f"{job_id}:{key}"
 
 
-def read(request: HookRequest, token: SecretStr) -> tuple[list[Receipt], HookReply]:
+def read(request: HookRequest, token: SecretStr) -> Told:
     """Formats `json_post` and `json_post_gzip`, many events a call or `single_event`. Raises `BadHook`."""
     if request.method in ("GET", "HEAD"):
         # The URL is tried when the hook is switched on.
-        return [], HookReply()
+        return Told()
     body = _plain(request.body)
     said = _authentic(body, token)
-    return [receipt for event in _events(said) for receipt in _receipts(event)], HookReply()
+    return Told([receipt for event in _events(said) for receipt in _receipts(event)])
 
 
 def _plain(body: bytes) -> bytes:

@@ -27,6 +27,7 @@ from channels.base import (
     Retry,
     Scope,
     Tells,
+    Told,
 )
 from channels.batches import calls
 from channels.http import NoReply, ProviderHttp, Reply, unclear
@@ -143,7 +144,7 @@ class SmsRu:
     async def close(self) -> None:
         """Nothing of its own is open."""
 
-    def read_hook(self, request: HookRequest) -> tuple[list[Receipt], HookReply]:
+    def read_hook(self, request: HookRequest) -> Told:
         """Until the body is exactly `100` they call again, every minute for up to five days."""
         form = fields(request)
         said = [form[name] for i in range(_MAX_ENTRIES) if (name := f"data[{i}]") in form]
@@ -152,7 +153,7 @@ class SmsRu:
         if not hmac.compare_digest(form.get("hash", "").lower().encode(), digest.encode()):
             raise BadHook("wrong hash", forged=True)
         receipts = [receipt for entry in said if (receipt := _receipt(entry))]
-        return receipts, HookReply(str(_OK))
+        return Told(receipts, reply=HookReply(str(_OK)))
 
     def _outcomes(self, messages: Sequence[Message], reply: Reply, body: Any) -> list[Outcome]:
         """Per number always: the whole says OK although single numbers failed."""

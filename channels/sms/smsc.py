@@ -13,16 +13,15 @@ from channels.base import (
     BaseUrl,
     Channel,
     Check,
-    HookReply,
     HookRequest,
     Limits,
     Message,
     Outcome,
-    Receipt,
     Refused,
     Retry,
     Scope,
     Tells,
+    Told,
 )
 from channels.batches import calls
 from channels.http import NoReply, ProviderHttp, Reply, unclear
@@ -139,7 +138,7 @@ class Smsc:
     async def close(self) -> None:
         """Nothing of its own is open."""
 
-    def read_hook(self, request: HookRequest) -> tuple[list[Receipt], HookReply]:
+    def read_hook(self, request: HookRequest) -> Told:
         return smsc_hook.read(request, self._config.callback_secret)
 
     async def _repeated(self, call_id: int, messages: Sequence[Message]) -> list[Outcome]:

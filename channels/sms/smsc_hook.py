@@ -9,10 +9,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from channels.base import BadHook, HookReply, HookRequest, Receipt, ReceiptStatus
+from channels.base import BadHook, Heard, HookReply, HookRequest, Receipt, ReceiptStatus, Told
 from channels.sms.forms import fields
 
 WRONG_NUMBER = frozenset({22})
+
+_OK = HookReply("OK")
 
 _STATUSES: Mapping[str, ReceiptStatus] = {
     "-2": ReceiptStatus.FAILED,  # stopped
@@ -62,20 +64,19 @@ def provider_id(call_id: str, digits: str) -> str:
     return f"{call_id}:{digits}"
 
 
-def read(request: HookRequest, secret: SecretStr | None) -> tuple[list[Receipt], HookReply]:
+def read(request: HookRequest, secret: SecretStr | None) -> Told:
     """One status a call, by GET or POST. Raises `BadHook`. Without a `secret` the URL alone is the proof."""
     form = fields(request)
     if "mes" in form and "status" not in form:
-        # What a person wrote to the account's number: nothing to tell of a message of ours.
-        return [], HookReply("OK")
+        return Told(heard=[_heard(form)] if form.get("phone") else [], reply=_OK)
     if not form:
         # Somebody looks whether the URL is there.
-        return [], HookReply("OK")
+        return Told(reply=_OK)
     if not {"id", "phone", "status"} <= form.keys():
         raise BadHook("no id, phone or status")
     if secret:
         _verify(form, request.headers, secret)
-    return _receipts(form), HookReply("OK")
+    return Told(_receipts(form), reply=_OK)
 
 
 def _verify(form: Mapping[str, str], headers: Mapping[str, str], secret: SecretStr) -> None:
@@ -114,6 +115,17 @@ def _receipts(form: Mapping[str, str]) -> list[Receipt]:
             cost=money(form.get("cost")),
         )
     ]
+
+
+def _heard(form: Mapping[str, str]) -> Heard:
+    """What a person wrote to the account's number. How such calls are signed is not documented: the address of
+    the hook is their proof."""
+    return Heard(
+        address=f"+{form['phone'].removeprefix('+')}",
+        text=form["mes"],
+        id=form.get("sms_id") or form.get("id", ""),
+        at=_time(form.get("ts", "")),
+    )
 
 
 def _time(value: str) -> datetime | None:

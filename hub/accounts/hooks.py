@@ -1,6 +1,6 @@
 """Where providers call an account: `/hooks/{token}`, a path that nobody guesses."""
 
-from channels.base import AccountConfig, Adapter, ReadsReceipts
+from channels.base import AccountConfig, Adapter, ReadsHooks
 from hub.tokens import Signer
 
 _PURPOSE = "hook"
@@ -18,4 +18,4 @@ def url_of(signer: Signer, public_url: str, shop: str, account: str) -> str:
 
 def calls_back(adapter: Adapter, config: AccountConfig) -> bool:
     """Whether the provider calls this account: with receipts, or because a bot's updates come that way."""
-    return isinstance(adapter, ReadsReceipts) or getattr(config, "receive", "polling") != "polling"
+    return isinstance(adapter, ReadsHooks) or getattr(config, "receive", "polling") != "polling"

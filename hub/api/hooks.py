@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import structlog
 from aiohttp import web
 
-from channels.base import BadHook, HookReply, HookRequest, ReadsReceipts
+from channels.base import BadHook, HookReply, HookRequest, ReadsHooks
 from hub.accounts.book import LiveAccount
 from hub.api.background import INTAKE
 from hub.api.keys import HUB
@@ -68,9 +68,9 @@ async def _store(
 ) -> HookReply:
     if updates.has_bot(account):
         return await updates.receive_hook(hub, account, asked)
-    if not isinstance(account.adapter, ReadsReceipts):
+    if not isinstance(account.adapter, ReadsHooks):
         raise NotFound("this account's provider does not call back")
-    found, reply = account.adapter.read_hook(asked)
-    due = await receipts.store(hub.db, account, found)
+    told = account.adapter.read_hook(asked)
+    due = await receipts.store(hub.db, account, told.receipts)
     request.app[INTAKE].pass_on(due)
-    return reply
+    return told.reply

@@ -72,7 +72,16 @@ def message_for(
         expires_at=delivery.expires_at,
         collapse_key=delivery.collapse_key or "",
         buttons=buttons,
+        template=delivery.template or "",
+        locale=delivery.locale or delivery.contact_locale or shop.settings.locale,
+        values=_values(delivery, shop),
     )
+
+
+def _values(delivery: Claimed, shop: Shop) -> Mapping[str, Any]:
+    """What providers' own templates may be filled with: the data, and the two things that are always known."""
+    about = {"name": delivery.name, "external_id": delivery.external_id}
+    return {**delivery.data, "contact": about, "shop": {"name": shop.name}}
 
 
 def _rendered(hub: Hub, shop: Shop, delivery: Claimed, unsubscribe: str) -> Rendered:

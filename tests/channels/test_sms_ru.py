@@ -15,7 +15,7 @@ from channels.base import (
     HookReply,
     HookRequest,
     Message,
-    ReadsReceipts,
+    ReadsHooks,
     Receipt,
     ReceiptStatus,
     Refused,
@@ -225,9 +225,9 @@ class TestReceipts:
             "hash": "42492a909d875aa74f1b1845774a8a247b69059bd3dbc38bc331a8825526363d",
         }
 
-        receipts, reply = adapter.read_hook(post(urlencode(form).encode()))
+        told = adapter.read_hook(post(urlencode(form).encode()))
 
-        assert receipts == [
+        assert told.receipts == [
             Receipt(
                 ReceiptStatus.DELIVERED,
                 provider_id="000000-10000000",
@@ -235,15 +235,15 @@ class TestReceipts:
                 at=datetime.fromtimestamp(1760000000, UTC),
             )
         ]
-        assert reply == HookReply("100")
-        assert isinstance(adapter, ReadsReceipts)
+        assert told.reply == HookReply("100")
+        assert isinstance(adapter, ReadsHooks)
 
     async def test_name_what_was_accepted(self, sms_ru: SmsRu, simulator: SmsRuSimulator) -> None:
         [outcome] = await sms_ru.send([message()])
 
-        [receipt], _ = sms_ru.read_hook(
+        [receipt] = sms_ru.read_hook(
             post(callback([status(simulator.sent[0].provider_id, 103)]))
-        )
+        ).receipts
 
         assert isinstance(outcome, Accepted)
         assert receipt.provider_id == outcome.provider_id
@@ -258,14 +258,14 @@ class TestReceipts:
         ],
     )
     def test_say_what_became_of_it(self, sms_ru: SmsRu, code: int, expected: ReceiptStatus) -> None:
-        [receipt], _ = sms_ru.read_hook(post(callback([status("1-2", code)])))
+        [receipt] = sms_ru.read_hook(post(callback([status("1-2", code)]))).receipts
 
         assert (receipt.status, receipt.code) == (expected, str(code))
 
     def test_come_up_to_a_hundred_at_once_in_their_order(self, sms_ru: SmsRu) -> None:
         entries = [status(f"1-{i}", 103) for i in range(100)]
 
-        receipts, _ = sms_ru.read_hook(post(callback(entries)))
+        receipts = sms_ru.read_hook(post(callback(entries))).receipts
 
         assert [receipt.provider_id for receipt in receipts] == [f"1-{i}" for i in range(100)]
 
@@ -283,13 +283,13 @@ class TestReceipts:
             "sms_status\r\n1-4\r\n103",
         ]
 
-        receipts, reply = sms_ru.read_hook(post(callback(entries)))
+        told = sms_ru.read_hook(post(callback(entries)))
 
-        assert [(receipt.provider_id, receipt.at) for receipt in receipts] == [
+        assert [(receipt.provider_id, receipt.at) for receipt in told.receipts] == [
             ("1-3", None),
             ("1-4", None),
         ]
-        assert reply.body == "100"
+        assert told.reply.body == "100"
 
     @pytest.mark.parametrize(
         "body",

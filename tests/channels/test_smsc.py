@@ -13,15 +13,17 @@ from pydantic import ValidationError
 from channels.base import (
     Accepted,
     BadHook,
+    Heard,
     HookReply,
     HookRequest,
     Message,
-    ReadsReceipts,
+    ReadsHooks,
     Receipt,
     ReceiptStatus,
     Refused,
     Retry,
     Scope,
+    Told,
 )
 from channels.http import ProviderHttp
 from channels.sms.smsc import Smsc, SmscConfig
@@ -256,9 +258,9 @@ class TestReceipts:
     async def test_name_the_message(self, smsc: Smsc) -> None:
         form = SIGNED | {"time": "01.11.2026 13:00:00", "ts": "1793527200", "cost": "2.45"}
 
-        receipts, reply = smsc.read_hook(post(urlencode(form).encode()))
+        told = smsc.read_hook(post(urlencode(form).encode()))
 
-        assert receipts == [
+        assert told.receipts == [
             Receipt(
                 ReceiptStatus.DELIVERED,
                 provider_id="15:79991234567",
@@ -267,14 +269,14 @@ class TestReceipts:
                 cost=Decimal("2.45"),
             )
         ]
-        assert reply == HookReply("OK")
-        assert isinstance(smsc, ReadsReceipts)
+        assert told.reply == HookReply("OK")
+        assert isinstance(smsc, ReadsHooks)
 
     async def test_name_what_was_accepted(self, smsc: Smsc, simulator: SmscSimulator) -> None:
         [outcome] = await smsc.send([message()])
         id_, _, phone = simulator.sent[0].provider_id.partition(":")
 
-        [receipt], _ = smsc.read_hook(get({"id": id_, "phone": phone, "status": "0"}))
+        [receipt] = smsc.read_hook(get({"id": id_, "phone": phone, "status": "0"})).receipts
 
         assert isinstance(outcome, Accepted)
         assert receipt.provider_id == outcome.provider_id
@@ -303,24 +305,26 @@ class TestReceipts:
     ) -> None:
         form = {"id": "15", "phone": "79991234567", "status": status, "err": error}
 
-        [receipt], _ = smsc.read_hook(get(form))
+        [receipt] = smsc.read_hook(get(form)).receipts
 
         assert receipt.status is expected
         assert receipt.code.startswith(status)
 
     @pytest.mark.parametrize("status", ["-3", "100", "", "x"])
     def test_of_unknown_words_are_passed_over(self, smsc: Smsc, status: str) -> None:
-        receipts, reply = smsc.read_hook(get({"id": "1", "phone": "7", "status": status}))
+        told = smsc.read_hook(get({"id": "1", "phone": "7", "status": status}))
 
-        assert (receipts, reply.body) == ([], "OK")
+        assert (told.receipts, told.reply.body) == ([], "OK")
 
-    def test_are_no_letters_from_people(self, guarded: Smsc) -> None:
+    def test_letters_from_people_are_heard(self, guarded: Smsc) -> None:
         form = {"id": "8", "phone": "79991234567", "mes": "СТОП", "to": "79990000000"}
 
-        assert guarded.read_hook(post(urlencode(form).encode())) == ([], HookReply("OK"))
+        assert guarded.read_hook(post(urlencode(form).encode())) == Told(
+            heard=[Heard("+79991234567", "СТОП", "8")], reply=HookReply("OK")
+        )
 
     def test_url_is_there_when_it_is_tried(self, guarded: Smsc) -> None:
-        assert guarded.read_hook(get({})) == ([], HookReply("OK"))
+        assert guarded.read_hook(get({})) == Told(reply=HookReply("OK"))
 
     @pytest.mark.parametrize(
         ("form", "headers"),
@@ -333,14 +337,14 @@ class TestReceipts:
     def test_with_a_signature_are_believed(
         self, guarded: Smsc, form: dict[str, str], headers: dict[str, str]
     ) -> None:
-        receipts, _ = guarded.read_hook(get(form, headers))
+        receipts = guarded.read_hook(get(form, headers)).receipts
 
         assert len(receipts) == 1
 
     def test_with_sha1_are_believed(self, guarded: Smsc) -> None:
         form = {"id": "15", "phone": "79991234567", "status": "1"}
 
-        receipts, _ = guarded.read_hook(post(callback(form, "secret", "sha1")))
+        receipts = guarded.read_hook(post(callback(form, "secret", "sha1"))).receipts
 
         assert len(receipts) == 1
 

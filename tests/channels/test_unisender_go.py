@@ -13,15 +13,15 @@ from pydantic import SecretStr, ValidationError
 from channels.base import (
     Accepted,
     BadHook,
-    HookReply,
     HookRequest,
     Message,
-    ReadsReceipts,
+    ReadsHooks,
     Receipt,
     ReceiptStatus,
     Refused,
     Retry,
     Scope,
+    Told,
 )
 from channels.email import unisender_go_hook
 from channels.email.unisender_go import UnisenderGo, UnisenderGoConfig
@@ -314,11 +314,11 @@ class TestReceipts:
         [outcome] = await go.send([message()])
         assert isinstance(outcome, Accepted)
 
-        receipts, reply = go.read_hook(
+        told = go.read_hook(
             hook(simulator.receipt(event(simulator.sent[0], "delivered", "ok_delivered", "250 Ok")))
         )
 
-        assert receipts == [
+        assert told.receipts == [
             Receipt(
                 ReceiptStatus.DELIVERED,
                 provider_id=outcome.provider_id,
@@ -328,8 +328,8 @@ class TestReceipts:
                 at=datetime(2026, 11, 1, 10, tzinfo=UTC),
             )
         ]
-        assert reply.status == 200
-        assert isinstance(go, ReadsReceipts)
+        assert told.reply.status == 200
+        assert isinstance(go, ReadsHooks)
 
     @pytest.mark.parametrize(
         ("status", "why", "expected"),
@@ -373,7 +373,9 @@ class TestReceipts:
     ) -> None:
         await go.send([message()])
 
-        receipts, _ = go.read_hook(hook(simulator.receipt(event(simulator.sent[0], status, why))))
+        receipts = go.read_hook(
+            hook(simulator.receipt(event(simulator.sent[0], status, why)))
+        ).receipts
 
         assert [receipt.status for receipt in receipts] == expected
 
@@ -383,8 +385,8 @@ class TestReceipts:
         await go.send(several(3))
         events = [event(sent, "delivered") for sent in simulator.sent]
 
-        packed, _ = go.read_hook(hook(simulator.receipt(*events, packed=True)))
-        alone, _ = go.read_hook(hook(simulator.receipt(events[1], single=True)))
+        packed = go.read_hook(hook(simulator.receipt(*events, packed=True))).receipts
+        alone = go.read_hook(hook(simulator.receipt(events[1], single=True))).receipts
 
         assert [receipt.key for receipt in packed] == ["key-n0", "key-n1", "key-n2"]
         assert [receipt.key for receipt in alone] == ["key-n1"]
@@ -397,7 +399,7 @@ class TestReceipts:
             simulator.sent[0], "hard_bounced", "err_user_unknown", "550 <anna@example.com> unknown"
         )
 
-        [receipt], _ = go.read_hook(hook(simulator.receipt(said)))
+        [receipt] = go.read_hook(hook(simulator.receipt(said))).receipts
 
         assert receipt.text == "550 <(address)> unknown"
 
@@ -420,12 +422,12 @@ class TestReceipts:
         ]
         body = signed({"auth": "", "events_by_user": [{"events": strange}]}, TOKEN)
 
-        receipts, _ = go.read_hook(hook(body))
+        receipts = go.read_hook(hook(body)).receipts
 
         assert receipts == [Receipt(ReceiptStatus.SENT, provider_id=":k", key="k")]
 
     def test_are_signed_as_known(self) -> None:
-        receipts, _ = unisender_go_hook.read(hook(VECTOR.encode()), SecretStr("test-key-1"))
+        receipts = unisender_go_hook.read(hook(VECTOR.encode()), SecretStr("test-key-1")).receipts
 
         # Of somebody else's letter, so there is nothing in it for us.
         assert receipts == []
@@ -481,7 +483,7 @@ class TestReceipts:
 
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
     def test_url_is_there_when_it_is_tried(self, go: UnisenderGo, method: str) -> None:
-        assert go.read_hook(hook(b"", method)) == ([], HookReply())
+        assert go.read_hook(hook(b"", method)) == Told()
 
 
 class TestSettings:
@@ -513,3 +515,9 @@ class TestSettings:
 
         assert not check.ok
         assert "114" in check.text
+
+
+@pytest.mark.parametrize("domain", ["mail.ru", "Yandex.ru", "gmail.com"])
+def test_a_free_mailbox_is_no_sender(domain: str) -> None:
+    with pytest.raises(ValidationError, match="must be of the shop's own domain"):
+        UnisenderGoConfig.model_validate({"token": "t", "from": f"Ромашка <shop@{domain}>"})

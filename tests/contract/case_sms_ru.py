@@ -2,11 +2,21 @@
 
 from datetime import timedelta
 
-from channels.base import Adapter, Channel, Message, Scope
+from channels.base import Adapter, Channel, HookRequest, Message, Scope
 from channels.http import ProviderHttp
 from channels.sms.sms_ru import SmsRu, SmsRuConfig
-from tests.contract.cases import HTTP_TROUBLES, Arrange, Case, Refusal, Throttle, Trouble, fault
-from tests.simulators.sms_ru import TOKEN, SmsRuSimulator
+from tests.contract.cases import (
+    HTTP_TROUBLES,
+    Arrange,
+    Case,
+    Hook,
+    Refusal,
+    Throttle,
+    Trouble,
+    fault,
+)
+from tests.simulators.base import Sent
+from tests.simulators.sms_ru import TOKEN, SmsRuSimulator, callback
 
 
 def build(simulator: SmsRuSimulator, http: ProviderHttp) -> Adapter:
@@ -41,6 +51,19 @@ def revoke(simulator: SmsRuSimulator) -> None:
     simulator.token = "another"
 
 
+def delivered(simulator: SmsRuSimulator, sent: Sent) -> HookRequest:
+    return _call(sent, TOKEN)
+
+
+def forged(simulator: SmsRuSimulator, sent: Sent) -> HookRequest:
+    return _call(sent, "another")
+
+
+def _call(sent: Sent, token: str) -> HookRequest:
+    entry = f"sms_status\n{sent.provider_id}\n103\n1793527200"
+    return HookRequest("POST", {}, {}, callback([entry], token))
+
+
 CASE = Case(
     channel=Channel.SMS,
     provider="sms_ru",
@@ -73,6 +96,7 @@ CASE = Case(
         '{"status": "OK", "status_code": 100, "sms": {"79990000001": {"status_code": 100}}}',
         '{"status": "OK", "status_code": "100", "sms": {}}',
     ),
+    hook=Hook(delivered, forged),
     bad_credentials=revoke,
     secrets=(TOKEN,),
     recipient=lambda message: message.to.removeprefix("+"),

@@ -2,15 +2,32 @@
 
 from datetime import timedelta
 
-from channels.base import Adapter, Channel, Message, Scope
+from channels.base import Adapter, Channel, HookRequest, Message, Scope
 from channels.http import ProviderHttp
 from channels.sms.smsc import Smsc, SmscConfig
-from tests.contract.cases import HTTP_TROUBLES, Arrange, Case, Refusal, Throttle, Trouble, fault
-from tests.simulators.smsc import TOKEN, SmscSimulator
+from tests.contract.cases import (
+    HTTP_TROUBLES,
+    Arrange,
+    Case,
+    Hook,
+    Refusal,
+    Throttle,
+    Trouble,
+    fault,
+)
+from tests.simulators.base import Sent
+from tests.simulators.smsc import TOKEN, SmscSimulator, callback
+
+SECRET = "a secret of callbacks"
 
 
 def build(simulator: SmscSimulator, http: ProviderHttp) -> Adapter:
-    return Smsc(SmscConfig.model_validate({"token": TOKEN, "base_url": simulator.url}), http)
+    return Smsc(
+        SmscConfig.model_validate(
+            {"token": TOKEN, "base_url": simulator.url, "callback_secret": SECRET}
+        ),
+        http,
+    )
 
 
 def message(number: int, text: str = "Заказ 1001 принят") -> Message:
@@ -34,6 +51,24 @@ def crowd(simulator: SmscSimulator) -> None:
 
 def revoke(simulator: SmscSimulator) -> None:
     simulator.token = "another"
+
+
+def delivered(simulator: SmscSimulator, sent: Sent) -> HookRequest:
+    return _call(sent, SECRET)
+
+
+def forged(simulator: SmscSimulator, sent: Sent) -> HookRequest:
+    return _call(sent, "another secret")
+
+
+def _call(sent: Sent, secret: str) -> HookRequest:
+    id_, _, phone = sent.provider_id.partition(":")
+    return HookRequest("POST", {}, {}, callback({"id": id_, "phone": phone, "status": "1"}, secret))
+
+
+def heard(simulator: SmscSimulator) -> HookRequest:
+    body = callback({"id": "8", "phone": "79990000001", "mes": "ДА 1001", "to": "79991112233"})
+    return HookRequest("POST", {}, {}, body)
 
 
 CASE = Case(
@@ -61,6 +96,7 @@ CASE = Case(
         '{"error": "what"}',
         '{"error": "what", "error_code": "2"}',
     ),
+    hook=Hook(delivered, forged, heard=heard),
     bad_credentials=revoke,
-    secrets=(TOKEN,),
+    secrets=(TOKEN, SECRET),
 )

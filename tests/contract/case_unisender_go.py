@@ -2,11 +2,21 @@
 
 from datetime import timedelta
 
-from channels.base import Adapter, Channel, Message, Scope
+from channels.base import Adapter, Channel, HookRequest, Message, Scope
 from channels.email.unisender_go import UnisenderGo, UnisenderGoConfig
 from channels.http import ProviderHttp
-from tests.contract.cases import HTTP_TROUBLES, Arrange, Case, Refusal, Throttle, Trouble, fault
-from tests.simulators.unisender_go import TOKEN, UnisenderGoSimulator
+from tests.contract.cases import (
+    HTTP_TROUBLES,
+    Arrange,
+    Case,
+    Hook,
+    Refusal,
+    Throttle,
+    Trouble,
+    fault,
+)
+from tests.simulators.base import Sent
+from tests.simulators.unisender_go import TOKEN, UnisenderGoSimulator, event, signed
 
 
 def build(simulator: UnisenderGoSimulator, http: ProviderHttp) -> Adapter:
@@ -49,6 +59,17 @@ def revoke(simulator: UnisenderGoSimulator) -> None:
     simulator.token = "another"
 
 
+def delivered(simulator: UnisenderGoSimulator, sent: Sent) -> HookRequest:
+    return HookRequest("POST", {}, {}, simulator.receipt(event(sent, "delivered")))
+
+
+def forged(simulator: UnisenderGoSimulator, sent: Sent) -> HookRequest:
+    named = [{"event_name": "transactional_email_status", "event_data": event(sent, "spam")}]
+    return HookRequest(
+        "POST", {}, {}, signed({"auth": "", "events_by_user": [{"events": named}]}, "another")
+    )
+
+
 CASE = Case(
     channel=Channel.EMAIL,
     provider="unisender_go",
@@ -86,6 +107,7 @@ CASE = Case(
         '{"status": "error"}',
         '{"status": "error", "code": "1573"}',
     ),
+    hook=Hook(delivered, forged),
     bad_credentials=revoke,
     secrets=(TOKEN,),
 )

@@ -19,9 +19,9 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
-from channels.base import Adapter, Channel, Message, Scope
+from channels.base import Adapter, Channel, HookRequest, Message, ReceiptStatus, Scope
 from channels.http import ProviderHttp
-from tests.simulators.base import Fault
+from tests.simulators.base import Fault, Sent
 
 _CASES: dict[tuple[Channel, str], str] = {
     (Channel.EMAIL, "smtp"): "tests.contract.case_smtp",
@@ -74,6 +74,29 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Hook:
+    """How the provider calls back: for adapters with `read_hook`.
+
+    `told`: the call, as the provider makes it, that says of this message what `status` is. `forged`: a call
+    whose proof does not match; None only where the provider signs nothing (and its page says so). `heard`: the
+    call with which it hands on what a person wrote, and None where it never does.
+    """
+
+    told: Callable[[Any, Sent], HookRequest]
+    forged: Callable[[Any, Sent], HookRequest] | None
+    status: ReceiptStatus = ReceiptStatus.DELIVERED
+    heard: Callable[[Any], HookRequest] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """For adapters with `ask`. `ends`: the simulator from now on tells of this message that it came to `status`."""
+
+    ends: Callable[[Any, Sent], None]
+    status: ReceiptStatus = ReceiptStatus.DELIVERED
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One adapter, its simulator, and how to make the simulator's world go wrong."""
 
@@ -100,11 +123,14 @@ class Case:
     """What `build` put into the settings and nobody may ever read in an outcome or a check."""
     recipient: Callable[[Message], str] = lambda message: message.to
     """The message's address as the simulator shows it in `Sent.to`."""
+    hook: Hook | None = None
+    asking: Asking | None = None
     warm: bool = False
     """Send one message before the trouble begins: for providers that are asked for a token first."""
 
     def __str__(self) -> str:
-        return self.provider
+        """Some providers carry several channels."""
+        return f"{self.channel}-{self.provider}"
 
 
 def fault(**how: Any) -> Arrange:

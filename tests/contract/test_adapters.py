@@ -2,18 +2,36 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from channels import registry
-from channels.base import Accepted, Adapter, Message, Outcome, Refused, Retry, Scope
+from channels.base import (
+    Accepted,
+    Adapter,
+    Asks,
+    BadHook,
+    HookRequest,
+    Message,
+    Outcome,
+    ReadsHooks,
+    ReceiptStatus,
+    Refused,
+    Retry,
+    Scope,
+    Sent,
+    Unavailable,
+)
 from channels.http import ProviderHttp
 from tests.contract.cases import (
     PATIENCE,
+    Asking,
     Case,
+    Hook,
     Refusal,
     Throttle,
     Trouble,
@@ -21,6 +39,7 @@ from tests.contract.cases import (
     named,
     odd_answer,
 )
+from tests.simulators.base import Fault
 
 CASES = cases()
 
@@ -46,6 +65,12 @@ class Rig:
         assert all(isinstance(outcome, get_args(Outcome)) for outcome in outcomes)
         assert not self.leaks(repr(outcomes))
         return outcomes
+
+    async def accepted(self) -> tuple[list[Message], list[Accepted]]:
+        """The first call's messages, sent, and what they came to."""
+        outcomes = [o for o in await self.send(self.call) if isinstance(o, Accepted)]
+        assert len(outcomes) == len(self.call)
+        return self.call, outcomes
 
     def leaks(self, text: str) -> list[str]:
         return [secret for secret in self.case.secrets if secret in text]
@@ -92,7 +117,25 @@ def _parametrize(
 
 
 def test_every_adapter_is_here() -> None:
+    missing = set(registry.known()) - named()
+    assert not missing, (
+        f"write tests/contract/case_<provider>.py and name it in cases.py: {missing}"
+    )
     assert named() == set(registry.known())
+
+
+def test_it_has_a_page(case: Case) -> None:
+    page = Path("docs/providers") / f"{registry.described(case.channel, case.provider).page}.md"
+
+    assert page.is_file(), f"write {page}: what to set, where to get it, limits, errors"
+    assert f'provider = "{case.provider}"' in page.read_text(encoding="utf-8")
+
+
+async def test_the_case_has_what_the_adapter_can(rig: Rig) -> None:
+    reads, asks = isinstance(rig.adapter, ReadsHooks), isinstance(rig.adapter, Asks)
+
+    assert reads is (rig.case.hook is not None), "read_hook needs `hook` in the case, and only it"
+    assert asks is (rig.case.asking is not None), "ask needs `asking` in the case, and only it"
 
 
 def test_the_case_is_of_the_adapter_that_it_names(case: Case) -> None:
@@ -251,3 +294,146 @@ def _by_address(messages: Sequence[Message]) -> dict[str, list[str]]:
     for message in messages:
         keys.setdefault(message.to, []).append(message.key)
     return keys
+
+
+def _reading(rig: Rig) -> tuple[ReadsHooks, Hook]:
+    if rig.case.hook is None:
+        pytest.skip("this provider does not call back")
+    assert isinstance(rig.adapter, ReadsHooks)
+    return rig.adapter, rig.case.hook
+
+
+async def test_a_receipt_finds_its_message(rig: Rig) -> None:
+    adapter, hook = _reading(rig)
+    messages, outcomes = await rig.accepted()
+
+    for message, outcome, sent in zip(messages, outcomes, rig.simulator.sent, strict=True):
+        told = adapter.read_hook(hook.told(rig.simulator, sent))
+
+        [receipt] = [r for r in told.receipts if r.status is hook.status]
+        assert receipt.key == message.key or receipt.provider_id == outcome.provider_id
+        assert told.reply.status < 300
+        assert not rig.leaks(repr(told))
+
+
+async def test_a_receipt_told_twice_is_the_same(rig: Rig) -> None:
+    adapter, hook = _reading(rig)
+    await rig.accepted()
+    call = hook.told(rig.simulator, rig.simulator.sent[0])
+
+    assert adapter.read_hook(call) == adapter.read_hook(call)
+
+
+async def test_a_forged_call_is_refused(rig: Rig) -> None:
+    adapter, hook = _reading(rig)
+    if hook.forged is None:
+        pytest.skip("this provider signs nothing")
+    await rig.accepted()
+
+    with pytest.raises(BadHook) as refused:
+        adapter.read_hook(hook.forged(rig.simulator, rig.simulator.sent[0]))
+
+    assert refused.value.forged
+    assert not rig.leaks(str(refused.value))
+
+
+_RUBBISH = (
+    b"",
+    b"\0",
+    b"\xff\xfe",
+    b"null",
+    b"7",
+    b'"text"',
+    b"[]",
+    b"{}",
+    b"[null]",
+    b"[[]]",
+    b'{"a": ',
+    b"[" * 100_000,
+    b"a=b&a=c&%00=%ff",
+    rb'{"\ud800": 1e400}',
+    b"<html></html>",
+)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_rubbish_at_the_door_is_no_crash(rig: Rig, method: str) -> None:
+    adapter, _ = _reading(rig)
+
+    for body in _RUBBISH:
+        try:
+            told = adapter.read_hook(HookRequest(method, {}, {}, body))
+        except BadHook:
+            continue
+        assert not told.receipts
+        assert not told.heard
+
+
+async def test_what_a_person_wrote_is_heard(rig: Rig) -> None:
+    adapter, hook = _reading(rig)
+    if hook.heard is None:
+        pytest.skip("this provider hands on nothing")
+
+    told = adapter.read_hook(hook.heard(rig.simulator))
+
+    [heard] = told.heard
+    assert heard.address
+    assert heard.text
+
+
+def _asked(rig: Rig) -> tuple[Asks, Asking]:
+    if rig.case.asking is None:
+        pytest.skip("this provider is not asked")
+    assert isinstance(rig.adapter, Asks)
+    return rig.adapter, rig.case.asking
+
+
+def _sent(messages: Sequence[Message], outcomes: Sequence[Accepted]) -> list[Sent]:
+    return [
+        Sent(m.key, o.provider_id, m.to, datetime.now(UTC))
+        for m, o in zip(messages, outcomes, strict=True)
+    ]
+
+
+async def test_asked_it_tells_what_became_of_which_message(rig: Rig) -> None:
+    adapter, asking = _asked(rig)
+    messages, outcomes = await rig.accepted()
+    first, *_ = rig.simulator.sent
+
+    before = await adapter.ask(_sent(messages, outcomes))
+    asking.ends(rig.simulator, first)
+    after = await adapter.ask(_sent(messages, outcomes))
+
+    early = {ReceiptStatus.SENT, ReceiptStatus.DEFERRED}
+    assert all(receipt.status in early for receipt in before)
+    [receipt] = [r for r in after if r.status not in early]
+    assert receipt.status is asking.status
+    assert receipt.key == messages[0].key or receipt.provider_id == outcomes[0].provider_id
+    assert not rig.leaks(repr(after))
+
+
+async def test_asked_while_it_is_away_nothing_is_learned(rig: Rig) -> None:
+    adapter, _ = _asked(rig)
+    messages, outcomes = await rig.accepted()
+    await rig.simulator.stop()
+
+    with pytest.raises(Unavailable) as away:
+        await adapter.ask(_sent(messages, outcomes))
+
+    assert not rig.leaks(str(away.value))
+
+
+@pytest.mark.parametrize(
+    "body", ["", "null", "[]", "{}", "[null]", '{"a": ', '{"result": 7}', '{"data": [[]]}']
+)
+async def test_asked_it_answers_rubbish_and_nothing_is_learned(rig: Rig, body: str) -> None:
+    adapter, _ = _asked(rig)
+    messages, outcomes = await rig.accepted()
+    rig.simulator.fault = Fault(status=200, body=body, content_type="application/json")
+
+    try:
+        receipts = await adapter.ask(_sent(messages, outcomes))
+    except Unavailable:
+        return
+
+    assert not [r for r in receipts if r.status not in (ReceiptStatus.SENT, ReceiptStatus.DEFERRED)]
