@@ -208,6 +208,26 @@ class ChannelOrder(Section):
         }[category]
 
 
+class AutoReply(Section):
+    """What is answered to somebody who writes one of these words and nothing else."""
+
+    words: tuple[Annotated[str, Field(min_length=1, max_length=50)], ...] = Field(min_length=1)
+    text: Annotated[str, Field(min_length=1, max_length=1000)] | Mapping[Locale, str]
+    channels: tuple[Channel, ...] = ()
+    """Empty: all on which people write without a bot."""
+
+    def in_language(self, locale: Locale) -> str:
+        if isinstance(self.text, str):
+            return self.text
+        return self.text.get(locale) or next(iter(self.text.values()))
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "AutoReply":
+        if not isinstance(self.text, str) and not all(map(str.strip, self.text.values() or [""])):
+            raise ValueError('"text" must be a text, or one by language: { ru = "…", en = "…" }')
+        return self
+
+
 class Patience(Section):
     """How long one channel is tried before the next one of the plan gets its turn."""
 
@@ -250,6 +270,7 @@ class Shop(Section):
     quiet_hours: QuietHours | None = None
     channels: ChannelOrder = ChannelOrder()
     fallback_after: Patience = Patience()
+    replies: tuple[AutoReply, ...] = ()
     accounts: tuple[Account, ...] = ()
 
     @property

@@ -149,6 +149,10 @@ _EVENTS: Mapping[str, tuple[str, _Schema]] = {
         "An address is not written to any more: blocked, complained of or dead",
         _object({"contact": _CONTACT, "channel": _TEXT, "reason": _TEXT, "code": _TEXT_OR_NULL}),
     ),
+    EventType.CONTACT_REPLIED: (
+        "A person wrote to the shop on a channel without a bot, by SMS or WhatsApp",
+        _object({"contact": _CONTACT, "channel": _TEXT, "text": _TEXT}),
+    ),
     EventType.STOCK_REQUEST_OPENED: ("A warehouse was asked what is there", _STOCK_REQUEST),
     EventType.STOCK_REQUEST_ANSWERED: (
         "A stock request was answered in full, or such an answer was corrected",

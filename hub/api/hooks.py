@@ -12,7 +12,7 @@ from hub.api.keys import HUB
 from hub.api.routes import PUBLIC, Routes
 from hub.contacts import updates
 from hub.errors import InvalidInput, NotFound, TooLarge, Unauthenticated
-from hub.notifications import receipts
+from hub.inbound import service as inbound
 from hub.resources import Hub
 
 log = structlog.get_logger()
@@ -71,6 +71,6 @@ async def _store(
     if not isinstance(account.adapter, ReadsHooks):
         raise NotFound("this account's provider does not call back")
     told = account.adapter.read_hook(asked)
-    due = await receipts.store(hub.db, account, told.receipts)
+    due = await inbound.store(hub, account, told)
     request.app[INTAKE].pass_on(due)
     return told.reply

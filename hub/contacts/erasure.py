@@ -51,8 +51,8 @@ _STEPS: tuple[tuple[str, str], ...] = (
                     WHERE n.contact_id = $1)
             """,  # noqa: S608 (two constants)
         )
-        # Nothing of what stands in the person's messenger is changed any more.
-        for table in ("message_edit", "message_page")
+        # Nothing of what stands in the person's messenger is changed any more, nor asked after.
+        for table in ("message_edit", "message_page", "status_question")
     ),
     (
         # Written in the transaction of the notification, so it has the very same time: found by index.
@@ -96,6 +96,14 @@ _STEPS: tuple[tuple[str, str], ...] = (
          USING address AS a
          WHERE a.contact_id = $1 AND a.kind IN ('telegram', 'vk', 'max')
            AND u.shop_id = a.shop_id AND u.chat = a.value
+        """,
+    ),
+    (
+        "heard",
+        """
+        DELETE FROM heard AS h
+         USING address AS a
+         WHERE a.contact_id = $1 AND h.shop_id = a.shop_id AND h.digest = a.digest
         """,
     ),
     (

@@ -63,6 +63,24 @@ async def unsubscribed(
     )
 
 
+async def replied(db: Db, contacts: Sequence[UUID], channel: Channel, text: str) -> None:
+    """Somebody with an address of these contacts wrote to the shop."""
+    for contact_id in contacts:
+        found = await _known(db, contact_id, EventType.CONTACT_REPLIED)
+        await publish_many(
+            db,
+            [
+                Event(
+                    shop_id,
+                    EventType.CONTACT_REPLIED,
+                    {"contact": {"external_id": external_id}, "channel": channel, "text": text},
+                    contact_id,
+                )
+                for shop_id, external_id in found
+            ],
+        )
+
+
 async def stopped(db: Db, address: Suppressed) -> None:
     """The person told a bot to stop: no category is wanted on that channel."""
     await publish_many(

@@ -27,7 +27,8 @@ async def export(db: Pool, shop_id: int, contact: Contact) -> AsyncIterator[byte
     yield b',"bot_updates":['
     async for piece in _joined(_bot_updates(db, shop_id, contact)):
         yield piece
-    yield b'],"callbacks":['
+    yield b'],"heard":' + _json(await _heard(db, shop_id, contact.id))
+    yield b',"callbacks":['
     async for piece in _joined(_callbacks(db, shop_id, contact.id)):
         yield piece
     yield b'],"orders":' + _json(await _orders(db, contact.id))
@@ -144,6 +145,21 @@ async def _answer_links(db: Pool, contact_id: UUID) -> list[dict[str, Any]]:
           LEFT JOIN shop_order AS o ON o.id = coalesce(r.order_id, a.order_id)
          WHERE l.contact_id = $1 ORDER BY l.expires_at, l.digest
         """,
+        contact_id,
+    )
+    return [dict(row) for row in rows]
+
+
+async def _heard(db: Pool, shop_id: int, contact_id: UUID) -> list[dict[str, Any]]:
+    """What the person wrote on channels without a bot, the oldest first."""
+    rows = await db.fetch(
+        """
+        SELECT h.channel, h.address, h.text, h.heard_at, h.handled_at
+          FROM heard AS h
+          JOIN address AS a ON a.shop_id = h.shop_id AND a.digest = h.digest
+         WHERE h.shop_id = $1 AND a.contact_id = $2 ORDER BY h.id
+        """,
+        shop_id,
         contact_id,
     )
     return [dict(row) for row in rows]

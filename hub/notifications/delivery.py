@@ -18,7 +18,7 @@ from hub.accounts.limits import Grant, RateLimits
 from hub.config import Shop
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
-from hub.notifications import claims, outcomes
+from hub.notifications import claims, outcomes, statuses
 from hub.notifications.claims import Claimed
 from hub.notifications.gate import Gate
 from hub.notifications.interactive import Interactive, Parts, render_all
@@ -289,7 +289,12 @@ class Deliverer:
         # One for the whole call: what is repeated together is recognised together.
         now, jitter = datetime.now(UTC), random.uniform(0.8, 1.3)
         pairs = [
-            (d, settle(in_hand(d, account), o, now=now, jitter=jitter))
+            (
+                d,
+                statuses.to_be_asked(
+                    account, settle(in_hand(d, account), o, now=now, jitter=jitter), now
+                ),
+            )
             for d, o in zip(deliveries, results, strict=True)
         ]
         made = {d.id: attempts[d.id] for d in deliveries}

@@ -10,7 +10,7 @@ from hub.contacts.events import Suppressed
 from hub.db.pool import Db, Pool
 from hub.db.text import storable
 from hub.ids import new_id
-from hub.notifications import events, steps
+from hub.notifications import events, statuses, steps
 from hub.notifications.claims import Claimed
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import Settled
@@ -70,6 +70,7 @@ async def record(
         await _suppress(connection, kept)
         await _readdress(connection, kept)
         await _mark_sent(connection, kept)
+        await statuses.note(connection, [s for _, s in kept if s.ask_at])
         await _mark_begun(connection, kept)
         failed = {
             c.notification_id

@@ -17,7 +17,8 @@ from hub.ids import new_id
 from hub.notifications import steps
 from hub.notifications.model import LIFETIME, DeliveryStatus, may_move
 from hub.notifications.steps import Due
-from hub.preferences import consents, suppressions
+from hub.preferences import consents, reports, suppressions
+from hub.preferences.reports import LEAVING, SUPPRESSING
 
 STRAY_FOR = timedelta(hours=1)
 """How long a receipt waits for the delivery that it names: the provider may be faster than our own note."""
@@ -36,8 +37,6 @@ _REASONS: Mapping[ReceiptStatus, str] = {
     ReceiptStatus.FAILED: "undelivered",
     ReceiptStatus.BOUNCED: "bounced",
 }
-_SUPPRESSING = frozenset({ReceiptStatus.BOUNCED, ReceiptStatus.COMPLAINED})
-_LEAVING = frozenset({ReceiptStatus.UNSUBSCRIBED, ReceiptStatus.COMPLAINED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,10 @@ async def store(db: Pool, account: LiveAccount, receipts: Sequence[Receipt]) -> 
         return []
     async with db.acquire() as connection, connection.transaction():
         known, strays = await _find(connection, account, receipts)
+        # What is about no message that we know may still be about an address.
+        addressed = [s for s in strays if s.address]
+        await reports.believe(connection, account.shop_id, account.channel, addressed)
+        strays = [s for s in strays if s.provider_id or s.key]
         fresh = await _insert(connection, account, known, strays)
         return await _apply(connection, fresh)
 
@@ -297,7 +300,7 @@ def _columns(r: Reported) -> Iterable[Any]:
 async def _consequences(connection: Connection, item: _Known) -> None:
     """A dead or complaining address is written to no more; whoever left at the provider has left here."""
     status, row = item.receipt.status, item.row
-    if status in _SUPPRESSING and row["digest"]:
+    if status in SUPPRESSING and row["digest"]:
         await suppressions.suppress(
             connection,
             row["shop_id"],
@@ -307,7 +310,7 @@ async def _consequences(connection: Connection, item: _Known) -> None:
             code=item.receipt.code,
             delivery_id=item.delivery_id,
         )
-    if status in _LEAVING:
+    if status in LEAVING:
         await consents.set_state(
             connection,
             row["contact_id"],

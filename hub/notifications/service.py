@@ -14,7 +14,7 @@ from hub.errors import NotFound
 from hub.notifications import claims, facts, storage
 from hub.notifications.model import Ask, ContactFacts, NotificationStatus
 from hub.notifications.prepare import Known, Prepared, plan_for, prepare
-from hub.notifications.request import NotificationIn
+from hub.notifications.request import ContentIn, NotificationIn
 from hub.notifications.steps import Due
 from hub.queue import LANES, Lane, QueueAway
 from hub.resources import Hub
@@ -38,9 +38,10 @@ async def send(
     connection: Connection,
     shop: Shop,
     contact_id: UUID,
-    template: str,
+    template: str | None,
     data: Mapping[str, Any],
     *,
+    content: ContentIn | None = None,
     category: Category = Category.TRANSACTIONAL,
     interaction: Mapping[str, str] | None = None,
     channels: Sequence[Channel] | None = None,
@@ -50,7 +51,7 @@ async def send(
 ) -> Sent:
     """Stores one notification in the caller's transaction, who gives `due` to `hand_out` after the commit.
 
-    `data` is JSON. `interaction`: the message is a question whose content comes from the present state when
+    `data` is JSON. `content` instead of a `template`: said as it is. `interaction`: the message is a question whose content comes from the present state when
     it leaves; `template` is then its name only. `channels`: no others than these. `exclude_channels`: not
     these, unless there is no other way to this person.
 
@@ -61,6 +62,7 @@ async def send(
         raise NotFound("there is no such contact any more")
     asked = NotificationIn(
         template=template,
+        content=content,
         # Of a known receiver nothing but what was just read counts; a group chat has no external_id.
         recipient=KnownContactIn(external_id=found[contact_id].external_id or str(contact_id)),
         data=dict(data),

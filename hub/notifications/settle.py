@@ -48,6 +48,8 @@ class Settled:
     maybe_duplicate: bool = False
     suppress: bool = False
     moved_to: str | None = None
+    ask_at: datetime | None = None
+    """When the provider is asked what became of it, where it does not tell by itself."""
 
 
 def backoff(category: Category, attempt: int) -> timedelta:

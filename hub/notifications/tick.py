@@ -52,10 +52,12 @@ class Tick:
         hub: Hub,
         hand_out: Callable[[list[Due]], Awaitable[None]],
         chores: Sequence[Chore] = (),
+        house: Sequence[Callable[[Connection], Awaitable[None]]] = (),
     ) -> None:
         self._hub = hub
         self._hand_out = hand_out
         self._chores = chores
+        self._house = house
         self._last: dict[str, float] = {}
         self._leading_since = monotonic()
         self._mark = new_id().hex
@@ -108,6 +110,8 @@ class Tick:
             await self._hand_out(await receipts.match_strays(connection))
         if self._due("house", timedelta(minutes=10)):
             await _keep_house(connection)
+            for keep in self._house:
+                await keep(connection)
 
     def _due(self, name: str, every: timedelta) -> bool:
         now = monotonic()

@@ -82,6 +82,8 @@ class Via(StrEnum):
     TELEGRAM = "telegram"
     VK = "vk"
     MAX = "max"
+    VIBER = "viber"
+    WHATSAPP = "whatsapp"
     PAGE = "page"
     SMS = "sms"
     API = "api"

@@ -22,6 +22,7 @@ class EventType(StrEnum):
     CONTACT_LINKED = "contact.linked"
     CONTACT_UNSUBSCRIBED = "contact.unsubscribed"
     CONTACT_BLOCKED = "contact.blocked"
+    CONTACT_REPLIED = "contact.replied"
     STOCK_REQUEST_OPENED = "stock_request.opened"
     STOCK_REQUEST_ANSWERED = "stock_request.answered"
     STOCK_REQUEST_OVERDUE = "stock_request.overdue"

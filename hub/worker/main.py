@@ -16,15 +16,19 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
+from channels.base import Listens, Told
 from hub import logs
+from hub.accounts.book import LiveAccount
 from hub.accounts.limits import RateLimits
 from hub.config import Settings
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
+from hub.inbound import service as inbound
 from hub.notifications import admins, recovery
 from hub.notifications.delivery import Deliverer
 from hub.notifications.edits import Editor
 from hub.notifications.shares import JOBS
+from hub.notifications.statuses import Asker
 from hub.notifications.tick import Tick
 from hub.orders import escalation
 from hub.orders.messages import interactives
@@ -75,7 +79,8 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         await recovery.free(hub.db, worker)
     redis = connect(hub.settings.hub.redis_url.get_secret_value())
     questions = interactives(hub)
-    deliverer = Deliverer(hub, worker, RateLimits(redis), questions)
+    limits = RateLimits(redis)
+    deliverer = Deliverer(hub, worker, limits, questions)
     callbacks = Callbacks(
         hub.db,
         hub.signer,
@@ -83,12 +88,23 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         worker,
         partial(admins.webhook_disabled, hub),
     )
-    tick = Tick(hub, deliverer.hand_out, chores=[escalation.due_steps])
+    tick = Tick(
+        hub,
+        deliverer.hand_out,
+        chores=[escalation.due_steps, inbound.handle_waiting],
+        house=[inbound.keep_house],
+    )
     loops = [_Lane(hub, lane, deliverer) for lane in lanes]
     chores: list[Callable[[], Awaitable[None]]] = [
         deliverer.keep_leases,
         tick.run,
         Editor(hub, questions).run,
+        Asker(hub, limits, deliverer.hand_out).run,
+        *(
+            partial(_listen, hub, deliverer, account, account.adapter)
+            for account in hub.accounts.all()
+            if isinstance(account.adapter, Listens)
+        ),
         callbacks.run,
         lambda: _refresh(hub),
         lambda: _beat(redis),
@@ -134,6 +150,13 @@ async def _keep_going(chore: Callable[[], Awaitable[None]]) -> None:
             log.exception("worker.loop_died")
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)
+
+
+async def _listen(hub: Hub, deliverer: Deliverer, account: LiveAccount, adapter: Listens) -> None:
+    async def take(told: Told) -> None:
+        await deliverer.hand_out(await inbound.store(hub, account, told))
+
+    await adapter.listen(take)
 
 
 async def _refresh(hub: Hub) -> None:

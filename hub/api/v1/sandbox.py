@@ -17,6 +17,7 @@ from hub.api.routes import Routes
 from hub.contacts import updates
 from hub.contacts.addresses import normalise
 from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
+from hub.inbound import service as inbound
 from hub.shops.keys import Scope
 
 routes = Routes("Sandbox")
@@ -75,7 +76,9 @@ class PressIn(In):
 
 
 class WordsIn(In):
-    channel: Channel = Field(description="`telegram` or `vk`.")
+    channel: Channel = Field(
+        description="`telegram`, `vk`, or `sms`, `whatsapp`, `viber`, where there is no bot."
+    )
     address: str = Field(min_length=1, max_length=64, description="Who writes: as in `to`.")
     text: str = Field(min_length=1, max_length=4096, description="`/orders`, `/start …`, anything.")
     person: str | None = Field(
@@ -142,15 +145,18 @@ async def press(request: web.Request) -> web.StreamResponse:
     "/v1/sandbox/messages",
     name="sandbox.say",
     scope=Scope.ORDERS,
-    summary="Write to the bot as somebody would",
+    summary="Write to the shop as somebody would",
     body=WordsIn,
     answers={202: None},
 )
 async def say(request: web.Request) -> web.StreamResponse:
-    """What the bot answers a moment later is kept as a message to the same address."""
+    """What is answered a moment later is kept as a message to the same address."""
     hub, shop = request.app[HUB], request[SHOP]
     body = await parse(request, WordsIn)
     address = _address(body.channel, body.address, "/address")
+    if body.channel in inbound.PLAYED:
+        await inbound.play(hub, shop.id, body.channel, address, body.text)
+        return web.Response(status=HTTPStatus.ACCEPTED)
     person = _address(body.channel, body.person, "/person") if body.person else None
     await updates.store_words(hub, shop.id, body.channel, address, body.text, person=person)
     return web.Response(status=HTTPStatus.ACCEPTED)

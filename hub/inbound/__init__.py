@@ -1,0 +1,1 @@
+"""What people write to the shop by SMS and in messengers without a bot: stored, understood, answered."""

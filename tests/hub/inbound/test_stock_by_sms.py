@@ -1,0 +1,165 @@
+"""Storekeepers who answer the question by an SMS."""
+
+import pytest
+
+from hub.resources import Hub
+from tests.hub.api.client import Api
+from tests.hub.inbound.conftest import Write, handle, replies
+from tests.hub.orders.conftest import Book, Place, get_order, line, tell
+
+pytestmark = pytest.mark.usefixtures("people")
+
+
+async def lines(api: Api, id_: str = "1001") -> list[tuple[str, int | None, str | None]]:
+    [request] = (await get_order(api, id_))["stock_requests"]
+    return [(one["id"], one["confirmed"], one["via"]) for one in request["lines"]]
+
+
+async def test_yes_confirms_every_line(api: Api, place: Place, write: Write) -> None:
+    await place()
+
+    said = await write("ДА 1001")
+
+    assert said == "Заказ 1001: записали, всё есть. Спасибо!"
+    order = await get_order(api)
+    assert order["status"] == "confirmed"
+    assert await lines(api) == [("1", 2, "sms"), ("2", 1, "sms")]
+    assert order["stock_requests"][0]["lines"][0]["answered_by"] == "wh-7-anna"
+
+
+async def test_no_says_that_nothing_is_there(api: Api, place: Place, write: Write) -> None:
+    await place()
+
+    assert await write("нет 1001") == "Заказ 1001: записали, ничего нет. Спасибо!"
+    assert (await get_order(api))["status"] == "rejected"
+
+
+async def test_a_single_line_takes_a_number(api: Api, place: Place, write: Write) -> None:
+    await place(line("1", 3))
+
+    assert await write("ДА 1001 5") == "По заказу 1001 нужно 3: напишите число не больше."
+    assert await write("ДА 1001 2") == "Заказ 1001: записали, есть 2. Спасибо!"
+    assert await lines(api) == [("1", 2, "sms")]
+    assert (await get_order(api))["status"] == "partially_confirmed"
+
+
+async def test_several_lines_take_no_number(api: Api, place: Place, write: Write) -> None:
+    await place()
+
+    said = await write("ДА 1001 2")
+
+    assert said == "В заказе 1001 несколько позиций: ответьте по ссылке из сообщения."
+    assert await lines(api) == [("1", None, None), ("2", None, None)]
+
+
+async def test_without_a_number_the_only_question_is_meant(
+    api: Api, place: Place, write: Write
+) -> None:
+    await place()
+
+    assert await write("да") == "Заказ 1001: записали, всё есть. Спасибо!"
+    assert await write("да") == "Сейчас вопросов к вам нет."
+
+
+async def test_of_several_questions_one_has_to_be_named(
+    api: Api, place: Place, write: Write
+) -> None:
+    await place()
+    await place(id_="1002", number="1002")
+
+    said = await write("да")
+
+    assert said == "По какому заказу? Напишите, например: ДА 1001. Ждут ответа: 1001, 1002"
+    assert await write("да 1003") == "Заказ 1003 вашего ответа не ждёт. Ждут: 1001, 1002"
+    assert await write("да 1002") == "Заказ 1002: записали, всё есть. Спасибо!"
+    assert (await get_order(api, "1001"))["status"] == "awaiting_stock"
+
+
+async def test_the_second_one_hears_who_was_first(place: Place, write: Write) -> None:
+    await place()
+    await write("ДА 1001", by="+79990000007")
+
+    said = await write("НЕТ 1001")
+
+    assert said == "Заказ 1001: уже есть ответ, ИП Петрова."
+
+
+async def test_one_may_correct_oneself(api: Api, place: Place, write: Write) -> None:
+    await place()
+    await write("ДА 1001")
+
+    assert await write("ДА 1001") == "Заказ 1001: этот ответ уже записан."
+    assert await write("НЕТ 1001") == "Заказ 1001: записали, ничего нет. Спасибо!"
+    assert (await get_order(api))["status"] == "rejected"
+
+
+async def test_after_the_order_is_cancelled_nothing_is_needed(
+    api: Api, place: Place, write: Write
+) -> None:
+    await place()
+    await tell(api, "cancelled")
+
+    assert await write("ДА 1001") == "Заказ 1001: отвечать больше не нужно."
+
+
+async def test_strangers_and_buyers_have_no_say(api: Api, place: Place, write: Write) -> None:
+    await place()
+    await api.put("/v1/contacts/buyer-42", {"addresses": {"phone": "+79990000042"}})
+
+    assert await write("ДА 1001", by="+79990000042") is None
+    assert await write("ДА 1001", by="+79995550000") is None
+    assert await lines(api) == [("1", None, None), ("2", None, None)]
+
+
+async def test_staff_of_another_place_has_no_say(api: Api, place: Place, write: Write) -> None:
+    await place()
+    other = {
+        "role": "warehouse",
+        "addresses": {"phone": "+79990000081"},
+        "warehouses": ["wh-8"],
+    }
+    assert (await api.put("/v1/contacts/wh-8-ivan", other)).status == 201
+
+    assert await write("ДА 1001", by="+79990000081") == "Сейчас вопросов к вам нет."
+    assert await lines(api) == [("1", None, None), ("2", None, None)]
+
+
+async def test_whoever_writes_something_else_hears_how_to_answer(
+    place: Place, write: Write
+) -> None:
+    await place()
+
+    said = await write("сейчас посмотрю и отвечу")
+
+    assert said == "Не поняли. Напишите ДА 1001, если всё есть, или НЕТ 1001."
+
+
+async def test_whatsapp_answers_count_as_such(api: Api, place: Place, write: Write) -> None:
+    await place()
+
+    await write("ДА 1001", channel="whatsapp")
+
+    assert await lines(api) == [("1", 2, "whatsapp"), ("2", 1, "whatsapp")]
+
+
+async def test_in_english_for_those_who_read_it(api: Api, place: Place, write: Write) -> None:
+    await place()
+    await api.put("/v1/contacts/wh-7-anna", {"locale": "en"})
+
+    assert await write("YES 1001") == "Order 1001: noted, all there. Thank you!"
+
+
+async def test_handled_again_after_a_crash_it_is_answered_once(
+    api: Api, hub: Hub, place: Place, book: Book
+) -> None:
+    await place()
+    body = {"channel": "sms", "address": "+79990000071", "text": "ДА 1001"}
+    await api.post("/v1/sandbox/messages", body)
+    await handle(hub)
+    # As a worker that died between the answer and the note.
+    await hub.db.execute("UPDATE heard SET handled_at = NULL")
+
+    await handle(hub)
+
+    assert await lines(api) == [("1", 2, "sms"), ("2", 1, "sms")]
+    assert (await replies(hub))[-1] == "Заказ 1001: этот ответ уже записан."
