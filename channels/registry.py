@@ -40,6 +40,9 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
     (Channel.SMS, "sms_ru"): Provider("channels.sms.sms_ru:SmsRu", "SMS.ru", "sms_ru", "100"),
     (Channel.PUSH, "fcm"): Provider("channels.push.fcm:Fcm", "Firebase Cloud Messaging", "fcm"),
     (Channel.PUSH, "webpush"): Provider("channels.push.webpush:WebPush", "Web Push", "webpush"),
+    (Channel.WHATSAPP, "cloud_api"): Provider(
+        "channels.whatsapp.cloud_api:CloudApi", "WhatsApp Cloud API", "whatsapp"
+    ),
 }
 
 # Carries any channel; needs no account at anybody.

@@ -32,6 +32,7 @@ _CASES: dict[tuple[Channel, str], str] = {
     (Channel.VK, "community"): "tests.contract.case_vk",
     (Channel.PUSH, "fcm"): "tests.contract.case_fcm",
     (Channel.PUSH, "webpush"): "tests.contract.case_webpush",
+    (Channel.WHATSAPP, "cloud_api"): "tests.contract.case_whatsapp",
 }
 
 # How long adapters wait for an answer in this suite: long enough for a busy machine, short enough to wait for.

@@ -1,0 +1,1 @@
+"""Providers of the channel `whatsapp`, one file each."""
