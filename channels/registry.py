@@ -34,6 +34,12 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
     (Channel.EMAIL, "unisender_go"): Provider(
         "channels.email.unisender_go:UnisenderGo", "Unisender Go", "unisender_go", "500"
     ),
+    (Channel.EMAIL, "mailchimp_transactional"): Provider(
+        "channels.email.mailchimp_transactional:MailchimpTransactional",
+        "Mailchimp Transactional (Mandrill)",
+        "mailchimp_transactional",
+        "10",
+    ),
     (Channel.SMS, "smsc"): Provider(
         "channels.sms.smsc:Smsc", "SMSC.ru", "smsc", "100 with the same text"
     ),
