@@ -15,12 +15,17 @@ from hub.notifications.model import ContactFacts
 LEASE = timedelta(seconds=30)
 """A worker that lives renews its leases long before; after this the tick takes them back."""
 
+SESSION = timedelta(hours=24) - timedelta(minutes=2)
+"""How long after a person's words WhatsApp takes free text. Less the time that a message is in hand, and what two
+clocks may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A delivery in hand with all that is needed to render and send it.
 
     `value` is None where the address is gone by now. `has_next`: the plan has another channel after this.
+    `session_open`: see `channels.base.Message`; looked up for WhatsApp only.
     `doubt_since`: when the first call to `account` was made that got no clear answer, if any did.
     """
 
@@ -52,6 +57,7 @@ class Claimed:
     address_provider: str | None
     digest: bytes | None
     suppressed: bool
+    session_open: bool
     consent: str | None
     role: str
     name: str
@@ -111,6 +117,9 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
        a.value, a.provider AS address_provider, a.digest,
        EXISTS (SELECT FROM suppression AS s WHERE s.shop_id = d.shop_id AND s.digest = a.digest
                                              AND s.channel = d.channel) AS suppressed,
+       d.channel = 'whatsapp' AND EXISTS (
+            SELECT FROM heard AS h WHERE h.shop_id = d.shop_id AND h.digest = a.digest
+                AND h.channel = d.channel AND h.heard_at > now() - $4::interval) AS session_open,
        (SELECT state FROM consent AS k WHERE k.contact_id = d.contact_id
             AND k.category = d.category AND k.channel = d.channel) AS consent,
        coalesce(c.role, 'buyer') AS role, coalesce(c.name, '') AS name,
@@ -130,7 +139,7 @@ async def claim(db: Db, ids: Sequence[UUID], worker: UUID) -> list[Claimed]:
     A lease and not a row lock: the call to the provider may take half a minute, and no connection is held
     meanwhile.
     """
-    rows = await db.fetch(_CLAIM, ids, worker, LEASE)
+    rows = await db.fetch(_CLAIM, ids, worker, LEASE, SESSION)
     return [_claimed(dict(row)) for row in rows]
 
 

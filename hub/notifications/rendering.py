@@ -75,6 +75,7 @@ def message_for(
         template=delivery.template or "",
         locale=delivery.locale or delivery.contact_locale or shop.settings.locale,
         values=_values(delivery, shop),
+        session_open=delivery.session_open,
     )
 
 
