@@ -87,7 +87,7 @@ async def serve(hub: Hub, stop: asyncio.Event) -> None:
 
 
 def _is_talked_to(account: LiveAccount) -> bool:
-    return updates.has_bot(account) or updates.is_sandbox_bot(account)
+    return account.enabled and (updates.has_bot(account) or updates.is_sandbox_bot(account))
 
 
 async def _keep(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> None:

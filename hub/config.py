@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -243,22 +243,35 @@ class Patience(Section):
         }[category]
 
 
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+
+
 class AccountLimits(Section):
-    """Instead of the provider's documented limits."""
+    """Instead of the provider's documented limits. Accounts that name the same `shared`, in whatever shop, are
+    one customer of their provider: their calls are counted together."""
 
     per_second: float | None = Field(default=None, gt=0, le=100_000)
     per_recipient: Duration | None = None
     concurrency: int | None = Field(default=None, ge=1, le=1000)
+    shared: str | None = Field(default=None, pattern=_NAME)
 
 
 class Account(Section):
-    """One account; `config` is the provider's own model, already checked."""
+    """One account; `config` is the provider's own model, already checked.
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    `weight`: its share of what the channel sends; without one it stands in for those that have one, in the
+    order of the file. `not_set`: variables that it names and that are empty. With any of them it is not set up:
+    nothing is sent by it, and its `config` was not looked at.
+    """
+
+    name: str = Field(pattern=_NAME)
     channel: Channel
     provider: str = Field(min_length=1, max_length=64)
+    enabled: bool = True
+    weight: int | None = Field(default=None, ge=1, le=1000)
     limits: AccountLimits = AccountLimits()
     config: AccountConfig = AccountConfig()
+    not_set: tuple[str, ...] = ()
 
 
 class Shop(Section):
@@ -334,6 +347,7 @@ def load(
     """
     raw, source = _read(path, environ)
     data = data or Path(environ.get("VESTNIK_DATA") or ".vestnik")
+    written = raw.get("shops")
     raw = _resolved(raw, environ, "")
     hub = raw.setdefault("hub", {})
     if not isinstance(hub, dict):
@@ -342,7 +356,7 @@ def load(
         value = environ.get(f"VESTNIK_{name.upper()}")
         if value is not None:
             hub[name] = _listed(value) if name == "outgoing_allow" else value
-    _check_accounts(raw.get("shops"), source)
+    _check_accounts(raw.get("shops"), written, environ, source)
     if "data" in raw:
         raise SettingsError(
             f"{source}: data: not a setting of the file; use --data or VESTNIK_DATA"
@@ -392,8 +406,19 @@ def _resolved(value: Any, environ: Mapping[str, str], where: str) -> Any:
     return value
 
 
-def _check_accounts(shops: Any, source: str) -> None:
-    """Puts each account's own keys, checked by its provider's model, under `config`."""
+def _empty_variables(value: Any, environ: Mapping[str, str]) -> Iterator[str]:
+    """Of those that the value names: the ones that are there and say nothing."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _empty_variables(part, environ)
+    elif isinstance(value, str) and value.startswith("env:"):
+        name = value.removeprefix("env:")
+        if not environ[name].strip():
+            yield name
+
+
+def _check_accounts(shops: Any, written: Any, environ: Mapping[str, str], source: str) -> None:
+    """Puts each account's own keys, checked by its provider's model, under `config`. `written`: as in the file."""
     if not isinstance(shops, dict):
         return
     for slug, shop in shops.items():
@@ -402,12 +427,19 @@ def _check_accounts(shops: Any, source: str) -> None:
             continue
         for i, account in enumerate(accounts):
             if isinstance(account, dict):
-                where = f"shops.{slug}.accounts[{i}]"
-                accounts[i] = _checked_account(account, f"{source}: {where}")
+                where = f"{source}: shops.{slug}.accounts[{i}]"
+                empty = _empty_variables(written[slug]["accounts"][i], environ)
+                accounts[i] = _checked_account(account, where, tuple(dict.fromkeys(empty)))
 
 
-def _checked_account(account: dict[str, Any], where: str) -> dict[str, Any]:
-    common = {k: v for k, v in account.items() if k in Account.model_fields and k != "config"}
+_NOT_KEYS = {"config", "not_set"}
+_TOLD_IN_ANY_CASE = ("name", "channel", "provider", "enabled", "weight")
+
+
+def _checked_account(
+    account: dict[str, Any], where: str, not_set: tuple[str, ...]
+) -> dict[str, Any]:
+    common = {k: v for k, v in account.items() if k in Account.model_fields.keys() - _NOT_KEYS}
     own = {k: v for k, v in account.items() if k not in common}
     try:
         channel = Channel(str(account.get("channel")))
@@ -426,6 +458,9 @@ def _checked_account(account: dict[str, Any], where: str) -> dict[str, Any]:
             model = adapter_class(channel, str(provider)).Config
         except UnknownProvider as error:
             raise SettingsError(f"{where}.provider = {provider!r}: {error}") from None
+    if not_set:
+        said = {k: common[k] for k in _TOLD_IN_ANY_CASE if str(common.get(k, "")).strip()}
+        return said | {"not_set": not_set}
     try:
         return common | {"config": model.model_validate(own)}
     except ValidationError as error:

@@ -1,8 +1,8 @@
 """The accounts of every shop, in the order in which they are used, with their adapters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -18,7 +18,10 @@ from hub.shops.registry import Shop
 
 @dataclass(frozen=True, slots=True)
 class LiveAccount:
-    """One account ready to send. `name` is unique in its shop."""
+    """One account ready to send. `name` is unique in its shop, `place` the one in its settings.
+
+    One that is not `enabled` sends nothing more; what it sent is followed as ever.
+    """
 
     shop_id: int
     name: str
@@ -26,6 +29,10 @@ class LiveAccount:
     provider: str
     adapter: Adapter
     limits: Limits
+    enabled: bool = True
+    weight: int | None = None
+    place: int = 0
+    shared: str | None = None
 
     @property
     def tells(self) -> Tells:
@@ -35,33 +42,90 @@ class LiveAccount:
     def deduplicates(self) -> timedelta:
         return self.adapter.deduplicates
 
+    @property
+    def bucket(self) -> str:
+        """What its calls are counted under; its own, or that of all accounts of one customer."""
+        return f"shared:{self.shared}" if self.shared else f"{self.shop_id}:{self.name}"
+
     def carries(self, address_provider: str | None) -> bool:
-        """Push addresses belong to one provider; all others go by any account of their channel."""
-        return address_provider is None or self.provider in (address_provider, SANDBOX)
+        return _carries(self.provider, address_provider)
+
+
+@dataclass(frozen=True, slots=True)
+class NotSetUp:
+    """An account without its credentials: it keeps its place and carries nothing. `variables`: to be set."""
+
+    shop_id: int
+    name: str
+    channel: Channel
+    provider: str
+    variables: tuple[str, ...]
+    enabled: bool = True
+    weight: int | None = None
+    place: int = 0
+
+    def carries(self, address_provider: str | None) -> bool:
+        """What it would carry."""
+        return _carries(self.provider, address_provider)
+
+
+def _carries(provider: str, address_provider: str | None) -> bool:
+    """Push addresses belong to one provider; all others go by any account of their channel."""
+    return address_provider is None or provider in (address_provider, SANDBOX)
+
+
+_ByChannel = dict[tuple[int, Channel], tuple[LiveAccount, ...]]
 
 
 class AccountBook:
-    """Built once per process. A shop without any account has every channel carried by the sandbox."""
+    """Built once per process. A shop whose settings name no account has every channel carried by the sandbox;
+    accounts that are off or not set up do not bring it back."""
 
     def __init__(self, shops: Mapping[int, Shop], http: ProviderHttp, db: Pool) -> None:
         self._by_name: dict[tuple[int, str], LiveAccount] = {}
-        self._by_channel: dict[tuple[int, Channel], tuple[LiveAccount, ...]] = {}
+        self._by_channel: _ByChannel = {}
+        self._not_set_up: dict[tuple[int, Channel], tuple[NotSetUp, ...]] = {}
         self._pauses: Mapping[tuple[int, str], health.Pause] = {}
+        found: list[LiveAccount] = []
         for shop in shops.values():
-            for account in shop.settings.accounts or _all_sandbox():
-                live = _live(shop.id, account, http, db)
-                key = (shop.id, account.channel)
-                self._by_name[shop.id, account.name] = live
+            for place, account in enumerate(shop.settings.accounts or _all_sandbox()):
+                if account.not_set:
+                    key = (shop.id, account.channel)
+                    missing = _not_set_up(shop.id, place, account)
+                    self._not_set_up[key] = (*self._not_set_up.get(key, ()), missing)
+                else:
+                    found.append(_live(shop.id, place, account, http, db))
+        for live in _at_one_pace(found):
+            self._by_name[live.shop_id, live.name] = live
+            if live.enabled:
+                key = (live.shop_id, live.channel)
                 self._by_channel[key] = (*self._by_channel.get(key, ()), live)
 
     def of(self, shop_id: int, channel: Channel) -> Sequence[LiveAccount]:
-        """In the order of the settings file: the first usable one is taken."""
+        """Those that may send, in the order of the settings file."""
         return self._by_channel.get((shop_id, channel), ())
 
+    def wanted(self, shop_id: int, channel: Channel) -> Sequence[LiveAccount | NotSetUp]:
+        """As `of`, and between them those that would, were they set up."""
+        live, missing = self.of(shop_id, channel), self._not_set_up.get((shop_id, channel), ())
+        if not any(account.enabled for account in missing):
+            return live
+        both: list[LiveAccount | NotSetUp] = [*live, *(one for one in missing if one.enabled)]
+        return sorted(both, key=lambda one: one.place)
+
+    def listed(self, shop_id: int) -> Sequence[LiveAccount | NotSetUp]:
+        """All of the shop, also what is off or not set up, in the order of the settings file."""
+        found: list[LiveAccount | NotSetUp] = [*self._by_name.values()]
+        for missing in self._not_set_up.values():
+            found += missing
+        return sorted((one for one in found if one.shop_id == shop_id), key=lambda one: one.place)
+
     def get(self, shop_id: int, name: str) -> LiveAccount | None:
+        """Also one that is off: it may have sent what this is about."""
         return self._by_name.get((shop_id, name))
 
     def all(self) -> Sequence[LiveAccount]:
+        """Also those that are off."""
         return tuple(self._by_name.values())
 
     async def refresh(self, db: Pool) -> None:
@@ -89,15 +153,51 @@ def _all_sandbox() -> list[Account]:
     ]
 
 
-def _live(shop_id: int, account: Account, http: ProviderHttp, db: Pool) -> LiveAccount:
+def _live(shop_id: int, place: int, account: Account, http: ProviderHttp, db: Pool) -> LiveAccount:
     adapter: Adapter
     if account.provider == SANDBOX:
         keep, change = sandbox.keeper(db, shop_id), sandbox.changer(db, shop_id)
         adapter = cast("Adapter", Sandbox(account.channel, keep, change))
     else:
         adapter = build(account.channel, account.provider, account.config, http)
-    limits = _merged(adapter.limits, account.limits)
-    return LiveAccount(shop_id, account.name, account.channel, account.provider, adapter, limits)
+    return LiveAccount(
+        shop_id,
+        account.name,
+        account.channel,
+        account.provider,
+        adapter,
+        _merged(adapter.limits, account.limits),
+        enabled=account.enabled,
+        weight=account.weight,
+        place=place,
+        shared=account.limits.shared,
+    )
+
+
+def _not_set_up(shop_id: int, place: int, account: Account) -> NotSetUp:
+    return NotSetUp(
+        shop_id,
+        account.name,
+        account.channel,
+        account.provider,
+        account.not_set,
+        enabled=account.enabled,
+        weight=account.weight,
+        place=place,
+    )
+
+
+def _at_one_pace(accounts: Sequence[LiveAccount]) -> Iterator[LiveAccount]:
+    """A bucket has one rate: those that share it go at the pace of the slowest of them."""
+    rates: dict[str, float] = {}
+    for one in accounts:
+        if one.shared and one.enabled and (rate := one.limits.per_second):
+            rates[one.shared] = min(rate, rates.get(one.shared, rate))
+    for one in accounts:
+        if one.shared in rates:
+            yield replace(one, limits=replace(one.limits, per_second=rates[one.shared]))
+        else:
+            yield one
 
 
 def _merged(default: Limits, own: AccountLimits) -> Limits:

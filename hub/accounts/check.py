@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from channels.base import Check
@@ -15,6 +15,7 @@ from hub.logs import redact
 from hub.tokens import Signer
 
 _PATIENCE = timedelta(seconds=30)
+_FAILED = "FAILED"
 
 
 def run(settings: Settings) -> int:
@@ -31,25 +32,41 @@ async def check_all(settings: Settings) -> int:
         return 0
     http = ProviderHttp(allow=settings.hub.outgoing_allow)
     try:
-        results = await asyncio.gather(
-            *(_check(settings, shop, account, http) for shop, account in accounts)
+        found = await asyncio.gather(
+            *(_look(settings, shop, account, http) for shop, account in accounts)
         )
     finally:
         await http.close()
-    _tell([f"{slug}/{account.name}" for slug, account in accounts], accounts, results)
-    return 0 if all(result.ok for result, _ in results) else 1
+    width = max(len(f"{slug}/{account.name}") for slug, account in accounts)
+    for (slug, account), look in zip(accounts, found, strict=True):
+        name = f"{slug}/{account.name}"
+        _say(f"{look.word:<7}{name:<{width}}  {account.channel}/{account.provider}: {look.text}")
+    for slug, shop in settings.shops.items():
+        if shop.accounts and not any(a.enabled and not a.not_set for a in shop.accounts):
+            _say(
+                f"shop {slug}: every account is off or not set up, so nothing is sent;"
+                " the sandbox carries only shops that name no account"
+            )
+    return 1 if any(look.word == _FAILED for look in found) else 0
 
 
-def _tell(
-    names: Sequence[str],
-    accounts: Sequence[tuple[str, Account]],
-    results: Sequence[tuple[Check, str]],
-) -> None:
-    width = max(map(len, names))
-    for name, (_, account), (result, hook) in zip(names, accounts, results, strict=True):
-        word = "ok    " if result.ok else "FAILED"
-        text = redact(result.text) + (f"; it calls back at {hook}" if hook else "")
-        _say(f"{word} {name:<{width}}  {account.channel}/{account.provider}: {text}")
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One line: its first word, and what follows the account's name."""
+
+    word: str
+    text: str
+
+
+async def _look(settings: Settings, shop: str, account: Account, http: ProviderHttp) -> _Look:
+    if not account.enabled:
+        return _Look("off", "it sends nothing (enabled = false)")
+    if account.not_set:
+        names = ", ".join(account.not_set)
+        return _Look("unset", f"not set up: set {names} (empty in the environment)")
+    result, hook = await _check(settings, shop, account, http)
+    text = redact(result.text) + (f"; it calls back at {hook}" if hook else "")
+    return _Look("ok" if result.ok else _FAILED, text)
 
 
 async def _check(

@@ -14,6 +14,9 @@ from hub.webhooks.service import publish, publish_many
 FAILURES_IN_A_ROW = 5
 """Calls without a usable answer, in one process, before an account is left alone."""
 
+SLOW = "slow"
+"""The code of a pause of an account that took too long to answer."""
+
 _FAILED_FIRST, _FAILED_LONGEST = timedelta(seconds=10), timedelta(minutes=2)
 _REFUSED_FIRST, _REFUSED_LONGEST = timedelta(seconds=30), timedelta(minutes=10)
 
@@ -28,6 +31,11 @@ class Pause:
     code: str
     failures: int
     until: datetime
+
+    @property
+    def slow(self) -> bool:
+        """It works, and another account answers sooner."""
+        return not self.refused and self.code == SLOW
 
 
 def length(*, refused: bool, failures: int) -> timedelta:

@@ -36,6 +36,7 @@ from hub.api.v1 import (
     webhooks,
 )
 from hub.api.v1 import keys as v1_keys
+from hub.contacts.updates import is_called
 from hub.db.pool import UNREACHABLE
 from hub.notifications.intake import Intake
 from hub.resources import Hub
@@ -81,6 +82,7 @@ def make_app(hub: Hub) -> web.Application:
     app[hooks.HOOKS] = {
         token_of(hub.signer, hub.shops[account.shop_id].slug, account.name): account
         for account in hub.accounts.all()
+        if is_called(account)
     }
     app.cleanup_ctx.append(background)
     app[metrics.BACKLOG] = metrics.Backlog()

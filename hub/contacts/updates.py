@@ -49,6 +49,11 @@ def has_bot(account: LiveAccount) -> bool:
     return account.channel in BOT_CHANNELS and account.provider != SANDBOX
 
 
+def is_called(account: LiveAccount) -> bool:
+    """Whether the provider is listened to: a bot that is off hears nobody, receipts of what was sent come as ever."""
+    return account.enabled or not has_bot(account)
+
+
 def is_sandbox_bot(account: LiveAccount) -> bool:
     """Whether people can be played who talk to a bot on this account."""
     return account.channel in BOT_CHANNELS and account.provider == SANDBOX

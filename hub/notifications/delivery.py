@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import structlog
 from channels.base import Category, Message, Outcome, Retry
 from hub.accounts.book import LiveAccount
 from hub.accounts.breaker import Breaker
-from hub.accounts.choice import NoneUsable, choose, recognises
+from hub.accounts.choice import TRIAL_WAIT, Choice, NoneUsable, Wanted, again, choose, recognises
 from hub.accounts.limits import Grant, RateLimits
 from hub.config import Shop
 from hub.db.pool import UNREACHABLE
@@ -27,7 +28,7 @@ from hub.notifications.recorder import Pair, Recorder
 from hub.notifications.rendering import CannotRender, asking_of, message_for
 from hub.notifications.settle import Settled, settle
 from hub.notifications.shares import Shares
-from hub.notifications.sorting import AccountKey, in_hand, sort_out
+from hub.notifications.sorting import AccountKey, Sorted, in_hand, sort_out
 from hub.notifications.steps import Due
 from hub.queue import LANES, Lane, QueueAway
 from hub.resources import Hub
@@ -35,11 +36,12 @@ from hub.resources import Hub
 log = structlog.get_logger()
 
 RENEW_EVERY = timedelta(seconds=10)
-_TRIAL_WAIT = timedelta(milliseconds=500)
 _LOOK_EVERY = timedelta(seconds=1)
 _SHARE_WAIT = timedelta(milliseconds=500)
 _STAYS_FOR = 3
 """Calls after which an order message leaves the account that would recognise a repeat of it."""
+_STAYS_WITHIN = timedelta(seconds=20)
+"""From the first of these calls to the next: after that it does not wait for a pause to end, either."""
 
 
 class Deliverer:
@@ -59,6 +61,8 @@ class Deliverer:
         self._gates: dict[str, Gate] = {}
         self._in_hand: dict[UUID, UUID] = {}
         """Delivery -> job: what one job gave back another one may have taken."""
+        self._on_trial: Counter[AccountKey] = Counter()
+        """Deliveries that are with an account which comes back from a pause, over all jobs."""
         self._left: set[UUID] = set()
         """Not sent because the database went away: perhaps still ours there, to be given back."""
         self._renewed_at = monotonic()
@@ -75,16 +79,28 @@ class Deliverer:
     async def _deliver(self, job: UUID, ids: Sequence[UUID]) -> None:
         claimed = await claims.claim(self._hub.db, ids, self._worker)
         self._in_hand |= {c.id: job for c in claimed}
+        trials: Counter[AccountKey] = Counter()
         try:
             found = sort_out(claimed, self._shop, self._choose, now=datetime.now(UTC))
+            trials = self._trials_of(found)
+            # Before anybody else chooses.
+            self._on_trial += trials
             await self._record(found.over, {})
             await self._give_back(found.later)
             if found.held:
                 await claims.hold(self._hub.db, found.held, self._worker)
             await _all(self._by_account(job, a, batch) for a, batch in found.groups.values())
         finally:
+            self._on_trial -= trials
             for id_ in self._of_job(job, [c.id for c in claimed]):
                 self._in_hand.pop(id_, None)
+
+    def _trials_of(self, found: Sorted) -> Counter[AccountKey]:
+        """How many go to each account that comes back from a pause."""
+        book = self._hub.accounts
+        return Counter(
+            {key: len(batch) for key, (a, batch) in found.groups.items() if book.pause_of(a)}
+        )
 
     def _of_job(self, job: UUID, ids: Iterable[UUID]) -> set[UUID]:
         """Without those that another job has in hand by now."""
@@ -145,40 +161,32 @@ class Deliverer:
         shop = self._hub.shops.get(shop_id)
         return shop.settings if shop else None
 
-    def _choose(self, delivery: Claimed, taken: dict[AccountKey, int]) -> LiveAccount | NoneUsable:
-        now, book, shop_id = datetime.now(UTC), self._hub.accounts, delivery.shop_id
+    def _choose(self, delivery: Claimed, taken: dict[AccountKey, int]) -> Choice | NoneUsable:
+        now, book = datetime.now(UTC), self._hub.accounts
+        wanted = Wanted(
+            delivery.id,
+            delivery.shop_id,
+            delivery.channel,
+            delivery.address_provider,
+            last=delivery.account if delivery.attempt_count else None,
+            code=delivery.code or "",
+        )
 
-        def free(account: LiveAccount) -> bool:
-            given = taken.get((account.shop_id, account.name), 0)
+        def room(account: LiveAccount) -> bool:
+            key = (account.shop_id, account.name)
+            given = taken.get(key, 0) + self._on_trial[key]
             return given < self._breaker.allowed(account)
 
-        bound = recognises(book, shop_id, delivery.account, delivery.doubt_since, now)
-        if bound and _stays(delivery):
+        doubt_since = delivery.doubt_since
+        bound = recognises(book, delivery.shop_id, delivery.account, doubt_since, now)
+        if bound and doubt_since and _stays(delivery):
             pause = book.paused_until(bound, now)
-            if pause is None and free(bound):
-                return bound
-            return NoneUsable(pause or now + _TRIAL_WAIT)
-
-        def chosen(last: str | None) -> LiveAccount | NoneUsable:
-            return choose(
-                book,
-                shop_id,
-                delivery.channel,
-                delivery.address_provider,
-                last=last,
-                now=now,
-            )
-
-        account = chosen(delivery.account if delivery.attempt_count else None)
-        if not isinstance(account, LiveAccount):
-            return account
-        if free(account):
-            return account
-        # It is coming back from a pause: the rest goes by another account, or waits a moment.
-        other = chosen(account.name)
-        if isinstance(other, LiveAccount) and other.name != account.name:
-            return other
-        return NoneUsable(now + _TRIAL_WAIT)
+            if pause is None and room(bound):
+                return again(book, wanted, bound, now=now)
+            until = pause or now + TRIAL_WAIT
+            if _waits(delivery, until - doubt_since):
+                return NoneUsable(until)
+        return choose(book, wanted, now=now, room=room)
 
     async def _by_account(self, job: UUID, account: LiveAccount, batch: list[Claimed]) -> None:
         """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
@@ -200,7 +208,7 @@ class Deliverer:
         messages = await self._recipients_free(account, messages, by_key)
         calls = account.adapter.split(messages)
         lane = LANES[batch[0].category]
-        grant = await self._limits.calls(_name(account), account.limits, lane, len(calls))
+        grant = await self._limits.calls(account.bucket, account.limits, lane, len(calls))
         await self._give_back(_one_after_another(calls[grant.calls :], grant, by_key))
         gate = self._gates.setdefault(_name(account), Gate(account.limits.concurrency))
         waiting, waves = calls[: grant.calls], []
@@ -308,7 +316,7 @@ class Deliverer:
         # One receiver's limit is that receiver's; several at once, or a provider without such limits, mean
         # the whole account.
         if waits and (len(waits) > 1 or not account.limits.per_recipient):
-            await self._limits.hold(_name(account), max(*waits, timedelta(seconds=1)))
+            await self._limits.hold(account.bucket, max(*waits, timedelta(seconds=1)))
 
     async def _record(self, pairs: Sequence[Pair], attempts: dict[UUID, UUID]) -> None:
         await self.hand_out(await self._recorder.put(pairs, attempts))
@@ -349,6 +357,11 @@ def _not_called(call: list[Message]) -> list[Outcome]:
 def _stays(delivery: Claimed) -> bool:
     """Who breaks off call after call is down, and an order message had better come twice than late."""
     return delivery.category is Category.MARKETING or delivery.attempt_count < _STAYS_FOR
+
+
+def _waits(delivery: Claimed, in_doubt: timedelta) -> bool:
+    """So long for an account that is left alone, so that it may tell the repeat."""
+    return delivery.category is Category.MARKETING or in_doubt < _STAYS_WITHIN
 
 
 def _name(account: LiveAccount) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from channels.base import Category
 from hub.accounts.book import LiveAccount
-from hub.accounts.choice import NoneUsable
+from hub.accounts.choice import Choice, NoneUsable
 from hub.config import Shop
 from hub.notifications.claims import Claimed
 from hub.notifications.model import DeliveryStatus
@@ -35,7 +35,7 @@ class Sorted:
 def sort_out(
     claimed: Sequence[Claimed],
     shop_of: Callable[[int], Shop | None],
-    choose: Callable[[Claimed, dict[AccountKey, int]], LiveAccount | NoneUsable],
+    choose: Callable[[Claimed, dict[AccountKey, int]], Choice | NoneUsable],
     *,
     now: datetime,
 ) -> Sorted:
@@ -59,12 +59,13 @@ def sort_out(
 
 def _with_account(
     delivery: Claimed,
-    account: LiveAccount | NoneUsable,
+    choice: Choice | NoneUsable,
     found: Sorted,
     taken: dict[AccountKey, int],
     now: datetime,
 ) -> None:
-    if isinstance(account, LiveAccount):
+    if isinstance(choice, Choice):
+        account = choice.account
         if _may_double(delivery, account, now):
             if delivery.category is Category.MARKETING:
                 found.over.append((delivery, _unknown(delivery)))
@@ -73,10 +74,10 @@ def _with_account(
         key = (account.shop_id, account.name)
         taken[key] = taken.get(key, 0) + 1
         found.groups.setdefault(key, (account, []))[1].append(delivery)
-    elif _leaves_channel(delivery, account, now):
-        found.over.append((delivery, _no_way(delivery, account)))
+    elif _leaves_channel(delivery, choice, now):
+        found.over.append((delivery, _no_way(delivery, choice)))
     else:
-        wait = account.until - now if account.until else _NO_ACCOUNT_WAIT
+        wait = choice.until - now if choice.until else _NO_ACCOUNT_WAIT
         found.later[delivery.id] = max(wait, _SHORTEST_WAIT)
 
 

@@ -69,6 +69,36 @@ def test_a_value_may_stand_in_the_environment(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_account_whose_variable_is_empty_is_not_set_up(tmp_path: Path, empty: str) -> None:
+    text = ACCOUNT.format(token="env:TG", base_url="env:TG_URL")
+    limits = 'limits = { shared = "env:TG" }\nreceive = "nonsense"\n'
+
+    [account] = (
+        read(tmp_path, text + limits, TG=empty, TG_URL="http://127.0.0.1:1").shops["main"].accounts
+    )
+
+    assert (account.name, account.not_set) == ("tg", ("TG",))
+    assert read(tmp_path, text, TG="1:a", TG_URL="http://a").shops["main"].accounts[0].not_set == ()
+
+
+def test_a_variable_that_is_missing_stays_a_fault_and_one_that_is_set_is_checked(
+    tmp_path: Path,
+) -> None:
+    text = ACCOUNT.format(token="env:TG", base_url="http://127.0.0.1:1")
+
+    assert "the environment has no variable TG" in fault(tmp_path, text, OTHER="")
+    assert "token" in fault(tmp_path, text, TG="nonsense")
+    assert "there is no such setting" in fault(tmp_path, text + 'not_set = ["TG"]\n', TG="1:a")
+
+
+@pytest.mark.parametrize("line", ["weight = 0", "weight = 1001", 'limits = { shared = "" }'])
+def test_wrong_shares_are_told(tmp_path: Path, line: str) -> None:
+    text = ACCOUNT.format(token="1:test", base_url="http://127.0.0.1:1")
+
+    assert line.partition(" ")[0] in fault(tmp_path, f"{text}{line}\n")
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_base_url_may_end_with_a_slash(tmp_path: Path, slash: str) -> None:
     text = ACCOUNT.format(token="1:test", base_url=f"http://127.0.0.1:1/tg{slash}")

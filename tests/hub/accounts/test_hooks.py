@@ -69,7 +69,7 @@ async def test_a_paused_account_says_why(
 
     found = {a["name"]: a for a in (await api.get("/v1/accounts")).json["items"]}
 
-    assert found["smsc"]["paused"]["reason"] == "no money"
+    assert (found["smsc"]["state"], found["smsc"]["paused"]["reason"]) == ("paused", "no money")
     assert found["sms-ru"]["paused"] is None
 
 
@@ -119,3 +119,95 @@ async def test_check_before_the_first_start_tells_no_address(
 
     assert "calls back" not in capsys.readouterr().out
     assert not (tmp_path / "data").exists()
+
+
+# -- off and not set up ----------------------------------------------------------------------
+
+_MORE = """
+[[shops.main.accounts]]
+name = "spare-mail"
+channel = "email"
+provider = "unisender_go"
+token = "env:SPARE_TOKEN"
+from = "env:SPARE_FROM"
+
+[[shops.main.accounts]]
+name = "old-tg"
+channel = "telegram"
+provider = "bot_api"
+token = "7:old"
+receive = "webhook"
+enabled = false
+
+[[shops.other.accounts]]
+name = "sms"
+channel = "sms"
+provider = "smsc"
+token = "env:SPARE_TOKEN"
+"""
+
+
+@pytest.fixture
+def with_more(settings: Settings, tmp_path: Path) -> Settings:
+    """`main` has an account without credentials and one that is off, `other` nothing that could send."""
+    file = tmp_path / "vestnik.toml"
+    file.write_text(file.read_text() + _MORE)
+    environ = {
+        "VESTNIK_DATABASE_URL": settings.hub.database_url.get_secret_value(),
+        "VESTNIK_REDIS_URL": settings.hub.redis_url.get_secret_value(),
+        "VESTNIK_SECRET": settings.hub.secret.get_secret_value(),
+        "SPARE_TOKEN": "",
+        "SPARE_FROM": "",
+    }
+    return config.load(file, data=tmp_path, environ=environ)
+
+
+async def test_check_tells_what_is_off_and_what_to_set(
+    with_more: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await check.check_all(with_more) == 0
+
+    said = capsys.readouterr().out
+    lines = {line.split()[1]: line for line in said.splitlines()}
+    assert lines["main/mail"].startswith("ok ")
+    assert lines["main/old-tg"].startswith("off ")
+    assert lines["main/spare-mail"].endswith(
+        "email/unisender_go: not set up: set SPARE_TOKEN, SPARE_FROM (empty in the environment)"
+    )
+    assert "shop other: every account is off or not set up, so nothing is sent" in said
+    assert "shop main" not in said
+
+
+class TestWithMore:
+    @pytest.fixture
+    def settings(self, with_more: Settings) -> Settings:
+        return with_more
+
+    async def test_the_list_tells_it_too(self, api_for: Callable[[str], Awaitable[Api]]) -> None:
+        api = await api_for("main")
+
+        found = {a["name"]: a for a in (await api.get("/v1/accounts")).json["items"]}
+
+        assert [*found][-2:] == ["spare-mail", "old-tg"]
+        assert found["spare-mail"]["state"] == "not_set_up"
+        assert found["spare-mail"]["missing"] == ["SPARE_TOKEN", "SPARE_FROM"]
+        assert (found["old-tg"]["state"], found["old-tg"]["hook_url"]) == ("off", None)
+        assert (found["mail"]["state"], found["mail"]["missing"]) == ("in_use", [])
+
+    async def test_a_shop_that_can_send_nothing_has_no_account_and_no_sandbox(
+        self, api_for: Callable[[str], Awaitable[Api]]
+    ) -> None:
+        api = await api_for("other")
+        recipient = {
+            "external_id": "x",
+            "addresses": {"phone": "+79990000009", "email": "x@example.com"},
+        }
+
+        told = await api.post(
+            "/v1/notifications", {"recipient": recipient, "content": {"text": "Привет"}}
+        )
+
+        assert told.json["status"] == "undeliverable"
+        assert {"channel": "sms", "reason": "no_account"} in told.json["skipped"]
+        assert {"channel": "email", "reason": "no_account"} in told.json["skipped"]
+        assert (await api.get("/v1/sandbox/messages")).json["items"] == []

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
-from channels.base import Limits
+from channels.base import Channel, Limits
+from hub.accounts.book import LiveAccount, _at_one_pace
 from hub.accounts.limits import BULK_SHARE, RateLimits
 from hub.queue import Lane, connect
 
@@ -45,6 +47,27 @@ async def test_accounts_have_limits_of_their_own(limits: RateLimits) -> None:
     await limits.calls("a", TEN, Lane.TRANSACTIONAL, 10)
 
     assert (await limits.calls("b", TEN, Lane.TRANSACTIONAL, 10)).calls == 10
+
+
+def test_accounts_of_one_customer_share_a_bucket_at_the_pace_of_the_slowest() -> None:
+    def made(name: str, rate: float | None, shared: str | None, **more: bool) -> LiveAccount:
+        adapter, limits = cast(Any, None), Limits(per_second=rate)
+        return LiveAccount(1, name, Channel.SMS, "x", adapter, limits, shared=shared, **more)
+
+    found = [
+        *_at_one_pace(
+            [
+                made("mail", 10, "vendor"),
+                made("sms", 4, "vendor"),
+                made("old", 1, "vendor", enabled=False),
+                made("free", None, "vendor"),
+                made("own", 10, None),
+            ]
+        )
+    ]
+
+    assert [a.limits.per_second for a in found] == [4, 4, 4, 4, 10]
+    assert {a.bucket for a in found} == {"shared:vendor", "1:own"}
 
 
 @pytest.mark.parametrize("rate", [0.2, 1, 1.5])
