@@ -34,6 +34,7 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
     (Channel.EMAIL, "unisender_go"): Provider(
         "channels.email.unisender_go:UnisenderGo", "Unisender Go", "unisender_go", "500"
     ),
+    (Channel.EMAIL, "sendsay"): Provider("channels.email.sendsay:Sendsay", "Sendsay", "sendsay"),
     (Channel.EMAIL, "mailchimp_transactional"): Provider(
         "channels.email.mailchimp_transactional:MailchimpTransactional",
         "Mailchimp Transactional (Mandrill)",

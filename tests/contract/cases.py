@@ -26,6 +26,7 @@ from tests.simulators.base import Fault, Sent
 _CASES: dict[tuple[Channel, str], str] = {
     (Channel.EMAIL, "smtp"): "tests.contract.case_smtp",
     (Channel.EMAIL, "unisender_go"): "tests.contract.case_unisender_go",
+    (Channel.EMAIL, "sendsay"): "tests.contract.case_sendsay",
     (Channel.EMAIL, "mailchimp_transactional"): "tests.contract.case_mailchimp_transactional",
     (Channel.SMS, "smsc"): "tests.contract.case_smsc",
     (Channel.SMS, "sms_ru"): "tests.contract.case_sms_ru",
