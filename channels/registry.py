@@ -41,14 +41,29 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
         "mailchimp_transactional",
         "10",
     ),
+    (Channel.EMAIL, "sendpulse"): Provider(
+        "channels.email.sendpulse:SendpulseEmail", "SendPulse", "sendpulse"
+    ),
     (Channel.SMS, "smsc"): Provider(
         "channels.sms.smsc:Smsc", "SMSC.ru", "smsc", "100 with the same text"
     ),
     (Channel.SMS, "sms_ru"): Provider("channels.sms.sms_ru:SmsRu", "SMS.ru", "sms_ru", "100"),
+    (Channel.SMS, "sendpulse"): Provider(
+        "channels.sms.sendpulse:SendpulseSms", "SendPulse", "sendpulse", "100 with the same text"
+    ),
     (Channel.PUSH, "fcm"): Provider("channels.push.fcm:Fcm", "Firebase Cloud Messaging", "fcm"),
     (Channel.PUSH, "webpush"): Provider("channels.push.webpush:WebPush", "Web Push", "webpush"),
     (Channel.WHATSAPP, "cloud_api"): Provider(
         "channels.whatsapp.cloud_api:CloudApi", "WhatsApp Cloud API", "whatsapp"
+    ),
+    (Channel.PUSH, "sendpulse"): Provider(
+        "channels.push.sendpulse:SendpulsePush", "SendPulse web push", "sendpulse"
+    ),
+    (Channel.VIBER, "sendpulse"): Provider(
+        "channels.viber.sendpulse:SendpulseViber",
+        "SendPulse",
+        "sendpulse",
+        "1000 with the same text",
     ),
 }
 

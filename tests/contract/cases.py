@@ -28,13 +28,17 @@ _CASES: dict[tuple[Channel, str], str] = {
     (Channel.EMAIL, "unisender_go"): "tests.contract.case_unisender_go",
     (Channel.EMAIL, "sendsay"): "tests.contract.case_sendsay",
     (Channel.EMAIL, "mailchimp_transactional"): "tests.contract.case_mailchimp_transactional",
+    (Channel.EMAIL, "sendpulse"): "tests.contract.case_sendpulse_email",
     (Channel.SMS, "smsc"): "tests.contract.case_smsc",
     (Channel.SMS, "sms_ru"): "tests.contract.case_sms_ru",
+    (Channel.SMS, "sendpulse"): "tests.contract.case_sendpulse_sms",
     (Channel.TELEGRAM, "bot_api"): "tests.contract.case_telegram",
     (Channel.VK, "community"): "tests.contract.case_vk",
     (Channel.PUSH, "fcm"): "tests.contract.case_fcm",
     (Channel.PUSH, "webpush"): "tests.contract.case_webpush",
     (Channel.WHATSAPP, "cloud_api"): "tests.contract.case_whatsapp",
+    (Channel.PUSH, "sendpulse"): "tests.contract.case_sendpulse_push",
+    (Channel.VIBER, "sendpulse"): "tests.contract.case_sendpulse_viber",
 }
 
 # How long adapters wait for an answer in this suite: long enough for a busy machine, short enough to wait for.
