@@ -263,12 +263,14 @@ class Adapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """What a provider sent to `/hooks/{account_token}`; `headers` have lower-case names."""
+    """What a provider sent to `/hooks/{account_token}`; `headers` have lower-case names. `url` is the address that
+    it was told to call, which some sign, too."""
 
     method: str
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ _SUBJECT_LENGTH = 998
 class MailchimpTransactionalConfig(AccountConfig):
     """`token` is an API key; with a test key nothing leaves.
 
-    `hook_url` is the address of the webhook exactly as it is registered there, `webhook_key` the key that they show
-    beside it; both are needed to check what they call back with.
+    `webhook_key` is the key that they show beside the webhook; it checks what they call back with. `hook_url`: its
+    address exactly as it is registered there, where that is not the hub's own.
     """
 
     token: SecretStr = Field(min_length=1)
@@ -55,10 +55,7 @@ class MailchimpTransactionalConfig(AccountConfig):
     base_url: BaseUrl = "https://mandrillapp.com/api/1.0"
 
     @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
-        key = bool(self.webhook_key and self.webhook_key.get_secret_value())
-        if key != bool(self.hook_url):
-            raise ValueError("webhook_key and hook_url belong together: set both, or none")
+    def _whole_address(self) -> Self:
         if self.hook_url and not self.hook_url.startswith(("http://", "https://")):
             raise ValueError("hook_url must be the whole address, as registered at the provider")
         return self
@@ -124,7 +121,9 @@ class MailchimpTransactional:
         """Nothing of its own is open."""
 
     def read_hook(self, request: HookRequest) -> Told:
-        return receipts.read(request, self._config.hook_url, self._config.webhook_key)
+        return receipts.read(
+            request, self._config.hook_url or request.url, self._config.webhook_key
+        )
 
     async def _call(self, messages: Sequence[Message]) -> list[Outcome]:
         if max(len(one_line(message.subject)) for message in messages) > _SUBJECT_LENGTH:

@@ -136,13 +136,16 @@ def _events(form: Mapping[str, str]) -> list[Any]:
 
 def _prove(request: HookRequest, form: Mapping[str, str], url: str, key: SecretStr | None) -> None:
     """HMAC-SHA1 over the address as registered and each field's name and value, by name."""
-    if key is None or not url:
-        raise BadHook("webhook_key and hook_url are not set for this account", forged=True)
+    if key is None or not key.get_secret_value():
+        raise BadHook("webhook_key is not set for this account", forged=True)
     signed = url + "".join(name + form[name] for name in sorted(form))
     digest = hmac.digest(key.get_secret_value().encode(), signed.encode(), hashlib.sha1)
     given = request.headers.get("x-mandrill-signature", "")
     if not hmac.compare_digest(base64.b64encode(digest), given.encode(errors="replace")):
-        raise BadHook("wrong signature, webhook_key or hook_url", forged=True)
+        raise BadHook(
+            "wrong signature: look at webhook_key, and at the address that is registered",
+            forged=True,
+        )
 
 
 def _receipts(event: Any) -> Iterator[Receipt]:

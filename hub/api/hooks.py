@@ -6,6 +6,7 @@ import structlog
 from aiohttp import web
 
 from channels.base import BadHook, HookReply, HookRequest, ReadsHooks
+from hub.accounts import hooks
 from hub.accounts.book import LiveAccount
 from hub.api.background import INTAKE
 from hub.api.keys import HUB
@@ -18,6 +19,9 @@ from hub.resources import Hub
 log = structlog.get_logger()
 
 routes = Routes("Hooks")
+
+_LIMIT = 8 * 1024 * 1024
+"""A thousand events with the answers of mail servers, as a form."""
 
 HOOKS: web.AppKey[Mapping[str, LiveAccount]] = web.AppKey("hooks", Mapping)
 
@@ -43,18 +47,23 @@ async def receive(request: web.Request) -> web.StreamResponse:
     account = request.app[HOOKS].get(request.match_info["token"])
     if account is None:
         raise NotFound("there is no account with this hook")
+    hub = request.app[HUB]
     try:
-        body = await request.read()
+        # A provider that is told 413 tells the same again, for days.
+        body = await request.clone(client_max_size=_LIMIT).read()
     except web.HTTPRequestEntityTooLarge:
-        raise TooLarge("a call of a provider has at most 1 MiB") from None
+        raise TooLarge(f"a call of a provider has at most {_LIMIT // 1024 // 1024} MiB") from None
     asked = HookRequest(
         method=request.method,
         headers={name.lower(): value for name, value in request.headers.items()},
         query=dict(request.query),
         body=body,
+        url=hooks.url_of(
+            hub.signer, hub.settings.public_url, hub.shops[account.shop_id].slug, account.name
+        ),
     )
     try:
-        reply = await _store(request, request.app[HUB], account, asked)
+        reply = await _store(request, hub, account, asked)
     except BadHook as error:
         log.warning("hook.refused", account=account.name, forged=error.forged)
         if error.forged:

@@ -518,10 +518,23 @@ class TestReceipts:
     ) -> None:
         config = settings(simulator, hook_url="", webhook_key=None)
 
-        with pytest.raises(BadHook, match="webhook_key and hook_url are not set") as refused:
+        with pytest.raises(BadHook, match="webhook_key is not set") as refused:
             MailchimpTransactional(config, http).read_hook(hook({"event": "open"}))
 
         assert refused.value.forged
+
+    async def test_are_signed_over_the_hubs_own_address_where_none_is_set(
+        self, simulator: Simulator, http: ProviderHttp
+    ) -> None:
+        adapter = MailchimpTransactional(settings(simulator, hook_url=""), http)
+        await adapter.send([message()])
+        call = hook(event(simulator.sent[0], "open"))
+
+        told = adapter.read_hook(replace(call, url=HOOK_URL))
+
+        assert [receipt.status for receipt in told.receipts] == [ReceiptStatus.READ]
+        with pytest.raises(BadHook):
+            adapter.read_hook(replace(call, url="https://elsewhere.example/"))
 
     def test_url_is_there_when_it_is_registered(
         self, simulator: Simulator, http: ProviderHttp
@@ -674,8 +687,6 @@ class TestSettings:
         [
             {"token": ""},
             {"from": "shop@gmail.com"},
-            {"hook_url": HOOK_URL},
-            {"webhook_key": "key"},
             {"hook_url": "hub.example/hooks/m1", "webhook_key": "key"},
         ],
     )
