@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from channels.base import Adapter, Channel
+
+Device = Literal["token", "subscription"]
+"""What a push device is given as: an app's token, or a browser's subscription."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +16,8 @@ class Provider:
     """One adapter. `path`: its module and class; `title`: the service as it calls itself; `page`: in
     `docs/providers/`; `per_call`: how many messages one call carries, for people.
 
-    `address`: the kind of address that it writes to, where that is not the channel's usual one.
+    `address`: the kind of address that it writes to, where that is not the channel's usual one. `device`: of
+    push, whose addresses belong to a provider.
     """
 
     path: str
@@ -21,6 +25,7 @@ class Provider:
     page: str
     per_call: str = "1"
     address: str = ""
+    device: Device = "token"
 
 
 _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
@@ -52,7 +57,9 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
         "channels.sms.sendpulse:SendpulseSms", "SendPulse", "sendpulse", "100 with the same text"
     ),
     (Channel.PUSH, "fcm"): Provider("channels.push.fcm:Fcm", "Firebase Cloud Messaging", "fcm"),
-    (Channel.PUSH, "webpush"): Provider("channels.push.webpush:WebPush", "Web Push", "webpush"),
+    (Channel.PUSH, "webpush"): Provider(
+        "channels.push.webpush:WebPush", "Web Push", "webpush", device="subscription"
+    ),
     (Channel.WHATSAPP, "cloud_api"): Provider(
         "channels.whatsapp.cloud_api:CloudApi", "WhatsApp Cloud API", "whatsapp"
     ),

@@ -1,11 +1,32 @@
-"""Push devices: an FCM token or a browser's subscription, as they are given and as they are stored."""
+"""Push devices: an app's token or a browser's subscription, as they are given and as they are stored."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictStr,
+    WithJsonSchema,
+    model_validator,
+)
 
+from channels import registry
+from channels.base import Channel
 from channels.push.subscription import Subscription
+
+_FORMS: Mapping[str, registry.Device] = {
+    provider: registry.described(channel, provider).device
+    for channel, provider in registry.known()
+    if channel == Channel.PUSH
+}
+_OTHER: Mapping[registry.Device, registry.Device] = {
+    "token": "subscription",
+    "subscription": "token",
+}
 
 
 class _Given(BaseModel):
@@ -31,20 +52,40 @@ class SubscriptionIn(_Given):
         return self
 
 
+def _known(provider: str) -> str:
+    if provider not in _FORMS:
+        raise ValueError(f"must be one of: {', '.join(_FORMS)}")
+    return provider
+
+
+def _providers(form: registry.Device) -> str:
+    return ", ".join(f"`{provider}`" for provider, its in _FORMS.items() if its == form)
+
+
 class Device(_Given):
-    """`token` with provider `fcm`, `subscription` with `webpush`.
+    """`token` or `subscription`: each provider takes one of them.
 
     One model and no union: a fault's pointer then names only what the caller wrote.
     """
 
-    provider: Literal["fcm", "webpush"]
+    provider: Annotated[
+        StrictStr,
+        AfterValidator(_known),
+        WithJsonSchema({"type": "string", "enum": list(_FORMS)}),
+    ]
     # Printable ASCII without the space.
-    token: Annotated[StrictStr, Field(max_length=4096, pattern=r"^[\x21-\x7e]+$")] | None = None
-    subscription: SubscriptionIn | None = None
+    token: Annotated[
+        Annotated[StrictStr, Field(max_length=4096, pattern=r"^[\x21-\x7e]+$")] | None,
+        Field(description=f"With {_providers('token')}."),
+    ] = None
+    subscription: Annotated[
+        SubscriptionIn | None, Field(description=f"With {_providers('subscription')}.")
+    ] = None
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> "Device":
-        needed, other = ("token", "subscription") if self.provider == "fcm" else _WEBPUSH
+        needed = _FORMS[self.provider]
+        other = _OTHER[needed]
         if getattr(self, needed) is None:
             raise ValueError(f'provider "{self.provider}" needs "{needed}"')
         if getattr(self, other) is not None:
@@ -57,9 +98,6 @@ class Device(_Given):
         return canonical(self.subscription) if self.subscription else self.token or ""
 
 
-_WEBPUSH = ("subscription", "token")
-
-
 def canonical(subscription: SubscriptionIn) -> str:
     """One subscription, one text: `endpoint` and `keys`, sorted, without spaces."""
     known = subscription.model_dump(exclude={"expirationTime"})
@@ -68,6 +106,6 @@ def canonical(subscription: SubscriptionIn) -> str:
 
 def shown(provider: str | None, value: str) -> dict[str, Any]:
     """A stored device as it was given."""
-    if provider == "webpush":
-        return {"provider": provider, "subscription": orjson.loads(value)}
-    return {"provider": provider, "token": value}
+    form = _FORMS.get(provider or "", "token")
+    given = orjson.loads(value) if form == "subscription" else value
+    return {"provider": provider, form: given}

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from channels.base import Channel
+from channels.registry import described, known
 from hub.resources import Hub
 from tests.hub.api.client import Api
 
@@ -174,6 +176,45 @@ async def test_a_browsers_subscription_is_kept_without_what_is_not_needed(api: A
             "subscription": {"endpoint": "https://push.example/send/1", "keys": KEYS},
         }
     ]
+
+
+_SUBSCRIPTION = {"endpoint": "https://push.example/send/1", "keys": KEYS}
+
+
+@pytest.mark.parametrize("provider", sorted(name for c, name in known() if c == Channel.PUSH))
+async def test_a_device_of_every_push_provider_is_kept_as_its_provider_names_it(
+    api: Api, provider: str
+) -> None:
+    given = {"token": "a1" * 32, "subscription": _SUBSCRIPTION}
+    form = described(Channel.PUSH, provider).device
+    right = {"provider": provider, form: given[form]}
+
+    taken = await api.put("/v1/contacts/b", {"addresses": {"push": [right]}})
+    wrong = [{"provider": provider, **given}, {"provider": provider}]
+    refused = await api.put("/v1/contacts/b", {"addresses": {"push": wrong}})
+
+    assert taken.json["addresses"]["push"] == [right]
+    assert refused.pointers == ["/addresses/push/0", "/addresses/push/1"]
+    assert all(provider in fault["detail"] for fault in refused.json["errors"])
+
+
+@pytest.mark.parametrize("provider", ["pigeon", "sandbox", "smsc", 7, None, ["fcm"]])
+async def test_a_device_of_nobody_is_refused_at_its_place(api: Api, provider: object) -> None:
+    device = {"provider": provider, "token": "a1" * 32}
+
+    answer = await api.put("/v1/contacts/b", {"addresses": {"push": [device]}})
+
+    assert answer.status == 400
+    assert answer.pointers == ["/addresses/push/0/provider"]
+
+
+async def test_the_openapi_document_lists_the_providers_of_push_devices(api: Api) -> None:
+    document = (await api.get("/openapi.json")).json
+
+    device = document["components"]["schemas"]["Device"]["properties"]
+    assert device["provider"]["enum"] == [name for c, name in known() if c == Channel.PUSH]
+    assert "`apns`" in device["token"]["description"]
+    assert device["subscription"]["description"] == "With `webpush`."
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from channels.base import Category, Channel, Tells
+from channels.registry import known
 from hub.config import ChannelOrder, QuietHours, Shop
 from hub.contacts.addresses import KIND_OF
 from hub.ids import new_id
@@ -250,6 +251,16 @@ def test_a_push_device_needs_an_account_of_its_own_provider() -> None:
     assert [t.value for t in both.steps[0].targets] == ["fcm"]
     assert why(web_alone, PUSH) is SkipReason.NO_ACCOUNT
     assert way(plan(ContactFacts(new_id(), addresses=(web,)), accounts=sandbox)) == [PUSH]
+
+
+def test_each_device_goes_by_the_account_of_its_own_provider_and_no_other() -> None:
+    names = [name for channel, name in known() if channel == PUSH]
+    held = devices(*names)
+
+    for name in names:
+        accounts = {PUSH: [AccountFacts(name, Tells.SENT)]}
+        [step] = plan(ContactFacts(new_id(), addresses=held), accounts=accounts).steps
+        assert [(t.value, t.provider) for t in step.targets] == [(name, name)]
 
 
 def test_one_dead_device_leaves_the_others() -> None:
