@@ -60,6 +60,7 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
     (Channel.PUSH, "webpush"): Provider(
         "channels.push.webpush:WebPush", "Web Push", "webpush", device="subscription"
     ),
+    (Channel.PUSH, "apns"): Provider("channels.push.apns:Apns", "Apple Push Notification", "apns"),
     (Channel.WHATSAPP, "cloud_api"): Provider(
         "channels.whatsapp.cloud_api:CloudApi", "WhatsApp Cloud API", "whatsapp"
     ),

@@ -4,7 +4,6 @@ Facts from firebase.google.com: reference fcm/rest/v1 (projects.messages, ErrorC
 codes and on throttling and quotas, and from the official Python library (firebase-admin 7).
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
@@ -30,12 +29,11 @@ from channels.base import (
 )
 from channels.http import NoReply, ProviderHttp, Reply, unclear
 from channels.push.google_token import AccessToken, NoToken, ServiceAccount
-from channels.push.payload import data_for_app, is_urgent, topic, ttl
+from channels.push.payload import apns_collapse_id, data_for_app, is_urgent, topic, ttl
 
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 # Keys and values of `notification` and `data` together; what counts beyond that FCM itself refuses.
 _MAX_PAYLOAD_BYTES = 4096
-_MAX_APNS_COLLAPSE_BYTES = 64
 _DEFAULT_TTL = 4 * 7 * 24 * 3600
 
 _RESERVED = ("from", "message_type", "collapse_key")
@@ -168,7 +166,7 @@ def _message(message: Message) -> dict[str, Any]:
     if key := message.collapse_key:
         # `collapse_key` replaces what waits for the device, `tag` what the device already shows.
         android |= {"collapse_key": key, "notification": {"tag": key}}
-        apns["apns-collapse-id"] = _apns_collapse_id(key)
+        apns["apns-collapse-id"] = apns_collapse_id(key)
         webpush["Topic"] = topic(key)
     return {
         "token": message.to,
@@ -183,12 +181,6 @@ def _message(message: Message) -> dict[str, Any]:
 def _is_reserved(key: str) -> bool:
     """FCM refuses the whole message for one such key; the text is worth more than the key."""
     return key in _RESERVED or key.startswith(_RESERVED_STARTS)
-
-
-def _apns_collapse_id(key: str) -> str:
-    if len(key.encode()) <= _MAX_APNS_COLLAPSE_BYTES and key.isascii():
-        return key
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _payload_size(body: Mapping[str, Any]) -> int:

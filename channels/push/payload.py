@@ -2,12 +2,17 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
+from bisect import bisect_right
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from channels.base import Category, Message
 
 # Both FCM and the push services of the browsers keep a message for four weeks at most.
 LONGEST_TTL = 4 * 7 * 24 * 3600
+
+_ELLIPSIS = "…"
+_MAX_APNS_COLLAPSE_BYTES = 64
 
 
 def data_for_app(message: Message) -> dict[str, str]:
@@ -37,3 +42,33 @@ def topic(collapse_key: str) -> str:
     """The key in the form of a `Topic` header: 32 characters of base64url (RFC 8030, 5.4)."""
     digest = hashlib.sha256(collapse_key.encode()).digest()
     return urlsafe_b64encode(digest).decode()[:32]
+
+
+def apns_collapse_id(collapse_key: str) -> str:
+    """The key itself where it fits into the header `apns-collapse-id` (64 bytes), else its digest."""
+    if len(collapse_key) <= _MAX_APNS_COLLAPSE_BYTES and _is_plain(collapse_key):
+        return collapse_key
+    return hashlib.sha256(collapse_key.encode()).hexdigest()
+
+
+def fitted(text: str, limit: int, encode: Callable[[str], bytes]) -> bytes | None:
+    """`encode(text)` in at most `limit` bytes; None where even an empty text does not fit.
+
+    A text that is too long is cut: half a message on the screen is better than none.
+    """
+    whole = encode(text)
+    if len(whole) <= limit:
+        return whole
+    if len(encode(_ELLIPSIS)) > limit:
+        return None
+
+    def size(length: int) -> int:
+        return len(encode(text[:length] + _ELLIPSIS))
+
+    # The size grows with the length, so the longest text that fits is found by halving.
+    length = bisect_right(range(len(text)), limit, key=size) - 1
+    return encode(text[:length].rstrip() + _ELLIPSIS)
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and value.isprintable()

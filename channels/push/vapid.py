@@ -8,17 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
     derive_private_key,
 )
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from channels.push.p256 import is_file, read_key
 
 # Services refuse more than 24 h; half of it leaves room for clocks that differ.
 _LIFETIME = timedelta(hours=12)
@@ -36,17 +33,9 @@ def load_key(value: str) -> EllipticCurvePrivateKey:
     if _RAW_KEY.fullmatch(value):
         return _raw_key(value)
     path = Path(value)
-    if path.suffix != ".pem" and not _is_file(path):
+    if path.suffix != ".pem" and not is_file(path):
         raise ValueError("must be base64url of the raw 32-byte key, or the path of a PEM file")
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError(f"{path} is not a private key in PEM without a password") from None
-    if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise ValueError(f"{path} is not a key on the curve P-256")
-    return key
+    return read_key(path)
 
 
 class Vapid:
@@ -86,11 +75,3 @@ def _raw_key(value: str) -> EllipticCurvePrivateKey:
         return derive_private_key(number, SECP256R1())
     except (NotBase64, ValueError):
         raise ValueError("is not a private key on the curve P-256") from None
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        # Too long or with a NUL: not a path, and then perhaps a secret.
-        return False

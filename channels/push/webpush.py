@@ -6,10 +6,10 @@ Google, Mozilla and Apple were seen to answer.
 
 import json
 import re
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, ClassVar
 
@@ -31,14 +31,13 @@ from channels.base import (
     one_each,
 )
 from channels.http import BlockedAddress, NoReply, ProviderHttp, Reply, unclear
-from channels.push.payload import data_for_app, is_urgent, topic, ttl
+from channels.push.payload import data_for_app, fitted, is_urgent, topic, ttl
 from channels.push.subscription import Subscription
 from channels.push.vapid import Vapid, load_key
 
 # Services must take a body of 4096 bytes (RFC 8030, 7.2); encryption adds 103.
 MAX_PLAINTEXT_BYTES = 3993
 _DEFAULT_TTL = 24 * 3600
-_ELLIPSIS = "…"
 # Of the `Location` header: long enough for every service, short enough to be stored.
 _MAX_ID = 500
 
@@ -124,7 +123,7 @@ class WebPush:
             subscription = Subscription.read(message.to)
         except ValueError as error:
             return Refused(Scope.RECIPIENT, "bad-subscription", str(error))
-        plaintext = _plaintext(message)
+        plaintext = fitted(message.text, MAX_PLAINTEXT_BYTES, partial(_json, message))
         if plaintext is None:
             return Refused(
                 Scope.MESSAGE,
@@ -174,26 +173,8 @@ class WebPush:
         return headers
 
 
-def _plaintext(message: Message) -> bytes | None:
-    """What the service worker gets as `event.data.json()`; None where even an empty text does not fit.
-
-    A text that is too long is cut: half a message on the screen is better than none.
-    """
-    whole = _json(message, message.text)
-    if len(whole) <= MAX_PLAINTEXT_BYTES:
-        return whole
-    if len(_json(message, _ELLIPSIS)) > MAX_PLAINTEXT_BYTES:
-        return None
-
-    def size(length: int) -> int:
-        return len(_json(message, message.text[:length] + _ELLIPSIS))
-
-    # The size grows with the length, so the longest text that fits is found by halving.
-    length = bisect_right(range(len(message.text)), MAX_PLAINTEXT_BYTES, key=size) - 1
-    return _json(message, message.text[:length].rstrip() + _ELLIPSIS)
-
-
 def _json(message: Message, body: str) -> bytes:
+    """What the service worker gets as `event.data.json()`."""
     content: dict[str, object] = {
         "title": message.subject,
         "body": body,
