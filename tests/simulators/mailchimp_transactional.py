@@ -166,6 +166,10 @@ class MailchimpTransactionalSimulator(Simulator):
             ]
         }
 
+    def bounces(self, sent: Sent, why: str) -> None:
+        """The recipient's server refused it for good."""
+        self.smtp[sent.provider_id] = {"state": "bounced", "bounce_description": why}
+
 
 def event(sent: Sent, name: str, **message: Any) -> dict[str, Any]:
     """What happened to a letter, as webhooks tell it."""
