@@ -1,22 +1,12 @@
-"""What Unisender Go tells of letters later: its signature, its formats, its words for what happened."""
+"""Unisender Go's words for what happened to a letter, from its signed calls."""
 
-import hashlib
-import hmac
-import json
-import re
-import zlib
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import SecretStr
 
-from channels.base import BadHook, HookRequest, Receipt, ReceiptStatus, Told
-
-# At most 100 events a call, each with the answer of the recipient's server.
-_MAX_BYTES = 4 * 1024 * 1024
-
-_AUTH = re.compile(rb'"auth"\s*:\s*"([0-9a-fA-F]{32})"')
+from channels.base import HookRequest, Receipt, ReceiptStatus, Told
+from channels.email import unisender_signed
 
 _STATUSES: Mapping[str, ReceiptStatus] = {
     "accepted": ReceiptStatus.SENT,
@@ -63,68 +53,22 @@ def read(request: HookRequest, token: SecretStr) -> Told:
     if request.method in ("GET", "HEAD"):
         # The URL is tried when the hook is switched on.
         return Told()
-    body = _plain(request.body)
-    said = _authentic(body, token)
-    return Told([receipt for event in _events(said) for receipt in _receipts(event)])
+    said = unisender_signed.authentic(request.body, token)
+    return Told([receipt for event in _letters(said) for receipt in _receipts(event)])
 
 
-def _plain(body: bytes) -> bytes:
-    """Told by its first bytes: on the way here the header may have been served already."""
-    if body.startswith(b"\x1f\x8b"):
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            body = unpacker.decompress(body, _MAX_BYTES + 1)
-        except zlib.error:
-            raise BadHook("not readable as gzip") from None
-    if len(body) > _MAX_BYTES:
-        raise BadHook("too long")
-    return body
-
-
-def _authentic(body: bytes, token: SecretStr) -> dict[str, Any]:
-    """`auth` is the MD5 of the raw body with the key in its place, so nothing is re-serialised here."""
-    found = _AUTH.search(body)
-    if not found:
-        raise BadHook("no auth", forged=True)
-    start, end = found.span(1)
-    key = token.get_secret_value().encode()
-    # MD5 is the provider's choice.
-    digest = hashlib.md5(body[:start] + key + body[end:], usedforsecurity=False).hexdigest()
-    if not hmac.compare_digest(digest.encode(), found[1].lower()):
-        raise BadHook("wrong auth", forged=True)
-    try:
-        said = json.loads(body)
-    except ValueError:
-        raise BadHook("not JSON") from None
-    if not isinstance(said, dict):
-        raise BadHook("not a JSON object")
-    return said
-
-
-def _events(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _letters(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """What happened to letters; other events (blocks of whole domains) are passed over."""
-    users = said.get("events_by_user")
-    events = (
-        [said] if users is None else [e for user in _list(users) for e in _list(user, "events")]
-    )
-    for event in events:
-        if isinstance(event, dict) and "spam_block" not in str(event.get("event_name")):
+    for event in unisender_signed.events(said):
+        if "spam_block" not in str(event.get("event_name")):
             data = event.get("event_data", event)
             if isinstance(data, dict):
                 yield data
 
 
-def _list(value: Any, name: str = "") -> list[Any]:
-    inner = value.get(name) if name and isinstance(value, dict) else value
-    if not isinstance(inner, list):
-        raise BadHook(f"no list of {name or 'events_by_user'}")
-    return inner
-
-
 def _receipts(event: Mapping[str, Any]) -> Iterator[Receipt]:
-    metadata = event.get("metadata")
-    key = metadata.get("delivery") if isinstance(metadata, dict) else None
-    if not isinstance(key, str) or not key:
+    key = unisender_signed.delivery(event)
+    if not key:
         # Not a letter of ours: the key may serve other programs, too.
         return
     info = event.get("delivery_info")
@@ -144,20 +88,8 @@ def _receipts(event: Mapping[str, Any]) -> Iterator[Receipt]:
                 provider_id=provider_id(str(event.get("job_id") or ""), key),
                 key=key,
                 code=reason,
-                text=_answer(info, str(event.get("email") or "")),
-                at=_time(event.get("event_time")),
+                text=unisender_signed.without(
+                    str(event.get("email") or ""), info.get("destination_response")
+                ),
+                at=unisender_signed.time(event.get("event_time")),
             )
-
-
-def _answer(info: Mapping[str, Any], email: str) -> str:
-    """What the recipient's server said. It likes to quote the address, which has one home only."""
-    text = str(info.get("destination_response") or "")
-    return (text.replace(email, "(address)") if email else text)[:300]
-
-
-def _time(value: Any) -> datetime | None:
-    """`YYYY-MM-DD hh:mm:ss` in UTC."""
-    try:
-        return datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
