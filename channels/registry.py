@@ -49,12 +49,18 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
     (Channel.EMAIL, "sendpulse"): Provider(
         "channels.email.sendpulse:SendpulseEmail", "SendPulse", "sendpulse"
     ),
+    (Channel.EMAIL, "unisender"): Provider(
+        "channels.email.unisender:UnisenderEmail", "Unisender", "unisender"
+    ),
     (Channel.SMS, "smsc"): Provider(
         "channels.sms.smsc:Smsc", "SMSC.ru", "smsc", "100 with the same text"
     ),
     (Channel.SMS, "sms_ru"): Provider("channels.sms.sms_ru:SmsRu", "SMS.ru", "sms_ru", "100"),
     (Channel.SMS, "sendpulse"): Provider(
         "channels.sms.sendpulse:SendpulseSms", "SendPulse", "sendpulse", "100 with the same text"
+    ),
+    (Channel.SMS, "unisender"): Provider(
+        "channels.sms.unisender:UnisenderSms", "Unisender", "unisender", "150 with the same text"
     ),
     (Channel.PUSH, "fcm"): Provider("channels.push.fcm:Fcm", "Firebase Cloud Messaging", "fcm"),
     (Channel.PUSH, "webpush"): Provider(

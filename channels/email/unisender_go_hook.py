@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from channels.base import HookRequest, Receipt, ReceiptStatus, Told
-from channels.email import unisender_signed
+from channels.unisender import signed
 
 _STATUSES: Mapping[str, ReceiptStatus] = {
     "accepted": ReceiptStatus.SENT,
@@ -53,13 +53,13 @@ def read(request: HookRequest, token: SecretStr) -> Told:
     if request.method in ("GET", "HEAD"):
         # The URL is tried when the hook is switched on.
         return Told()
-    said = unisender_signed.authentic(request.body, token)
+    said = signed.authentic(request.body, token)
     return Told([receipt for event in _letters(said) for receipt in _receipts(event)])
 
 
 def _letters(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """What happened to letters; other events (blocks of whole domains) are passed over."""
-    for event in unisender_signed.events(said):
+    for event in signed.events(said):
         if "spam_block" not in str(event.get("event_name")):
             data = event.get("event_data", event)
             if isinstance(data, dict):
@@ -67,7 +67,7 @@ def _letters(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _receipts(event: Mapping[str, Any]) -> Iterator[Receipt]:
-    key = unisender_signed.delivery(event)
+    key = signed.delivery(event)
     if not key:
         # Not a letter of ours: the key may serve other programs, too.
         return
@@ -88,8 +88,8 @@ def _receipts(event: Mapping[str, Any]) -> Iterator[Receipt]:
                 provider_id=provider_id(str(event.get("job_id") or ""), key),
                 key=key,
                 code=reason,
-                text=unisender_signed.without(
+                text=signed.without(
                     str(event.get("email") or ""), info.get("destination_response")
                 ),
-                at=unisender_signed.time(event.get("event_time")),
+                at=signed.time(event.get("event_time")),
             )

@@ -31,6 +31,8 @@ _CASES: dict[tuple[Channel, str], str] = {
     (Channel.EMAIL, "sendpulse"): "tests.contract.case_sendpulse_email",
     (Channel.SMS, "smsc"): "tests.contract.case_smsc",
     (Channel.SMS, "sms_ru"): "tests.contract.case_sms_ru",
+    (Channel.EMAIL, "unisender"): "tests.contract.case_unisender_email",
+    (Channel.SMS, "unisender"): "tests.contract.case_unisender_sms",
     (Channel.SMS, "sendpulse"): "tests.contract.case_sendpulse_sms",
     (Channel.TELEGRAM, "bot_api"): "tests.contract.case_telegram",
     (Channel.VK, "community"): "tests.contract.case_vk",

@@ -1,0 +1,1 @@
+"""What the services of Unisender have in common; the adapters are with their channels."""
