@@ -29,7 +29,7 @@ from channels.base import (
     Told,
 )
 from channels.batches import calls
-from channels.email import unisender_go_hook
+from channels.email import unisender_go_hook, unisender_go_sender
 from channels.email.mime import encoded_words, one_line
 from channels.email.sender import MailboxField, OwnMailboxField
 from channels.http import NoReply, ProviderHttp, Reply, unclear
@@ -139,7 +139,9 @@ class UnisenderGo:
         except NoReply as none:
             return Check(False, f"{host} cannot be used now: {none.outcome.reason}")
         if isinstance(body, dict) and body.get("status") == "success":
-            return Check(True, f"{host} answers for user {body.get('user_id')}")
+            good, sender = await self._sender()
+            known = f"{host} answers for user {body.get('user_id')}"
+            return Check(good, f"{known}; {sender}" if good else f"{known}, but {sender}")
         match _refused(reply, body):
             case Refused(_, code, reason):
                 return Check(False, f"{host} refuses: {code} {reason}")
@@ -152,6 +154,14 @@ class UnisenderGo:
 
     def read_hook(self, request: HookRequest) -> Told:
         return unisender_go_hook.read(request, self._config.token)
+
+    async def _sender(self) -> tuple[bool, str]:
+        domain = self._config.sender.domain
+        try:
+            body = (await self._post("domain/list.json", {"domain": domain})).json()
+        except NoReply:
+            body = None
+        return unisender_go_sender.told(body, domain)
 
     async def _call(self, messages: Sequence[Message]) -> list[Outcome]:
         try:

@@ -23,7 +23,7 @@ from channels.base import (
     Scope,
     Told,
 )
-from channels.email import unisender_go_hook
+from channels.email import unisender_go_hook, unisender_go_sender
 from channels.email.unisender_go import UnisenderGo, UnisenderGoConfig
 from channels.http import ProviderHttp
 from tests.simulators.base import Fault
@@ -515,6 +515,66 @@ class TestSettings:
 
         assert not check.ok
         assert "114" in check.text
+
+
+class TestACheckOfTheSender:
+    @pytest.mark.parametrize(
+        ("domains", "good", "text"),
+        [
+            ({"example.com": ("confirmed", "active")}, True, "; example.com is confirmed"),
+            (None, True, "does not tell whether example.com is confirmed"),
+            ({}, False, "not among the account's domains"),
+            ({"example.com": ("not confirmed", "active")}, False, "but ownership (TXT record) of"),
+            ({"example.com": ("confirmed", "inactive")}, False, "but DKIM of example.com"),
+            ({"example.com": ("", "")}, False, "ownership (TXT record) and DKIM of example.com"),
+        ],
+    )
+    async def test_tells_how_far_its_domain_is_set_up(
+        self,
+        go: UnisenderGo,
+        simulator: UnisenderGoSimulator,
+        domains: dict[str, tuple[str, str]] | None,
+        good: bool,
+        text: str,
+    ) -> None:
+        simulator.domains = domains
+
+        check = await go.check()
+
+        assert check.ok is good
+        assert "answers for user 11344" in check.text
+        assert text in check.text
+
+    async def test_says_that_the_sandbox_is_one(
+        self, simulator: UnisenderGoSimulator, http: ProviderHttp
+    ) -> None:
+        config = settings(simulator, **{"from": "shop@sandbox-12-ab.unionemailer.com"})
+
+        check = await UnisenderGo(config, http).check()
+
+        assert check.ok
+        assert "test mode: sandbox-12-ab.unionemailer.com" in check.text
+
+    @pytest.mark.parametrize("listed", ["xn--80a1acny.xn--p1ai", "почта.рф", "Почта.рф"])
+    def test_knows_an_international_domain_in_either_form(self, listed: str) -> None:
+        entry = {
+            "domain": listed,
+            "verification-record": {"status": "confirmed"},
+            "dkim": {"status": "active"},
+        }
+
+        good, _ = unisender_go_sender.told({"domains": [entry]}, "xn--80a1acny.xn--p1ai")
+
+        assert good
+
+    @pytest.mark.parametrize(
+        "entry", [None, {}, {"domain": None}, {"domain": "." * 300}, {"domain": "example.com"}]
+    )
+    def test_stumbles_over_nothing(self, entry: Any) -> None:
+        good, text = unisender_go_sender.told({"domains": [entry]}, "example.com")
+
+        assert not good
+        assert "example.com" in text
 
 
 @pytest.mark.parametrize("domain", ["mail.ru", "Yandex.ru", "gmail.com"])

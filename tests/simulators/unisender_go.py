@@ -16,7 +16,10 @@ _PLACE = re.compile(r"\{\{([A-Za-z][A-Za-z0-9_]*)\}\}")
 
 
 class UnisenderGoSimulator(Simulator):
-    """`failed` names what it does with an address; `error` is the answer to every call, as (HTTP status, code)."""
+    """`failed` names what it does with an address; `error` is the answer to every call, as (HTTP status, code).
+
+    `domains`: how far the account's are set up (ownership, DKIM); None: the key may not ask for them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,12 +27,14 @@ class UnisenderGoSimulator(Simulator):
         self.failed: dict[str, str] = {}
         self.error: tuple[int, int] | None = None
         self.bad_text = ""
+        self.domains: dict[str, tuple[str, str]] | None = {"example.com": ("confirmed", "active")}
         self.calls: list[dict[str, Any]] = []
         self._taken: set[str] = set()
 
     def routes(self, app: web.Application) -> None:
         app.router.add_post("/ru/transactional/api/v1/email/send.json", self._send)
         app.router.add_post("/ru/transactional/api/v1/system/info.json", self._info)
+        app.router.add_post("/ru/transactional/api/v1/domain/list.json", self._domains)
 
     @property
     def base_url(self) -> str:
@@ -41,6 +46,23 @@ class UnisenderGoSimulator(Simulator):
         return web.json_response(
             {"status": "success", "user_id": 11344, "email": "shop@example.com"}
         )
+
+    async def _domains(self, request: web.Request) -> web.Response:
+        if wrong := self._wrong(request):
+            return wrong
+        if self.domains is None:
+            return _error(403, 105)
+        asked = (await request.json()).get("domain")
+        listed = [
+            {
+                "domain": domain,
+                "verification-record": {"value": "unione-validate-hash=483b", "status": owned},
+                "dkim": {"key": "MIGfMA0", "status": signed_by},
+            }
+            for domain, (owned, signed_by) in self.domains.items()
+            if asked in (None, domain)
+        ]
+        return web.json_response({"status": "success", "domains": listed})
 
     async def _send(self, request: web.Request) -> web.Response:
         if wrong := self._wrong(request):
