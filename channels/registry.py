@@ -16,8 +16,8 @@ class Provider:
     """One adapter. `path`: its module and class; `title`: the service as it calls itself; `page`: in
     `docs/providers/`; `per_call`: how many messages one call carries, for people.
 
-    `address`: the kind of address that it writes to, where that is not the channel's usual one. `device`: of
-    push, whose addresses belong to a provider.
+    `address`: the kind of address that it writes to, where that is not the channel's usual one (`usual_address`).
+    `device`: of push, whose addresses belong to a provider.
     """
 
     path: str
@@ -67,6 +67,13 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
         "channels.push.webpush:WebPush", "Web Push", "webpush", device="subscription"
     ),
     (Channel.PUSH, "apns"): Provider("channels.push.apns:Apns", "Apple Push Notification", "apns"),
+    (Channel.VIBER, "bot_api"): Provider(
+        "channels.viber.bot_api:BotApi",
+        "Viber bot",
+        "viber",
+        "300 with the same text",
+        address="viber",
+    ),
     (Channel.WHATSAPP, "cloud_api"): Provider(
         "channels.whatsapp.cloud_api:CloudApi", "WhatsApp Cloud API", "whatsapp"
     ),
@@ -81,7 +88,9 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
     ),
 }
 
-# Carries any channel; needs no account at anybody.
+_BY_PHONE = frozenset({Channel.SMS, Channel.VIBER, Channel.WHATSAPP})
+
+# Carries any channel and any kind of address; needs no account at anybody.
 SANDBOX = "sandbox"
 
 
@@ -96,6 +105,17 @@ def providers(channel: Channel) -> list[str]:
 
 def known() -> list[tuple[Channel, str]]:
     return list(_ADAPTERS)
+
+
+def usual_address(channel: Channel) -> str:
+    """The kind of address that most of a channel's providers write to."""
+    return "phone" if channel in _BY_PHONE else str(channel)
+
+
+def address_kinds(channel: Channel) -> tuple[str, ...]:
+    """Every kind of address that some provider of the channel writes to, the usual one first."""
+    others = [known.address for (at, _), known in _ADAPTERS.items() if at == channel]
+    return tuple(dict.fromkeys([usual_address(channel), *filter(None, others)]))
 
 
 def described(channel: Channel, provider: str) -> Provider:

@@ -22,7 +22,7 @@ from bots.conversation.said import (
 from bots.texts.words import Words, in_language
 from channels.base import Channel
 from hub.contacts import codes, links, queries
-from hub.contacts.addresses import KIND_OF, digest
+from hub.contacts.addresses import digest_at
 from hub.contacts.links import Redeemed
 from hub.db.pool import Connection
 from hub.preferences import suppressions
@@ -139,4 +139,4 @@ class Conversation:
         return in_language(locale or self.shop.settings.locale, LANGUAGES)
 
     def _digest(self, said: Said) -> bytes:
-        return digest(KIND_OF[self.channel], said.chat)
+        return digest_at(self.channel, said.chat)

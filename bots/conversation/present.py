@@ -9,7 +9,7 @@ from bots.texts import en, ru
 from bots.texts.words import Words, in_language
 from channels.base import Channel
 from hub.contacts import queries
-from hub.contacts.addresses import KIND_OF, digest
+from hub.contacts.addresses import digest_at
 from hub.contacts.model import Contact, Role
 from hub.content.formats import formats
 from hub.db.pool import Db
@@ -36,7 +36,7 @@ class Present:
 
     @property
     def digest(self) -> bytes:
-        return digest(KIND_OF[self.channel], self.said.chat)
+        return digest_at(self.channel, self.said.chat)
 
     @property
     def locale(self) -> str:
@@ -68,11 +68,10 @@ class Present:
 
 
 async def present(db: Db, shop: Shop, channel: Channel, said: Said) -> Present:
-    kind = KIND_OF[channel]
-    contacts = tuple(await queries.at(db, shop.id, digest(kind, said.chat)))
+    contacts = tuple(await queries.at(db, shop.id, digest_at(channel, said.chat)))
     speakers = contacts
     if said.in_group:
-        speakers = tuple(await queries.at(db, shop.id, digest(kind, said.person)))
+        speakers = tuple(await queries.at(db, shop.id, digest_at(channel, said.person)))
     return Present(shop, channel, said, contacts, speakers[0] if speakers else None)
 
 

@@ -7,7 +7,6 @@ from bots.conversation.present import Present
 from bots.conversation.said import Page
 from channels.base import Button, Category, Channel
 from hub.contacts import service
-from hub.contacts.addresses import KIND_OF
 from hub.contacts.model import ConsentState, Contact, ContactIn
 from hub.db.pool import Connection
 from hub.preferences import consents
@@ -121,7 +120,7 @@ class Settings:
         return [
             channel
             for channel in self.here.shop.settings.channels.transactional
-            if KIND_OF[channel] in kinds and self.hub.accounts.of(self.here.shop.id, channel)
+            if not kinds.isdisjoint(self.hub.accounts.kinds(self.here.shop.id, channel))
         ]
 
     def _wanted(self, contact: Contact) -> list[Channel]:

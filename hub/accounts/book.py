@@ -1,6 +1,6 @@
 """The accounts of every shop, in the order in which they are used, with their adapters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,12 +8,21 @@ from typing import cast
 
 from channels.base import Adapter, Channel, Limits, Tells
 from channels.http import ProviderHttp
-from channels.registry import SANDBOX, build
+from channels.registry import SANDBOX, address_kinds, build, described, usual_address
 from channels.sandbox import Sandbox
 from hub.accounts import health, sandbox
 from hub.config import Account, AccountLimits
 from hub.db.pool import Pool
 from hub.shops.registry import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an address asks of the account that writes to it: its own kind, and of a push device its own provider.
+    An address that is gone asks for nothing."""
+
+    kind: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,13 @@ class LiveAccount:
         """What its calls are counted under; its own, or that of all accounts of one customer."""
         return f"shared:{self.shared}" if self.shared else f"{self.shop_id}:{self.name}"
 
-    def carries(self, address_provider: str | None) -> bool:
-        return _carries(self.provider, address_provider)
+    @property
+    def kinds(self) -> Collection[str]:
+        """Of the addresses that it writes to."""
+        return _kinds(self.channel, self.provider)
+
+    def carries(self, need: Need) -> bool:
+        return _carries(self.channel, self.provider, need)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +78,22 @@ class NotSetUp:
     weight: int | None = None
     place: int = 0
 
-    def carries(self, address_provider: str | None) -> bool:
+    def carries(self, need: Need) -> bool:
         """What it would carry."""
-        return _carries(self.provider, address_provider)
+        return _carries(self.channel, self.provider, need)
 
 
-def _carries(provider: str, address_provider: str | None) -> bool:
-    """Push addresses belong to one provider; all others go by any account of their channel."""
-    return address_provider is None or provider in (address_provider, SANDBOX)
+def _carries(channel: Channel, provider: str, need: Need) -> bool:
+    """Push addresses belong to one provider; all others go by any account that writes to their kind."""
+    if need.provider is not None and provider not in (need.provider, SANDBOX):
+        return False
+    return need.kind is None or need.kind in _kinds(channel, provider)
+
+
+def _kinds(channel: Channel, provider: str) -> Collection[str]:
+    if provider == SANDBOX:
+        return address_kinds(channel)
+    return (described(channel, provider).address or usual_address(channel),)
 
 
 _ByChannel = dict[tuple[int, Channel], tuple[LiveAccount, ...]]
@@ -119,6 +141,10 @@ class AccountBook:
         for missing in self._not_set_up.values():
             found += missing
         return sorted((one for one in found if one.shop_id == shop_id), key=lambda one: one.place)
+
+    def kinds(self, shop_id: int, channel: Channel) -> Collection[str]:
+        """Of the addresses that the shop's accounts on this channel write to."""
+        return {kind for account in self.of(shop_id, channel) for kind in account.kinds}
 
     def get(self, shop_id: int, name: str) -> LiveAccount | None:
         """Also one that is off: it may have sent what this is about."""

@@ -9,7 +9,7 @@ from math import log
 from uuid import UUID
 
 from channels.base import Channel
-from hub.accounts.book import AccountBook, LiveAccount, NotSetUp
+from hub.accounts.book import AccountBook, LiveAccount, Need, NotSetUp
 from hub.accounts.health import Pause
 
 TRIAL_WAIT = timedelta(milliseconds=500)
@@ -71,7 +71,7 @@ class Wanted:
     key: UUID
     shop_id: int
     channel: Channel
-    address_provider: str | None = None
+    need: Need
     last: str | None = None
     code: str = ""
 
@@ -128,34 +128,28 @@ def recognises(
     return account if now - doubt_since < account.deduplicates else None
 
 
-def is_left(
-    book: AccountBook, account: LiveAccount, address_providers: Sequence[str | None], now: datetime
-) -> bool:
+def is_left(book: AccountBook, account: LiveAccount, needs: Sequence[Need], now: datetime) -> bool:
     """Whether nothing more is to be begun there: it is paused, and not only slow with nobody in its place."""
     if book.paused_until(account, now) is None:
         return False
-    return not _is_slow(book.pause_of(account)) or has_stand_in(
-        book, account, address_providers, now
-    )
+    return not _is_slow(book.pause_of(account)) or has_stand_in(book, account, needs, now)
 
 
 def has_stand_in(
-    book: AccountBook, account: LiveAccount, address_providers: Sequence[str | None], now: datetime
+    book: AccountBook, account: LiveAccount, needs: Sequence[Need], now: datetime
 ) -> bool:
     """Whether another account, in use and well, carries the same."""
     return any(
         other.name != account.name
         and book.paused_until(other, now) is None
-        and all(other.carries(provider) for provider in address_providers)
+        and all(other.carries(need) for need in needs)
         for other in book.of(account.shop_id, account.channel)
     )
 
 
 def _in_order(book: AccountBook, wanted: Wanted) -> Sequence[LiveAccount | NotSetUp]:
     """Those with a weight by chance, as heavy as they are, then the reserves as in the file."""
-    able = [
-        a for a in book.wanted(wanted.shop_id, wanted.channel) if a.carries(wanted.address_provider)
-    ]
+    able = [a for a in book.wanted(wanted.shop_id, wanted.channel) if a.carries(wanted.need)]
     heavy = [a for a in able if a.weight]
     if not heavy:
         return able

@@ -79,7 +79,7 @@ async def _found(request: web.Request) -> tuple[Shop, Offer] | None:
     shop = hub.shops.get(known[0]) if known else None
     if shop is None or contact is None or contact.external_id is None:
         return None
-    carried = [channel for channel in Channel if hub.accounts.of(shop.id, channel)]
+    carried = {channel: hub.accounts.kinds(shop.id, channel) for channel in Channel}
     return shop, preferences_sheet.offer(contact, shop.settings, carried)
 
 

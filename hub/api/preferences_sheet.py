@@ -1,13 +1,12 @@
 """The sheet of a person's preferences: what it shows, and what a filled-in one says. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
 from channels.base import Category, Channel
 from hub.config import Locale, QuietHours, Shop
-from hub.contacts.addresses import KIND_OF
 from hub.contacts.model import ConsentState
 from hub.notifications.model import AddressFacts, ContactFacts
 from hub.preferences.choices import Wanted, named
@@ -19,19 +18,20 @@ SHOWN = (Category.TRANSACTIONAL, Category.MARKETING)
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What there is to choose from: per category the channels by which the shop can write to this person, in
-    the shop's order."""
+    the shop's order. `kinds`: of the addresses by which it can, per channel."""
 
     contact: ContactFacts
     shop: Shop
     channels: Mapping[Category, tuple[Channel, ...]]
+    kinds: Mapping[Channel, Collection[str]]
 
 
 class WrongQuietHours(ValueError):
     """They begin when they end, or a time is none."""
 
 
-def offer(contact: ContactFacts, shop: Shop, carried: Sequence[Channel]) -> Offer:
-    """`carried`: the channels for which the shop has an account."""
+def offer(contact: ContactFacts, shop: Shop, carried: Mapping[Channel, Collection[str]]) -> Offer:
+    """`carried`: the kinds of addresses that the shop's accounts on a channel write to."""
     kinds = {address.kind for address in contact.addresses}
     return Offer(
         contact,
@@ -40,10 +40,11 @@ def offer(contact: ContactFacts, shop: Shop, carried: Sequence[Channel]) -> Offe
             category: tuple(
                 channel
                 for channel in shop.channels.of(category)
-                if channel in carried and KIND_OF[channel] in kinds
+                if not kinds.isdisjoint(carried.get(channel, ()))
             )
             for category in SHOWN
         },
+        carried,
     )
 
 
@@ -173,8 +174,8 @@ def _category(
             {
                 "name": str(channel),
                 "title": said["channels"][channel],
-                "address": _shown_address(there.contact, channel),
-                "trouble": _trouble(there.contact, channel, said),
+                "address": _shown_address(there, channel),
+                "trouble": _trouble(there, channel, said),
                 "ticked": channel in ticks,
             }
             for channel in order(there, category)
@@ -182,14 +183,15 @@ def _category(
     }
 
 
-def _addresses(contact: ContactFacts, channel: Channel) -> list[AddressFacts]:
-    return [a for a in contact.addresses if a.kind == KIND_OF[channel]]
+def _addresses(there: Offer, channel: Channel) -> list[AddressFacts]:
+    return [a for a in there.contact.addresses if a.kind in there.kinds[channel]]
 
 
-def _shown_address(contact: ContactFacts, channel: Channel) -> str:
+def _shown_address(there: Offer, channel: Channel) -> str:
     """Enough to know it again. The link may have been forwarded with the letter it stood in."""
-    value = _addresses(contact, channel)[0].value
-    match KIND_OF[channel]:
+    address = _addresses(there, channel)[0]
+    value = address.value
+    match address.kind:
         case "email":
             name, _, domain = value.rpartition("@")
             return f"{name[:2]}…@{domain}"
@@ -199,8 +201,8 @@ def _shown_address(contact: ContactFacts, channel: Channel) -> str:
             return ""
 
 
-def _trouble(contact: ContactFacts, channel: Channel, said: Mapping[str, Any]) -> str:
-    found = _addresses(contact, channel)
+def _trouble(there: Offer, channel: Channel, said: Mapping[str, Any]) -> str:
+    found = _addresses(there, channel)
     if all(channel in address.suppressed for address in found):
         return str(said["blocked"])
     return "" if any(address.verified for address in found) else str(said["unproven"])

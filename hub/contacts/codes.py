@@ -8,8 +8,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from channels.base import Channel
-from hub.contacts.addresses import KIND_OF
-from hub.contacts.addresses import digest as address_digest
+from hub.contacts.addresses import digest_at
 from hub.db.pool import Connection, Db
 from hub.tokens import Signer
 
@@ -101,4 +100,4 @@ async def forget(db: Db) -> None:
 
 def _digests(channel: Channel, addresses: Collection[str]) -> list[bytes]:
     """In one order for everybody, as locks are taken by it."""
-    return sorted({address_digest(KIND_OF[channel], value) for value in addresses})
+    return sorted({digest_at(channel, value) for value in addresses})

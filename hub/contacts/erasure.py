@@ -94,7 +94,7 @@ _STEPS: tuple[tuple[str, str], ...] = (
         """
         DELETE FROM bot_update AS u
          USING address AS a
-         WHERE a.contact_id = $1 AND a.kind IN ('telegram', 'vk', 'max')
+         WHERE a.contact_id = $1 AND a.kind IN ('telegram', 'vk', 'max', 'viber')
            AND u.shop_id = a.shop_id AND u.chat = a.value
         """,
     ),

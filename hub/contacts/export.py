@@ -168,7 +168,7 @@ async def _heard(db: Pool, shop_id: int, contact_id: UUID) -> list[dict[str, Any
 async def _bot_updates(
     db: Pool, shop_id: int, contact: Contact
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    chats = [a.value for a in contact.addresses if a.kind in ("telegram", "vk", "max")]
+    chats = [a.value for a in contact.addresses if a.kind in ("telegram", "vk", "max", "viber")]
     after = 0
     while True:
         rows = await db.fetch(

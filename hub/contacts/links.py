@@ -12,7 +12,7 @@ from uuid import UUID
 
 from channels.base import Channel, Unavailable
 from hub.contacts import codes, events, queries, service
-from hub.contacts.addresses import KIND_OF, digest
+from hub.contacts.addresses import digest, kind_of
 from hub.db.pool import Connection
 from hub.errors import Fault, InvalidInput, Unprocessable
 from hub.preferences import suppressions
@@ -133,6 +133,7 @@ async def _redeem(
     conn: Connection, shop_id: int, channel: Channel, key: bytes, value: str
 ) -> tuple[Redeemed, UUID | None]:
     """`key`: the digest of a token or a code."""
+    kind = kind_of(channel, value)
     row = await conn.fetchrow(
         """
         SELECT l.digest, l.contact_id, l.expires_at < now() AS expired, l.used_at,
@@ -145,7 +146,7 @@ async def _redeem(
         key,
         shop_id,
         channel,
-        KIND_OF[channel],
+        kind,
     )
     if row is None:
         return Redeemed.UNKNOWN, None
@@ -154,8 +155,8 @@ async def _redeem(
     if row["expired"]:
         return Redeemed.EXPIRED, row["contact_id"]
     await conn.execute("UPDATE contact_link SET used_at = now() WHERE digest = $1", row["digest"])
-    await queries.bind(conn, shop_id, row["contact_id"], KIND_OF[channel], value)
-    await suppressions.lift(conn, shop_id, channel, digest(KIND_OF[channel], value))
+    await queries.bind(conn, shop_id, row["contact_id"], kind, value)
+    await suppressions.lift(conn, shop_id, channel, digest(kind, value))
     await events.linked(conn, row["contact_id"], channel)
     return Redeemed.BOUND, row["contact_id"]
 

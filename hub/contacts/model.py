@@ -72,7 +72,11 @@ class GivenPeer(_Marked):
     value: Annotated[StrictStr, AfterValidator(addresses.peer)]
 
 
-GivenAddress = GivenEmail | GivenPhone | GivenChat | GivenPeer
+class GivenViber(_Marked):
+    value: Annotated[StrictStr, AfterValidator(addresses.viber)]
+
+
+GivenAddress = GivenEmail | GivenPhone | GivenChat | GivenPeer | GivenViber
 
 
 def _plainly(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
@@ -107,6 +111,8 @@ class AddressesIn(Given):
     telegram: Annotated[GivenChat, _PLAINLY, _SCHEMA] | None = None
     vk: Annotated[GivenPeer, _PLAINLY, _SCHEMA] | None = None
     max: Annotated[GivenChat, _PLAINLY, _SCHEMA] | None = None
+    viber: Annotated[GivenViber, _PLAINLY, _SCHEMA] | None = None
+    """The id by which a Viber bot knows the person; services that reach Viber by number use `phone`."""
     push: Annotated[tuple[Device, ...], Field(max_length=MAX_DEVICES)] | None = None
     """All devices there are: one that is not named is forgotten."""
 

@@ -8,7 +8,7 @@ from channels.base import Channel
 from channels.guard import Network
 from hub.config import Locale
 from hub.contacts import merge, queries
-from hub.contacts.addresses import KIND_OF, Kind, digest
+from hub.contacts.addresses import Kind, digest, digest_at, kind_of
 from hub.contacts.model import Address, Contact, ContactIn, Role, Upserted
 from hub.db.pool import Connection, Db
 from hub.errors import Fault, NotFound
@@ -119,13 +119,13 @@ async def one_off_many(
     `upsert_many`.
     """
     given = {
-        digest(kind := KIND_OF[channel], value): (kind, value, locale)
+        digest(kind := kind_of(channel, value), value): (kind, value, locale)
         for channel, value, locale in asked
     }
     ids = await queries.one_offs(db, shop_id, list(given))
     if fresh := {key: one for key, one in given.items() if key not in ids}:
         ids |= await queries.add_one_offs(db, shop_id, fresh)
-    return [ids[digest(KIND_OF[channel], value)] for channel, value, _ in asked]
+    return [ids[digest_at(channel, value)] for channel, value, _ in asked]
 
 
 async def get(db: Db, shop_id: int, external_id: str) -> Contact:

@@ -60,7 +60,7 @@ async def add(db: Db, shop_id: int, account: str, channel: Channel, heard: Seque
         [new_id() for _ in rows],
         [_event(address, one) for address, one in rows],
         [address for address, _ in rows],
-        [addresses.digest(addresses.KIND_OF[channel], address) for address, _ in rows],
+        [addresses.digest_at(channel, address) for address, _ in rows],
         [storable(one.text, _LONGEST) for _, one in rows],
         # A window of hours is counted from here: nobody writes in the future.
         [min(one.at or now, now) for _, one in rows],

@@ -54,6 +54,7 @@ class Claimed:
     collapse_key: str | None
     has_next: bool
     value: str | None
+    address_kind: str | None
     address_provider: str | None
     digest: bytes | None
     suppressed: bool
@@ -114,7 +115,7 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
        n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.interaction,
        n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
-       a.value, a.provider AS address_provider, a.digest,
+       a.value, a.kind AS address_kind, a.provider AS address_provider, a.digest,
        EXISTS (SELECT FROM suppression AS s WHERE s.shop_id = d.shop_id AND s.digest = a.digest
                                              AND s.channel = d.channel) AS suppressed,
        d.channel = 'whatsapp' AND EXISTS (

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from channels.base import Category, Message, Outcome, Retry
-from hub.accounts.book import LiveAccount
+from hub.accounts.book import LiveAccount, Need
 from hub.accounts.breaker import Breaker
 from hub.accounts.choice import TRIAL_WAIT, Choice, NoneUsable, Wanted, again, choose, recognises
 from hub.accounts.limits import Grant, RateLimits
@@ -167,7 +167,7 @@ class Deliverer:
             delivery.id,
             delivery.shop_id,
             delivery.channel,
-            delivery.address_provider,
+            Need(delivery.address_kind, delivery.address_provider),
             last=delivery.account if delivery.attempt_count else None,
             code=delivery.code or "",
         )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from channels.base import Category, Channel, Tells
 from hub.config import QuietHours
+from hub.contacts.addresses import Kind
 
 
 class DeliveryStatus(StrEnum):
@@ -161,9 +162,13 @@ class AccountFacts:
     tells: Tells
     any_address: bool = False
     """Carries push addresses of every provider (the sandbox)."""
+    kinds: tuple[Kind, ...] = ()
+    """Of the addresses that it writes to, in order of liking; empty: the channel's usual one."""
 
-    def carries(self, address_provider: str | None) -> bool:
-        return address_provider is None or self.any_address or address_provider == self.provider
+    def carries(self, address: AddressFacts) -> bool:
+        """Its provider; the kind is the plan's affair."""
+        provider = address.provider
+        return provider is None or self.any_address or provider == self.provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +194,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One channel; several targets only where a person has several push devices. `until` and `wait` only in
+    """One channel and addresses of one kind; several targets only where a person has several push devices. `until` and `wait` only in
     a cascade: what ends it here, and how long it is waited for."""
 
     channel: Channel

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from channels.base import Category, Channel, Tells
 from hub.config import QuietHours, Shop
-from hub.contacts.addresses import KIND_OF
+from hub.contacts.addresses import KIND_OF, KINDS_OF, Kind
 from hub.notifications.model import (
     AccountFacts,
     AddressFacts,
@@ -40,7 +40,8 @@ def make_plan(
         if isinstance(found, SkipReason):
             skipped.append(Skipped(channel, found))
         else:
-            steps.append(_step(channel, found, ask, accounts[channel]))
+            targets, carriers = found
+            steps.append(_step(channel, targets, ask, carriers))
     held = quiet_until(ask.category, contact, shop, at=max(now, ask.send_at or now))
     return Plan(tuple(steps), tuple(skipped), held if steps else None)
 
@@ -59,10 +60,10 @@ def _targets(
     shop: Shop,
     variants: Collection[Channel],
     accounts: Mapping[Channel, Sequence[AccountFacts]],
-) -> list[Target] | SkipReason:
-    """Where to write on this channel, or the first reason not to: what the person lacks comes before what
-    somebody decided."""
-    addresses = [a for a in contact.addresses if a.kind == KIND_OF[channel]]
+) -> tuple[list[Target], list[AccountFacts]] | SkipReason:
+    """Where to write on this channel and by which accounts, or the first reason not to: what the person lacks comes
+    before what somebody decided."""
+    addresses, carriers = _of_one_kind(channel, contact, accounts.get(channel, ()))
     if not addresses:
         return SkipReason.NO_ADDRESS
     if channel not in shop.channels.of(ask.category):
@@ -72,19 +73,33 @@ def _targets(
     preferred = contact.preferences.get(ask.category)
     if preferred is not None and channel not in preferred:
         return SkipReason.NOT_IN_PREFERENCE
-    reachable = [
-        a for a in addresses if any(x.carries(a.provider) for x in accounts.get(channel, ()))
-    ]
+    reachable = [a for a in addresses if any(x.carries(a) for x in carriers)]
     if not reachable:
         return SkipReason.NO_ACCOUNT
     if channel not in variants:
         return SkipReason.NO_TEMPLATE
-    blocked = _blocked(channel, ask.category, contact, reachable)
-    return blocked or [
-        Target(a.id, a.value, a.provider)
-        for a in reachable
-        if a.verified and channel not in a.suppressed
-    ]
+    if blocked := _blocked(channel, ask.category, contact, reachable):
+        return blocked
+    good = [a for a in reachable if a.verified and channel not in a.suppressed]
+    return [Target(a.id, a.value, a.provider) for a in good], carriers
+
+
+def _of_one_kind(
+    channel: Channel, contact: ContactFacts, accounts: Sequence[AccountFacts]
+) -> tuple[list[AddressFacts], list[AccountFacts]]:
+    """The person's addresses of the first kind, in the accounts' order, of which there is one, and the accounts that
+    write to it. Without any account an address of every kind will do, so that it is the account that is missed."""
+    held = {address.kind for address in contact.addresses}
+    wanted = [kind for account in accounts for kind in _kinds(channel, account)]
+    for kind in wanted or KINDS_OF[channel]:
+        if kind in held:
+            addresses = [a for a in contact.addresses if a.kind == kind]
+            return addresses, [a for a in accounts if kind in _kinds(channel, a)]
+    return [], []
+
+
+def _kinds(channel: Channel, account: AccountFacts) -> tuple[Kind, ...]:
+    return account.kinds or (KIND_OF[channel],)
 
 
 def _blocked(

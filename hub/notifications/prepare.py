@@ -9,6 +9,7 @@ from uuid import UUID
 from channels.base import Category, Channel
 from channels.registry import SANDBOX
 from hub.accounts.book import AccountBook
+from hub.contacts.addresses import Kind
 from hub.content.catalog import Catalog, Template
 from hub.content.model import Audience, ContentError, MissingVariable, Rendered, WrongValue
 from hub.errors import Fault, Unprocessable
@@ -117,7 +118,7 @@ def _category(asked: NotificationIn, template: Template | None) -> Category:
 def _accounts(book: AccountBook, shop_id: int) -> Mapping[Channel, Sequence[AccountFacts]]:
     return {
         channel: [
-            AccountFacts(a.provider, a.tells, a.provider == SANDBOX)
+            AccountFacts(a.provider, a.tells, a.provider == SANDBOX, tuple(map(Kind, a.kinds)))
             for a in book.of(shop_id, channel)
         ]
         for channel in Channel

@@ -195,7 +195,7 @@ async def move_address(db: Db, address_id: UUID, channel: Channel, value: str) -
         "UPDATE address SET value = $2, digest = $3, updated_at = now() WHERE id = $1",
         address_id,
         value,
-        addresses.digest(addresses.KIND_OF[channel], value),
+        addresses.digest_at(channel, value),
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from channels.base import Channel
 from hub.contacts import codes, links
-from hub.contacts.addresses import KIND_OF, digest
+from hub.contacts.addresses import digest, kind_of
 from hub.contacts.links import Redeemed
 from hub.contacts.model import Role
 from hub.db.pool import Connection, Db
@@ -255,7 +255,7 @@ async def bind_chat(
         channel,
         chat,
     )
-    kind = KIND_OF[channel]
+    kind = kind_of(channel, chat)
     if contact_id is None:
         contact_id = new_id()
         await conn.execute(

@@ -22,7 +22,7 @@ async def believe(db: Db, shop_id: int, channel: Channel, said: Sequence[Receipt
             value = addresses.normalise(channel, receipt.address)
         except ValueError:
             continue
-        digest = addresses.digest(addresses.KIND_OF[channel], value)
+        digest = addresses.digest_at(channel, value)
         if receipt.status in SUPPRESSING:
             await suppressions.suppress(
                 db, shop_id, channel, digest, receipt.status, code=receipt.code

@@ -38,6 +38,7 @@ _CASES: dict[tuple[Channel, str], str] = {
     (Channel.VK, "community"): "tests.contract.case_vk",
     (Channel.PUSH, "fcm"): "tests.contract.case_fcm",
     (Channel.PUSH, "webpush"): "tests.contract.case_webpush",
+    (Channel.VIBER, "bot_api"): "tests.contract.case_viber",
     (Channel.WHATSAPP, "cloud_api"): "tests.contract.case_whatsapp",
     (Channel.PUSH, "sendpulse"): "tests.contract.case_sendpulse_push",
     (Channel.VIBER, "sendpulse"): "tests.contract.case_sendpulse_viber",

@@ -18,7 +18,7 @@ from channels.base import (
     Scope,
 )
 from hub.accounts import health
-from hub.accounts.book import AccountBook, LiveAccount, NotSetUp
+from hub.accounts.book import AccountBook, LiveAccount, Need, NotSetUp
 from hub.accounts.breaker import Breaker
 from hub.accounts.choice import (
     TRIAL_WAIT,
@@ -72,7 +72,9 @@ A, B = account("a"), account("b")
 
 
 def wanted(last: str | None = None, provider: str | None = None, key: int = 1) -> Wanted:
-    return Wanted(UUID(int=key), SHOP, Channel.SMS, provider, last=last, code="http-500")
+    return Wanted(
+        UUID(int=key), SHOP, Channel.SMS, Need(provider=provider), last=last, code="http-500"
+    )
 
 
 def chosen(held: AccountBook, *full: str, **more: Any) -> Any:
@@ -265,7 +267,28 @@ def test_who_would_recognise_a_repeat_carries_it_instead_of_the_first() -> None:
 def test_nothing_more_is_begun_at_a_paused_account_unless_slow_is_all_there_is(
     pauses: dict[str, Pause], left: bool
 ) -> None:
-    assert is_left(book(A, B, **pauses), A, [None], NOW) is left
+    assert is_left(book(A, B, **pauses), A, [Need("phone")], NOW) is left
+
+
+def test_an_address_goes_to_an_account_that_writes_to_its_kind() -> None:
+    bot = LiveAccount(SHOP, "bot", Channel.VIBER, "bot_api", cast(Any, Adapter()), Limits())
+    sandbox = LiveAccount(SHOP, "s", Channel.VIBER, "sandbox", cast(Any, Adapter()), Limits())
+
+    carried = [
+        (name, kind)
+        for name, one in {"sms": A, "bot": bot, "sandbox": sandbox}.items()
+        for kind in ("phone", "viber")
+        if one.carries(Need(kind))
+    ]
+
+    assert carried == [
+        ("sms", "phone"),
+        ("bot", "viber"),
+        ("sandbox", "phone"),
+        ("sandbox", "viber"),
+    ]
+    # Of an address that is gone nothing is asked.
+    assert all(one.carries(Need()) for one in (A, bot, sandbox))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from channels.base import Channel
 from hub.contacts import addresses, email, phone
+from hub.contacts.addresses import Kind
 from hub.outgoing import inner_host
 
 
@@ -72,10 +73,15 @@ def test_what_no_letter_reaches_is_refused(given: str) -> None:
         (Channel.VK, "42", True),
         (Channel.VK, "-42", False),
         (Channel.MAX, "77", True),
+        (Channel.VIBER, "01234567890A=", True),
+        (Channel.VIBER, "jc9HsWTZ2Yf2NkRZ8KcNug==", True),
+        (Channel.VIBER, "anna smith", False),
+        (Channel.VIBER, "", False),
+        (Channel.VIBER, "x" * 65, False),
         (Channel.PUSH, "token", False),
     ],
 )
-def test_ids_of_messengers_are_integers_as_text(channel: Channel, given: str, fits: bool) -> None:
+def test_ids_of_messengers_have_their_form(channel: Channel, given: str, fits: bool) -> None:
     try:
         assert addresses.normalise(channel, given) == given
         assert fits
@@ -88,6 +94,34 @@ def test_one_phone_has_one_digest_whatever_carries_the_message() -> None:
 
     assert len(kinds) == 1
     assert len(addresses.digest(kinds.pop(), "+79991234567")) == 32
+
+
+@pytest.mark.parametrize(
+    ("channel", "given", "stored", "kind"),
+    [
+        (Channel.VIBER, "8 (999) 123-45-67", "+79991234567", Kind.PHONE),
+        (Channel.VIBER, "+79991234567", "+79991234567", Kind.PHONE),
+        (Channel.VIBER, "01234567890A=", "01234567890A=", Kind.VIBER),
+        (Channel.WHATSAPP, "+79991234567", "+79991234567", Kind.PHONE),
+        (Channel.TELEGRAM, "-1001234567890", "-1001234567890", Kind.TELEGRAM),
+        (Channel.EMAIL, "Anna@Example.com", "Anna@example.com", Kind.EMAIL),
+    ],
+)
+def test_an_address_is_of_the_kind_whose_form_it_has(
+    channel: Channel, given: str, stored: str, kind: Kind
+) -> None:
+    assert addresses.normalise(channel, given) == stored
+    assert addresses.kind_of(channel, stored) is kind
+    assert addresses.digest_at(channel, stored) == addresses.digest(kind, stored)
+
+
+def test_a_push_device_is_of_one_kind() -> None:
+    assert addresses.kind_of(Channel.PUSH, "token") is Kind.PUSH
+
+
+def test_of_two_kinds_it_is_told_what_both_would_be() -> None:
+    with pytest.raises(ValueError, match=r"phone.*, or must be a Viber user id"):
+        addresses.normalise(Channel.VIBER, "anna smith")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from channels.base import Category, Channel, Tells
 from channels.registry import known
 from hub.config import ChannelOrder, QuietHours, Shop
-from hub.contacts.addresses import KIND_OF
+from hub.contacts.addresses import KIND_OF, Kind
 from hub.ids import new_id
 from hub.notifications.model import (
     AccountFacts,
@@ -271,6 +271,66 @@ def test_one_dead_device_leaves_the_others() -> None:
     [step] = plan(ContactFacts(new_id(), addresses=(*dead, *unproven, *good))).steps
 
     assert [t.address_id for t in step.targets] == [good[0].id]
+
+
+BY_PHONE = AccountFacts("devino", Tells.DELIVERED)
+BOT = AccountFacts("bot_api", Tells.READ, kinds=(Kind.VIBER,))
+SANDBOX = AccountFacts("sandbox", Tells.SENT, any_address=True, kinds=(Kind.PHONE, Kind.VIBER))
+VIBER = Shop(channels=ChannelOrder(transactional=(Channel.VIBER,)))
+PHONE_ADDRESS = AddressFacts(new_id(), Kind.PHONE, "+79990000001")
+VIBER_ADDRESS = AddressFacts(new_id(), Kind.VIBER, "01234567890A=")
+
+
+@pytest.mark.parametrize(
+    ("held", "accounts", "expected"),
+    [
+        ((PHONE_ADDRESS, VIBER_ADDRESS), [BY_PHONE, BOT], PHONE_ADDRESS),
+        ((PHONE_ADDRESS, VIBER_ADDRESS), [BOT, BY_PHONE], VIBER_ADDRESS),
+        ((PHONE_ADDRESS,), [BOT, BY_PHONE], PHONE_ADDRESS),
+        ((VIBER_ADDRESS,), [BY_PHONE, BOT], VIBER_ADDRESS),
+        ((VIBER_ADDRESS,), [BOT], VIBER_ADDRESS),
+        ((VIBER_ADDRESS, PHONE_ADDRESS), [SANDBOX], PHONE_ADDRESS),
+        ((VIBER_ADDRESS,), [SANDBOX], VIBER_ADDRESS),
+        ((PHONE_ADDRESS,), [BOT], SkipReason.NO_ADDRESS),
+        ((VIBER_ADDRESS,), [BY_PHONE], SkipReason.NO_ADDRESS),
+        ((), [BOT, BY_PHONE], SkipReason.NO_ADDRESS),
+        ((VIBER_ADDRESS,), [], SkipReason.NO_ACCOUNT),
+        ((PHONE_ADDRESS,), [], SkipReason.NO_ACCOUNT),
+    ],
+)
+def test_a_step_takes_addresses_of_the_kind_that_its_first_account_can_write_to(
+    held: tuple[AddressFacts, ...],
+    accounts: list[AccountFacts],
+    expected: AddressFacts | SkipReason,
+) -> None:
+    contact = ContactFacts(new_id(), addresses=held)
+
+    found = plan(contact, shop=VIBER, accounts={Channel.VIBER: accounts})
+
+    if isinstance(expected, SkipReason):
+        assert why(found, Channel.VIBER) is expected
+    else:
+        [step] = found.steps
+        assert [t.address_id for t in step.targets] == [expected.id]
+
+
+def test_a_step_hopes_for_what_the_accounts_of_its_address_can_tell() -> None:
+    ask = Ask(strategy=Strategy.CASCADE, until=Tells.READ, wait=timedelta(minutes=10))
+    both = {Channel.VIBER: [BY_PHONE, BOT]}
+
+    phone = plan(ContactFacts(new_id(), addresses=(PHONE_ADDRESS,)), ask, VIBER, accounts=both)
+    bot = plan(ContactFacts(new_id(), addresses=(VIBER_ADDRESS,)), ask, VIBER, accounts=both)
+
+    assert (phone.steps[0].until, bot.steps[0].until) == (Tells.DELIVERED, Tells.READ)
+
+
+def test_a_phone_serves_sms_viber_and_whatsapp() -> None:
+    wide = Shop(channels=ChannelOrder(transactional=(SMS, Channel.VIBER, Channel.WHATSAPP)))
+    accounts = {channel: [BY_PHONE] for channel in (SMS, Channel.VIBER, Channel.WHATSAPP)}
+
+    found = plan(ContactFacts(new_id(), addresses=(PHONE_ADDRESS,)), shop=wide, accounts=accounts)
+
+    assert way(found) == [SMS, Channel.VIBER, Channel.WHATSAPP]
 
 
 @pytest.mark.parametrize(
