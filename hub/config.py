@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from channels.base import AccountConfig, Category, Channel
+from channels.duration import Duration
 from channels.registry import SANDBOX, UnknownProvider, adapter_class
 
 LOCALES = ("ru", "en")
@@ -32,17 +33,6 @@ LOCALES = ("ru", "en")
 
 class SettingsError(Exception):
     """One line for a person: which key, which value, what is allowed."""
-
-
-def _duration(value: Any) -> Any:
-    """`"90s"`, `"10m"`, `"4h"`, `"2d"`."""
-    if isinstance(value, timedelta):
-        return value
-    match = re.fullmatch(r"(\d{1,6})(s|m|h|d)", value) if isinstance(value, str) else None
-    if not match:
-        raise ValueError('must be a number with a unit: "90s", "10m", "4h" or "2d"')
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    return timedelta(**{units[match[2]]: int(match[1])})
 
 
 def _zone(value: str) -> str:
@@ -117,7 +107,6 @@ def _secret(value: SecretStr) -> SecretStr:
 Network = Annotated[
     IPv4Network | IPv6Network, Field(union_mode="left_to_right"), BeforeValidator(_network)
 ]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Clock = Annotated[
     time,

@@ -27,6 +27,7 @@ from channels.base import (
     Tells,
     one_each,
 )
+from channels.duration import DurationOrSeconds
 from channels.email import mime, replies
 from channels.email.connections import Connections, Unfit
 from channels.email.replies import Stage
@@ -42,8 +43,8 @@ class SmtpConfig(AccountConfig):
     """`base_url` is for whoever sets every account by URL: `smtp://host:port` in place of `host` and `port`.
 
     `security = "none"` sends the password in the clear: for a server on the same machine only.
-    `ca_file`: PEM certificates to trust instead of the system's. `timeout`: seconds for one letter,
-    connecting included. `connections`: open at once from one process.
+    `ca_file`: PEM certificates to trust instead of the system's. `timeout`: for one letter, connecting
+    included. `connections`: open at once from one process.
     """
 
     host: str = ""
@@ -53,8 +54,8 @@ class SmtpConfig(AccountConfig):
     password: SecretStr = SecretStr("")
     sender: MailboxField = Field(alias="from")
     reply_to: MailboxField | None = None
-    timeout: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(minutes=5))] = timedelta(
-        seconds=30
+    timeout: Annotated[DurationOrSeconds, Field(gt=timedelta(0), le=timedelta(minutes=5))] = (
+        timedelta(seconds=30)
     )
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     ca_file: Path | None = None

@@ -492,6 +492,8 @@ class TestSettings:
             {"username": "shop"},
             {"password": "secret"},
             {"timeout": 0},
+            {"timeout": "0s"},
+            {"timeout": "soon"},
             {"ca_file": "/nowhere.pem"},
             {"ca_file": __file__},
             {"unknown": 1},
