@@ -1,15 +1,16 @@
 """How many segments a text takes on its way to a phone: every provider bills by segment (3GPP TS 23.038, 23.040)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
-_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+from channels.sms import gsm7
+
+# Septets of each character: an escape and one more for those of the second table.
+_GSM_7 = {char: 1 for char in gsm7.BASIC if ord(char) != gsm7.ESCAPE} | dict.fromkeys(
+    gsm7.EXTENDED, 2
 )
-# Each is an escape septet and one more.
-_EXTENDED = frozenset("\f^{}\\[~]|€")
 
 
 class Encoding(StrEnum):
@@ -32,27 +33,38 @@ class Parts:
 
 def parts(text: str) -> Parts:
     """One character outside GSM-7 (any Cyrillic, №, «, an emoji) turns the whole text into UCS-2."""
-    gsm = all(char in _BASIC or char in _EXTENDED for char in text)
-    encoding = Encoding.GSM_7 if gsm else Encoding.UCS_2
-    widths = [_septets(char) if gsm else _code_units(char) for char in text]
+    encoding, widths = _measured(text)
     units = sum(widths)
     alone, part = _ROOM[encoding]
-    return Parts(encoding, units, min(units, 1) if units <= alone else _filled(widths, part))
+    return Parts(encoding, units, min(units, 1) if units <= alone else len(_starts(widths, part)))
 
 
-def _septets(char: str) -> int:
-    return 2 if char in _EXTENDED else 1
+def pieces(text: str, encoding: Encoding | None = None) -> list[str]:
+    """The text of each segment, as `parts` counts them; no text is one empty piece.
+
+    `encoding`: the one that it will travel in, where that is not the cheaper one.
+    """
+    encoding, widths = _measured(text, encoding)
+    alone, part = _ROOM[encoding]
+    if sum(widths) <= alone:
+        return [text]
+    starts = _starts(widths, part)
+    return [text[start:end] for start, end in pairwise([*starts, len(text)])]
 
 
-def _code_units(char: str) -> int:
-    return 2 if ord(char) > 0xFFFF else 1
+def _measured(text: str, encoding: Encoding | None = None) -> tuple[Encoding, list[int]]:
+    """The encoding, and how many units of it each character takes."""
+    if encoding is not Encoding.UCS_2 and all(char in _GSM_7 for char in text):
+        return Encoding.GSM_7, [_GSM_7[char] for char in text]
+    return Encoding.UCS_2, [2 if ord(char) > 0xFFFF else 1 for char in text]
 
 
-def _filled(widths: Iterable[int], room: int) -> int:
+def _starts(widths: Sequence[int], room: int) -> list[int]:
     """Parts filled one after another; a pair (escape, surrogate) that does not fit goes into the next whole."""
-    count, used = 1, 0
-    for width in widths:
+    starts, used = [0], 0
+    for i, width in enumerate(widths):
         if used + width > room:
-            count, used = count + 1, 0
+            starts.append(i)
+            used = 0
         used += width
-    return count
+    return starts

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.sms.parts import Encoding, Parts, parts
+from channels.sms import gsm7
+from channels.sms.parts import Encoding, Parts, parts, pieces
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,47 @@ def test_more_text_never_costs_less(text: str) -> None:
 @pytest.mark.parametrize("char", ["ё", "«", "»", "—", "№", "’"])
 def test_typographic_signs_make_a_text_expensive(char: str) -> None:
     assert parts(char).encoding is Encoding.UCS_2
+
+
+@given(st.text(max_size=700))
+def test_pieces_are_what_was_counted_and_make_the_whole(text: str) -> None:
+    cut = pieces(text)
+
+    assert "".join(cut) == text
+    assert len(cut) == max(parts(text).count, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("a" * 161, [153, 8]),
+        ("я" * 71, [67, 4]),
+        ("a" * 152 + "€" + "a" * 152, [152, 152, 1]),
+        ("я" * 66 + "😀" + "я" * 66, [66, 66, 1]),
+    ],
+)
+def test_pairs_stay_whole(text: str, lengths: list[int]) -> None:
+    assert [len(piece) for piece in pieces(text)] == lengths
+
+
+@pytest.mark.parametrize(
+    ("text", "octets"),
+    [
+        ("@Hello_{€}", "00 48 65 6c 6c 6f 11 1b 28 1b 65 1b 29"),
+        ("ÄÖÑÜ§¿à¡ΔΞÉ", "5b 5c 5d 5e 5f 60 7f 40 10 1a 1f"),
+        ("", ""),
+    ],
+)
+def test_gsm_alphabet(text: str, octets: str) -> None:
+    assert gsm7.encode(text) == bytes.fromhex(octets)
+    assert gsm7.decode(bytes.fromhex(octets)) == text
+
+
+@given(st.binary(max_size=50))
+def test_no_octets_are_unreadable(octets: bytes) -> None:
+    assert len(gsm7.decode(octets)) <= len(octets)
+
+
+def test_what_is_not_in_the_alphabet_is_refused() -> None:
+    with pytest.raises(ValueError, match="GSM"):
+        gsm7.encode("ё")
