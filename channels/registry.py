@@ -62,6 +62,7 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
     (Channel.SMS, "unisender"): Provider(
         "channels.sms.unisender:UnisenderSms", "Unisender", "unisender", "150 with the same text"
     ),
+    (Channel.SMS, "smpp"): Provider("channels.sms.smpp:Smpp", "any SMSC (SMPP 3.4)", "smpp"),
     (Channel.PUSH, "fcm"): Provider("channels.push.fcm:Fcm", "Firebase Cloud Messaging", "fcm"),
     (Channel.PUSH, "webpush"): Provider(
         "channels.push.webpush:WebPush", "Web Push", "webpush", device="subscription"

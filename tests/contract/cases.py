@@ -13,7 +13,7 @@ provider is a function of the simulator in the case: `Trouble.arrange`, `Refusal
 Simulators over HTTP inherit `Simulator` and get `HTTP_TROUBLES` for nothing; others name their own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -34,6 +34,7 @@ _CASES: dict[tuple[Channel, str], str] = {
     (Channel.EMAIL, "unisender"): "tests.contract.case_unisender_email",
     (Channel.SMS, "unisender"): "tests.contract.case_unisender_sms",
     (Channel.SMS, "sendpulse"): "tests.contract.case_sendpulse_sms",
+    (Channel.SMS, "smpp"): "tests.contract.case_smpp",
     (Channel.TELEGRAM, "bot_api"): "tests.contract.case_telegram",
     (Channel.VK, "community"): "tests.contract.case_vk",
     (Channel.PUSH, "fcm"): "tests.contract.case_fcm",
@@ -108,6 +109,20 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """For adapters with `listen`. Both wait until the adapter is there to be told, then for its answer: True if the
+    provider has heard that all is well, and False if it will have to say it again.
+
+    `told`: the simulator says of this message what `status` is. `heard`: it hands on what a person wrote, and None
+    where it never does. `start` of the simulator takes the port of an earlier run.
+    """
+
+    told: Callable[[Any, Sent], Awaitable[bool]]
+    status: ReceiptStatus = ReceiptStatus.DELIVERED
+    heard: Callable[[Any], Awaitable[bool]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One adapter, its simulator, and how to make the simulator's world go wrong."""
 
@@ -136,6 +151,7 @@ class Case:
     """The message's address as the simulator shows it in `Sent.to`."""
     hook: Hook | None = None
     asking: Asking | None = None
+    listening: Listening | None = None
     warm: bool = False
     """Send one message before the trouble begins: for providers that are asked for a token first."""
 

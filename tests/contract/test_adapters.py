@@ -1,7 +1,9 @@
 """What the hub may rely on with every adapter, whoever carries the message."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -15,15 +17,19 @@ from channels.base import (
     Adapter,
     Asks,
     BadHook,
+    Heard,
     HookRequest,
+    Listens,
     Message,
     Outcome,
     ReadsHooks,
+    Receipt,
     ReceiptStatus,
     Refused,
     Retry,
     Scope,
     Sent,
+    Told,
     Unavailable,
 )
 from channels.http import ProviderHttp
@@ -32,6 +38,7 @@ from tests.contract.cases import (
     Asking,
     Case,
     Hook,
+    Listening,
     Refusal,
     Throttle,
     Trouble,
@@ -133,9 +140,11 @@ def test_it_has_a_page(case: Case) -> None:
 
 async def test_the_case_has_what_the_adapter_can(rig: Rig) -> None:
     reads, asks = isinstance(rig.adapter, ReadsHooks), isinstance(rig.adapter, Asks)
+    listens = isinstance(rig.adapter, Listens)
 
     assert reads is (rig.case.hook is not None), "read_hook needs `hook` in the case, and only it"
     assert asks is (rig.case.asking is not None), "ask needs `asking` in the case, and only it"
+    assert listens is (rig.case.listening is not None), "listen needs `listening`, and only it"
 
 
 def test_the_case_is_of_the_adapter_that_it_names(case: Case) -> None:
@@ -437,3 +446,139 @@ async def test_asked_it_answers_rubbish_and_nothing_is_learned(rig: Rig, body: s
         return
 
     assert not [r for r in receipts if r.status not in (ReceiptStatus.SENT, ReceiptStatus.DEFERRED)]
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Where what was told is kept. `closed`: nothing can be stored; `slow`: it takes until that is set."""
+
+    told: list[Told] = field(default_factory=list)
+    closed: bool = False
+    slow: asyncio.Event | None = None
+    busy: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def take(self, told: Told) -> None:
+        self.busy.set()
+        if self.slow:
+            await self.slow.wait()
+        if self.closed:
+            raise ConnectionError("the database is away")
+        self.told.append(told)
+
+    @property
+    def receipts(self) -> list[Receipt]:
+        return [receipt for told in self.told for receipt in told.receipts]
+
+    @property
+    def heard(self) -> list[Heard]:
+        return [heard for told in self.told for heard in told.heard]
+
+
+@asynccontextmanager
+async def _listening(rig: Rig, shelf: Shelf) -> AsyncIterator[Listening]:
+    """While the adapter listens."""
+    if rig.case.listening is None:
+        pytest.skip("this provider keeps no connection")
+    assert isinstance(rig.adapter, Listens)
+    task = asyncio.create_task(rig.adapter.listen(shelf.take))
+    try:
+        yield rig.case.listening
+        assert not task.done(), "it listens until it is cancelled"
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_listening_it_hands_on_which_message_the_receipt_is_of(rig: Rig) -> None:
+    shelf = Shelf()
+    async with _listening(rig, shelf) as listening:
+        messages, outcomes = await rig.accepted()
+
+        told = [await listening.told(rig.simulator, sent) for sent in rig.simulator.sent]
+
+    assert all(told)
+    receipts = [r for r in shelf.receipts if r.status is listening.status]
+    for message, outcome, receipt in zip(messages, outcomes, receipts, strict=True):
+        assert receipt.key == message.key or receipt.provider_id == outcome.provider_id
+    assert not rig.leaks(repr(shelf.told))
+
+
+async def test_listening_it_says_nothing_before_it_is_stored(rig: Rig) -> None:
+    shelf = Shelf(slow=asyncio.Event())
+    async with _listening(rig, shelf) as listening:
+        await rig.accepted()
+        told = asyncio.ensure_future(listening.told(rig.simulator, rig.simulator.sent[0]))
+        await shelf.busy.wait()
+
+        early = await asyncio.wait([told], timeout=0.2)
+        assert shelf.slow
+        shelf.slow.set()
+
+        assert not early[0]
+        assert await told
+
+
+async def test_listening_it_sends_while_something_is_being_stored(rig: Rig) -> None:
+    shelf = Shelf(slow=asyncio.Event())
+    async with _listening(rig, shelf) as listening:
+        await rig.accepted()
+        told = asyncio.ensure_future(listening.told(rig.simulator, rig.simulator.sent[0]))
+        await shelf.busy.wait()
+
+        await rig.accepted()
+
+        assert shelf.slow
+        shelf.slow.set()
+        assert await told
+
+
+async def test_listening_what_was_not_stored_is_told_again(rig: Rig) -> None:
+    shelf = Shelf(closed=True)
+    async with _listening(rig, shelf) as listening:
+        await rig.accepted()
+        [sent, *_] = rig.simulator.sent
+
+        first = await listening.told(rig.simulator, sent)
+        shelf.closed = False
+        second = await listening.told(rig.simulator, sent)
+
+    assert (first, second) == (False, True)
+    assert len(shelf.receipts) == 1
+
+
+async def test_listening_ends_and_what_is_under_way_is_told_again(rig: Rig) -> None:
+    shelf = Shelf(slow=asyncio.Event())
+    async with _listening(rig, shelf) as listening:
+        await rig.accepted()
+        told = asyncio.ensure_future(listening.told(rig.simulator, rig.simulator.sent[0]))
+        await shelf.busy.wait()
+
+    await rig.adapter.close()
+    assert not await told
+
+
+async def test_listening_it_comes_back_after_the_provider_was_away(rig: Rig) -> None:
+    shelf = Shelf()
+    async with _listening(rig, shelf) as listening:
+        await rig.accepted()
+        port = rig.simulator.port
+        await rig.simulator.stop()
+        await rig.simulator.start(port)
+
+        assert await listening.told(rig.simulator, rig.simulator.sent[0])
+
+    assert [receipt.status for receipt in shelf.receipts] == [listening.status]
+
+
+async def test_listening_it_hands_on_what_a_person_wrote(rig: Rig) -> None:
+    shelf = Shelf()
+    async with _listening(rig, shelf) as listening:
+        if listening.heard is None:
+            pytest.skip("this provider hands on nothing")
+
+        assert await listening.heard(rig.simulator)
+
+    [heard] = shelf.heard
+    assert heard.address
+    assert heard.text
