@@ -19,6 +19,7 @@ from tests.simulators.fcm import PROJECT, FcmSimulator, unavailable
 
 MESSAGE = Message(key="d-1", to="device-anna", text="Передан в доставку", subject="Заказ 1001")
 IN_AN_HOUR = timedelta(hours=1)
+_FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
 @pytest.fixture
@@ -250,6 +251,64 @@ async def test_unavailable_is_waited_out_as_long_as_told(
     )
 
     assert await _send(adapter) == Retry("UNAVAILABLE", timedelta(seconds=wait))
+
+
+def _quota(*violations: Any) -> Fault:
+    kind = "type.googleapis.com/google.rpc.QuotaFailure"
+    details: list[dict[str, Any]] = [
+        {"@type": _FCM_ERROR, "errorCode": "QUOTA_EXCEEDED"},
+        {"@type": kind, "violations": list(violations)},
+    ]
+    return _error(429, "RESOURCE_EXHAUSTED", "Quota exceeded.", *details)
+
+
+@pytest.mark.parametrize(
+    ("fault", "alone"),
+    [
+        (_quota({"subject": "device:x", "description": "Device message rate exceeded"}), True),
+        (_quota({"subject": f"project:{PROJECT}", "description": "Messages a minute"}), False),
+        (_quota({"description": "Device rate"}, {"description": "Project rate"}), False),
+        (_quota(), False),
+        (_quota(7, None), False),
+    ],
+    ids=["device", "project", "both", "unnamed", "odd"],
+)
+async def test_one_devices_quota_does_not_hold_up_the_others(
+    adapter: Fcm, fcm: FcmSimulator, fault: Fault, alone: bool
+) -> None:
+    fcm.fault = fault
+
+    outcome = await _send(adapter)
+
+    assert outcome == Retry("QUOTA_EXCEEDED", timedelta(minutes=1), throttled=True, alone=alone)
+
+
+@pytest.mark.parametrize(
+    "details", [None, {}, 7, [None], [{"@type": "google.rpc.BadRequest", "fieldViolations": {}}]]
+)
+async def test_details_of_any_shape_do_no_harm(
+    adapter: Fcm, fcm: FcmSimulator, details: object
+) -> None:
+    body = {"error": {"status": "INVALID_ARGUMENT", "message": "Bad", "details": details}}
+    fcm.fault = Fault(status=400, body=json.dumps(body), content_type="application/json")
+
+    assert await _send(adapter) == Refused(Scope.MESSAGE, "INVALID_ARGUMENT", "Bad")
+
+
+async def test_in_test_mode_everything_is_checked_and_nothing_delivered(
+    fcm: FcmSimulator, http: ProviderHttp, tmp_path: Path
+) -> None:
+    credentials = fcm.credentials(tmp_path)
+    adapter = Fcm(FcmConfig(credentials=credentials, test=True, base_url=fcm.url), http)
+    fcm.unregistered.add("device-gone")
+
+    taken, gone = [
+        await _send(adapter, replace(MESSAGE, to=d)) for d in ("device-1", "device-gone")
+    ]
+
+    assert isinstance(taken, Accepted)
+    assert isinstance(gone, Refused)
+    assert not fcm.sent
 
 
 async def test_many_messages_at_once_need_one_token(adapter: Fcm, fcm: FcmSimulator) -> None:
