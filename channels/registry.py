@@ -75,6 +75,7 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
         "300 with the same text",
         address="viber",
     ),
+    (Channel.PUSH, "rustore"): Provider("channels.push.rustore:RuStore", "RuStore", "rustore"),
     (Channel.WHATSAPP, "cloud_api"): Provider(
         "channels.whatsapp.cloud_api:CloudApi", "WhatsApp Cloud API", "whatsapp"
     ),

@@ -44,6 +44,7 @@ _CASES: dict[tuple[Channel, str], str] = {
     (Channel.PUSH, "sendpulse"): "tests.contract.case_sendpulse_push",
     (Channel.VIBER, "sendpulse"): "tests.contract.case_sendpulse_viber",
     (Channel.PUSH, "apns"): "tests.contract.case_apns",
+    (Channel.PUSH, "rustore"): "tests.contract.case_rustore",
 }
 
 # How long adapters wait for an answer in this suite: long enough for a busy machine, short enough to wait for.
