@@ -154,7 +154,15 @@ async def _keep_going(chore: Callable[[], Awaitable[None]]) -> None:
 
 async def _listen(hub: Hub, deliverer: Deliverer, account: LiveAccount, adapter: Listens) -> None:
     async def take(told: Told) -> None:
-        await deliverer.hand_out(await inbound.store(hub, account, told))
+        """The adapter makes nothing of the error but that the provider must come again: it is told here."""
+        try:
+            await deliverer.hand_out(await inbound.store(hub, account, told))
+        except (RedisError, *UNREACHABLE) as error:
+            log.warning("listen.not_stored", account=account.name, error=type(error).__name__)
+            raise
+        except Exception:
+            log.exception("listen.not_stored", account=account.name)
+            raise
 
     await adapter.listen(take)
 

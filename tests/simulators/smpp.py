@@ -89,6 +89,7 @@ class SmppSimulator:
         """Answers to the next submits, one each; after them all is as ever."""
         self.accident: Accident | None = None
         self.happened = asyncio.Event()
+        self.taken = asyncio.Event()
         self.nacks = 0
         """Answers submits with a generic_nack of this status."""
         self.delay = 0.0
@@ -347,6 +348,7 @@ class SmppSimulator:
         del self._wholes[key]
         # Each part is whole by itself: a phone shows them one by one if others are late.
         text = "".join(self._read(submit, whole.parts[n]) for n in sorted(whole.parts))
+        self.taken.set()
         self.sent.append(Sent(submit.to[2], text, provider_id=whole.ids[total]))
 
     def _read(self, submit: Submit, octets: bytes) -> str:
