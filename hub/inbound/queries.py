@@ -15,6 +15,8 @@ from hub.ids import new_id
 KEPT_FOR = timedelta(days=90)
 
 _LONGEST = 4096
+_SAME_WITHIN = 120
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,12 @@ async def add(db: Db, shop_id: int, account: str, channel: Channel, heard: Seque
 
 
 def _event(address: str, one: Heard) -> str:
-    """Without an id of the provider's, the same words from the same address at the same time are the same."""
+    """Without an id of the provider's, the same words from the same address at the same time are the same; without
+    a time, in the same two minutes: a connection that broke before it was acknowledged brings them again."""
     if one.id:
         return storable(one.id, 255)
-    said = f"{address}\n{one.at or new_id()}\n{one.text}"
+    at = one.at.isoformat() if one.at else int(datetime.now(UTC).timestamp()) // _SAME_WITHIN
+    said = f"{address}\n{at}\n{one.text}"
     return sha256(said.encode("utf-8", "replace")).hexdigest()
 
 

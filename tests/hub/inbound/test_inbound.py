@@ -1,6 +1,6 @@
 """What people write: kept, told to the shop, answered by keyword, and never answered for ever."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -97,6 +97,21 @@ async def test_told_twice_it_is_heard_once(hub: Hub) -> None:
     assert await replies(hub) == ["Мы работаем с 9 до 18."]
     # A service's short number is nobody to talk to.
     assert await hub.db.fetchval("SELECT count(*) FROM heard") == 1
+
+
+async def test_without_an_id_the_same_words_again_are_a_repeat(hub: Hub) -> None:
+    [account] = hub.accounts.of(hub.shop("main").id, Channel.SMS)
+    at = datetime(2026, 11, 1, 10, tzinfo=UTC)
+
+    for heard in (
+        Heard(PHONE, "часы", at=at),
+        Heard(PHONE, "часы", at=at),
+        Heard(PHONE, "часы", at=at + timedelta(seconds=1)),
+        Heard(PHONE, "когда?"),
+    ):
+        await inbound.store(hub, account, Told(heard=[heard]))
+
+    assert await hub.db.fetchval("SELECT count(*) FROM heard") == 3
 
 
 async def test_one_that_fails_is_put_aside_and_holds_up_nobody(hub: Hub, write: Write) -> None:
