@@ -1,11 +1,13 @@
-"""All eight providers as simulators, and a settings file that names them as a shop's would."""
+"""Providers of every channel as simulators, and a settings file that names them as a shop's would."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.simulators.apns import KEY_ID, TEAM_ID, TOPIC, ApnsSimulator, p8
 from tests.simulators.fcm import FcmSimulator
+from tests.simulators.rustore import PROJECT, RuStoreSimulator
 from tests.simulators.sms_ru import SmsRuSimulator
 from tests.simulators.smsc import SmscSimulator
 from tests.simulators.smtp import SmtpSimulator
@@ -28,6 +30,8 @@ class Providers:
     sms_ru: SmsRuSimulator
     fcm: FcmSimulator
     webpush: WebPushSimulator
+    apns: ApnsSimulator
+    rustore: RuStoreSimulator
 
 
 @asynccontextmanager
@@ -42,12 +46,16 @@ async def providers_running() -> AsyncIterator[Providers]:
             await stack.enter_async_context(SmsRuSimulator()),
             await stack.enter_async_context(FcmSimulator()),
             await stack.enter_async_context(WebPushSimulator()),
+            await stack.enter_async_context(ApnsSimulator()),
+            await stack.enter_async_context(RuStoreSimulator()),
         )
 
 
 def settings_file(folder: Path, on: Providers) -> Path:
     """`main` has an account of every provider: e-mail and SMS two each, so that the second takes over. `other`
     has none, so that the sandbox carries all."""
+    key = folder / "AuthKey.p8"
+    key.write_text(p8())
     path = folder / "vestnik.toml"
     path.write_text(
         f"""
@@ -121,6 +129,24 @@ channel = "push"
 provider = "webpush"
 private_key = "{VAPID}"
 subject = "mailto:push@example.com"
+
+[[shops.main.accounts]]
+name = "ios"
+channel = "push"
+provider = "apns"
+private_key = "{key}"
+key_id = "{KEY_ID}"
+team_id = "{TEAM_ID}"
+topic = "{TOPIC}"
+base_url = "{on.apns.url}"
+
+[[shops.main.accounts]]
+name = "rustore"
+channel = "push"
+provider = "rustore"
+token = "{on.rustore.token}"
+project_id = "{PROJECT}"
+base_url = "{on.rustore.url}"
 
 [shops.other]
 name = "Лавка"

@@ -35,6 +35,8 @@ async def test_an_order_status_reaches_everybody_by_their_own_channel(
         "s": {"phone": "+79990000009"},
         "f": {"push": [{"provider": "fcm", "token": "device-1"}]},
         "w": {"push": [{"provider": "webpush", "subscription": browser}]},
+        "i": {"push": [{"provider": "apns", "token": "a1" * 32}]},
+        "r": {"push": [{"provider": "rustore", "token": "bk3RNwTe3H-anna"}]},
     }
     for name, addresses in people.items():
         await shop.contact(name, addresses=addresses)
@@ -49,6 +51,8 @@ async def test_an_order_status_reaches_everybody_by_their_own_channel(
         "s": providers.smsc,
         "f": providers.fcm,
         "w": providers.webpush,
+        "i": providers.apns,
+        "r": providers.rustore,
     }
     for name, simulator in taken.items():
         [sent] = simulator.sent
@@ -64,7 +68,33 @@ async def test_an_order_status_reaches_everybody_by_their_own_channel(
         "smsc",
         "fcm",
         "web",
+        "ios",
+        "rustore",
     ]
+
+
+async def test_each_device_of_a_person_goes_by_its_own_provider(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    devices = [
+        {"provider": "apns", "token": "a1" * 32},
+        {"provider": "rustore", "token": "bk3RNwTe3H-anna"},
+        {"provider": "fcm", "token": "device-1"},
+    ]
+    await shop.contact("d", addresses={"push": devices})
+    providers.apns.unregistered.add("a1" * 32)
+
+    sent = await shop.send("d")
+    await drive.all()
+
+    story = await shop.story(sent["id"])
+    assert {d["account"]: d["status"] for d in story["deliveries"]} == {
+        "ios": "failed",
+        "rustore": "sent",
+        "fcm": "sent",
+    }
+    assert [m.to for m in providers.rustore.sent] == ["bk3RNwTe3H-anna"]
+    assert [m.to for m in providers.fcm.sent] == ["device-1"]
 
 
 @pytest.mark.usefixtures("working")
@@ -363,7 +393,7 @@ async def test_what_was_lost_too_late_takes_the_next_channel(
     ]
 
 
-@pytest.mark.parametrize("account", ["mail", "smsc", "sms-ru", "tg", "vk", "fcm"])
+@pytest.mark.parametrize("account", ["mail", "smsc", "sms-ru", "tg", "vk", "fcm", "rustore"])
 async def test_nonsense_at_a_hook_is_never_our_error(account: str, hooks: Hooks) -> None:
     bodies = (b"", b"{", b"[]", b"null", b"\xff\x00", b'{"auth":"x"}', b"id=1&phone=&status=1")
     for body in bodies:
