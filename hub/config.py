@@ -232,6 +232,8 @@ class Patience(Section):
         }[category]
 
 
+SLOW_AFTER = timedelta(seconds=8)
+
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
@@ -249,7 +251,8 @@ class Account(Section):
     """One account; `config` is the provider's own model, already checked.
 
     `weight`: its share of what the channel sends; without one it stands in for those that have one, in the
-    order of the file. `not_set`: variables that it names and that are empty. With any of them it is not set up:
+    order of the file. `slow_after`: an account whose calls take longer is left for one that answers sooner, if there
+    is one. `not_set`: variables that it names and that are empty. With any of them it is not set up:
     nothing is sent by it, and its `config` was not looked at.
     """
 
@@ -258,6 +261,7 @@ class Account(Section):
     provider: str = Field(min_length=1, max_length=64)
     enabled: bool = True
     weight: int | None = Field(default=None, ge=1, le=1000)
+    slow_after: Duration = Field(default=SLOW_AFTER, ge=timedelta(seconds=1))
     limits: AccountLimits = AccountLimits()
     config: AccountConfig = AccountConfig()
     not_set: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from channels.http import ProviderHttp
 from channels.registry import SANDBOX, address_kinds, build, described, usual_address
 from channels.sandbox import Sandbox
 from hub.accounts import health, sandbox
-from hub.config import Account, AccountLimits
+from hub.config import SLOW_AFTER, Account, AccountLimits
 from hub.db.pool import Pool
 from hub.shops.registry import Shop
 
@@ -42,6 +42,7 @@ class LiveAccount:
     weight: int | None = None
     place: int = 0
     shared: str | None = None
+    slow_after: timedelta = SLOW_AFTER
 
     @property
     def tells(self) -> Tells:
@@ -197,6 +198,7 @@ def _live(shop_id: int, place: int, account: Account, http: ProviderHttp, db: Po
         weight=account.weight,
         place=place,
         shared=account.limits.shared,
+        slow_after=account.slow_after,
     )
 
 

@@ -1,21 +1,49 @@
 """Counts what one process sees of each account and says when to leave it alone and how to come back."""
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from channels.base import Accepted, Moved, Outcome, Refused, Retry, Scope
-from hub.accounts import health
-from hub.accounts.book import AccountBook, LiveAccount
+from hub.accounts import health, recent
+from hub.accounts.book import AccountBook, LiveAccount, Need
+from hub.accounts.choice import has_stand_in, is_left
+from hub.accounts.recent import Ended
 from hub.db.pool import Pool
 
 _FULL = 1_000_000
+_PROVEN = 64
+"""Calls at once after which a way back is over."""
+
+_STANDSTILL = timedelta(seconds=3)
+"""Between two looks: after that it was this process that did not answer."""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call under way. `trial`: the account was coming back from a pause when it began."""
+
+    account: LiveAccount
+    began: float
+    trial: bool
+
+    def seconds(self) -> float:
+        return monotonic() - self.began
 
 
 @dataclass(slots=True)
 class _Seen:
-    failures: int = 0
-    """Calls in a row without a usable answer."""
-    allowed: int = _FULL
-    """Calls at once while coming back: 1, 2, 4 … until full."""
+    account: LiveAccount
+    ended: deque[Ended] = field(default_factory=lambda: deque(maxlen=recent.KEPT))
+    under_way: set[Call] = field(default_factory=set)
+    needs: set[Need] = field(default_factory=set)
+    """Of what it was given."""
+    back_from: datetime | None = None
+    """The end of the pause that it comes back from."""
+    allowed: int = 1
+    """Deliveries at once while coming back: 1, 2, 4 … until full."""
 
 
 class Breaker:
@@ -24,55 +52,129 @@ class Breaker:
     def __init__(self, book: AccountBook) -> None:
         self._book = book
         self._seen: dict[tuple[int, str], _Seen] = {}
+        self._looked_at = monotonic()
 
     def allowed(self, account: LiveAccount) -> int:
-        """How many calls may be made in one go: few while an account comes back from a pause."""
-        seen = self._of(account)
-        if self._book.pause_of(account) is None:
-            seen.allowed = _FULL
-        elif seen.allowed == _FULL:
-            seen.allowed = 1
+        """How many deliveries it may have at once: few while it comes back from a pause."""
+        seen, pause = self._of(account), self._book.pause_of(account)
+        if pause is None:
+            return _FULL
+        if seen.back_from != pause.until:
+            seen.back_from, seen.allowed = pause.until, 1
         return seen.allowed
 
-    async def saw(self, db: Pool, account: LiveAccount, outcomes: list[Outcome]) -> None:
-        """Takes note of one call's outcomes: may pause the account, or lift its pause."""
+    def given(self, account: LiveAccount, needs: Collection[Need]) -> None:
+        """Messages to such addresses are about to be sent by it: who takes its place has to carry these."""
+        self._of(account).needs.update(needs)
+
+    def is_left(self, account: LiveAccount) -> bool:
+        """Whether nothing more is to be begun there."""
+        return is_left(self._book, account, self._of(account).needs, datetime.now(UTC))
+
+    def begin(self, account: LiveAccount) -> Call:
+        """A call begins now; `ended` is told of it in any case."""
         seen = self._of(account)
+        pause = self._book.pause_of(account)
+        trial = pause is not None and pause.until <= datetime.now(UTC)
+        call = Call(account, monotonic(), trial)
+        seen.under_way.add(call)
+        return call
+
+    async def ended(self, db: Pool, call: Call, outcomes: Sequence[Outcome]) -> None:
+        """Takes note of one call's outcomes: may pause the account, or lift its pause."""
+        account, seen = call.account, self._of(call.account)
+        known = call in seen.under_way
+        seen.under_way.discard(call)
         refused = next(
             (o for o in outcomes if isinstance(o, Refused) and o.scope is Scope.ACCOUNT), None
         )
         if refused:
             await self._pause(db, account, refused=True, code=refused.code, reason=refused.reason)
-        elif any(_answered(o) for o in outcomes):
-            await self._went_well(db, account)
-        elif any(isinstance(o, Retry) and not o.throttled for o in outcomes):
-            seen.failures += 1
-            if seen.failures >= self._patience(account):
-                reason = next(o.reason for o in outcomes if isinstance(o, Retry))
-                await self._pause(
-                    db, account, refused=False, code=reason, reason="does not answer as it should"
-                )
-
-    def _patience(self, account: LiveAccount) -> int:
-        """An account on trial has none."""
-        return 1 if self._book.pause_of(account) else health.FAILURES_IN_A_ROW
-
-    async def _went_well(self, db: Pool, account: LiveAccount) -> None:
-        seen = self._of(account)
-        seen.failures = 0
+            return
+        failed = _failure(outcomes)
+        if failed is None or not known:
+            # Patience was asked for, or it is of the time before a pause and tells nothing of now.
+            return
+        slow = call.seconds() >= account.slow_after.total_seconds()
         pause = self._book.pause_of(account)
         if pause is None:
+            seen.ended.append(Ended(monotonic(), bool(failed), slow))
+            if failed and recent.fails(tuple(seen.ended), now=monotonic()):
+                await self._fail(db, account, failed)
+            elif slow:
+                await self._look_at(db, seen)
             return
-        seen.allowed = min(seen.allowed * 2, _FULL)
-        if seen.allowed >= min(64, account.limits.concurrency):
+        # Somebody may have paused it meanwhile.
+        seen.ended.clear()
+        if call.trial and pause.until <= datetime.now(UTC):
+            await self._tried(db, seen, failed=failed, slow=slow)
+
+    async def look(self, db: Pool) -> None:
+        """Once a second: a call that has no answer yet may be too slow already."""
+        now, before = monotonic(), self._looked_at
+        self._looked_at = now
+        stood_still = now - before if now - before > _STANDSTILL.total_seconds() else 0.0
+        for seen in list(self._seen.values()):
+            for call in seen.under_way:
+                call.began += stood_still
+            if seen.under_way:
+                await self._look_at(db, seen)
+
+    async def _look_at(self, db: Pool, seen: _Seen) -> None:
+        account, now = seen.account, monotonic()
+        pause = self._book.pause_of(account)
+        if pause is None:
+            slow = recent.is_slow(
+                tuple(seen.ended),
+                [call.began for call in seen.under_way],
+                now=now,
+                slow_after=account.slow_after,
+                concurrency=account.limits.concurrency,
+            )
+        else:
+            # On trial one is enough.
+            slow = pause.until <= datetime.now(UTC) and any(
+                call.trial and call.seconds() >= account.slow_after.total_seconds()
+                for call in seen.under_way
+            )
+        if slow:
+            await self._slow_down(db, seen)
+
+    async def _tried(self, db: Pool, seen: _Seen, *, failed: str, slow: bool) -> None:
+        if failed:
+            await self._fail(db, seen.account, failed)
+        elif slow:
+            await self._slow_down(db, seen)
+        else:
+            await self._went_well(db, seen)
+
+    async def _went_well(self, db: Pool, seen: _Seen) -> None:
+        account = seen.account
+        seen.allowed *= 2
+        if seen.allowed >= min(_PROVEN, account.limits.concurrency):
             await health.lift(db, account.shop_id, account.name)
             await self._book.refresh(db)
-            seen.allowed = _FULL
+
+    async def _fail(self, db: Pool, account: LiveAccount, code: str) -> None:
+        await self._pause(
+            db, account, refused=False, code=code, reason="does not answer as it should"
+        )
+
+    async def _slow_down(self, db: Pool, seen: _Seen) -> None:
+        """Only where somebody else answers sooner: late is better than never."""
+        account = seen.account
+        if has_stand_in(self._book, account, seen.needs):
+            seconds = int(account.slow_after.total_seconds())
+            reason = f"takes longer than {seconds} s to answer"
+            await self._pause(db, account, refused=False, code=health.SLOW, reason=reason)
 
     async def _pause(
         self, db: Pool, account: LiveAccount, *, refused: bool, code: str, reason: str
     ) -> None:
         seen = self._of(account)
-        seen.failures, seen.allowed = 0, _FULL
+        seen.ended.clear()
+        # What is still under way tells nothing of the time after the pause.
+        seen.under_way.clear()
         earlier = self._book.pause_of(account)
         await health.pause(
             db,
@@ -86,9 +188,16 @@ class Breaker:
         await self._book.refresh(db)
 
     def _of(self, account: LiveAccount) -> _Seen:
-        return self._seen.setdefault((account.shop_id, account.name), _Seen())
+        key = (account.shop_id, account.name)
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = self._seen[key] = _Seen(account)
+        return seen
 
 
-def _answered(outcome: Outcome) -> bool:
-    """The provider did its work, whatever it thinks of the message."""
-    return isinstance(outcome, Accepted | Moved | Refused)
+def _failure(outcomes: Sequence[Outcome]) -> str | None:
+    """Why the call failed; empty: the provider did its work, whatever it thinks of the messages; None: it only
+    asked for patience."""
+    if any(isinstance(o, Accepted | Moved | Refused) for o in outcomes):
+        return ""
+    return next((o.reason for o in outcomes if isinstance(o, Retry) and not o.throttled), None)

@@ -1,6 +1,6 @@
 """Which account carries a delivery, and why not the one that would have come first. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -128,20 +128,20 @@ def recognises(
     return account if now - doubt_since < account.deduplicates else None
 
 
-def is_left(book: AccountBook, account: LiveAccount, needs: Sequence[Need], now: datetime) -> bool:
+def is_left(
+    book: AccountBook, account: LiveAccount, needs: Collection[Need], now: datetime
+) -> bool:
     """Whether nothing more is to be begun there: it is paused, and not only slow with nobody in its place."""
     if book.paused_until(account, now) is None:
         return False
-    return not _is_slow(book.pause_of(account)) or has_stand_in(book, account, needs, now)
+    return not _is_slow(book.pause_of(account)) or has_stand_in(book, account, needs)
 
 
-def has_stand_in(
-    book: AccountBook, account: LiveAccount, needs: Sequence[Need], now: datetime
-) -> bool:
+def has_stand_in(book: AccountBook, account: LiveAccount, needs: Collection[Need]) -> bool:
     """Whether another account, in use and well, carries the same."""
     return any(
         other.name != account.name
-        and book.paused_until(other, now) is None
+        and book.pause_of(other) is None
         and all(other.carries(need) for need in needs)
         for other in book.of(account.shop_id, account.channel)
     )

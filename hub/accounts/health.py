@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.db.pool import Db, Pool
+from hub.db.text import storable
 from hub.webhooks.model import Event, EventType
 from hub.webhooks.service import publish, publish_many
-
-FAILURES_IN_A_ROW = 5
-"""Calls without a usable answer, in one process, before an account is left alone."""
 
 SLOW = "slow"
 """The code of a pause of an account that took too long to answer."""
@@ -64,6 +62,7 @@ async def pause(
 ) -> None:
     """Leaves the account alone. Two processes that find the same out at once make one pause of it. The shop's
     backend is told when it begins, not of each that follows without a success between them."""
+    reason, code = storable(reason), storable(code, 100)
     async with db.acquire() as connection, connection.transaction():
         until = await _pause(connection, shop_id, account, refused, reason, code, failures)
         if until is not None:

@@ -17,8 +17,8 @@ _STEPS: tuple[tuple[str, str], ...] = (
     (
         "attempt",
         """
-        UPDATE attempt SET detail = NULL
-         WHERE detail IS NOT NULL AND delivery_id IN (
+        UPDATE attempt SET detail = NULL, instead_of = instead_of - 'detail'
+         WHERE (detail IS NOT NULL OR instead_of IS NOT NULL) AND delivery_id IN (
                SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
                 WHERE n.contact_id = $1)
         """,

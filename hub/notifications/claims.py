@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Category, Channel
+from hub.accounts.choice import InsteadOf
 from hub.config import QuietHours
 from hub.db.pool import Db
 from hub.notifications.facts import preferences_of
@@ -27,6 +28,7 @@ class Claimed:
     `value` is None where the address is gone by now. `has_next`: the plan has another channel after this.
     `session_open`: see `channels.base.Message`; looked up for WhatsApp only.
     `doubt_since`: when the first call to `account` was made that got no clear answer, if any did.
+    `instead_of`: once an account is chosen, the one that would have come first.
     """
 
     id: UUID
@@ -67,6 +69,7 @@ class Claimed:
     contact_locale: str | None
     timezone: str | None
     quiet_hours: QuietHours | None
+    instead_of: InsteadOf | None = None
 
     @property
     def contact(self) -> ContactFacts:

@@ -2,24 +2,24 @@
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from uuid import UUID
 
 import structlog
 
-from channels.base import Category, Message, Outcome, Retry
+from channels.base import Message, Outcome, Retry
 from hub.accounts.book import LiveAccount, Need
 from hub.accounts.breaker import Breaker
-from hub.accounts.choice import TRIAL_WAIT, Choice, NoneUsable, Wanted, again, choose, recognises
 from hub.accounts.limits import Grant, RateLimits
 from hub.config import Shop
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
 from hub.notifications import claims, outcomes, statuses
+from hub.notifications.choosing import Chooser, Chosen
 from hub.notifications.claims import Claimed
 from hub.notifications.gate import Gate
 from hub.notifications.interactive import Interactive, Parts, render_all
@@ -28,7 +28,7 @@ from hub.notifications.recorder import Pair, Recorder
 from hub.notifications.rendering import CannotRender, asking_of, message_for
 from hub.notifications.settle import Settled, settle
 from hub.notifications.shares import Shares
-from hub.notifications.sorting import AccountKey, Sorted, in_hand, sort_out
+from hub.notifications.sorting import in_hand, sort_out
 from hub.notifications.steps import Due
 from hub.queue import LANES, Lane, QueueAway
 from hub.resources import Hub
@@ -38,10 +38,7 @@ log = structlog.get_logger()
 RENEW_EVERY = timedelta(seconds=10)
 _LOOK_EVERY = timedelta(seconds=1)
 _SHARE_WAIT = timedelta(milliseconds=500)
-_STAYS_FOR = 3
-"""Calls after which an order message leaves the account that would recognise a repeat of it."""
-_STAYS_WITHIN = timedelta(seconds=20)
-"""From the first of these calls to the next: after that it does not wait for a pause to end, either."""
+_AT_ONCE = timedelta(0)
 
 
 class Deliverer:
@@ -56,13 +53,12 @@ class Deliverer:
         self._limits = limits
         self._kinds = {one.kind: one for one in kinds}
         self._breaker = Breaker(hub.accounts)
+        self._chooser = Chooser(hub.accounts, self._breaker)
         self._shares = Shares()
         self._recorder = Recorder(hub.db, worker)
         self._gates: dict[str, Gate] = {}
         self._in_hand: dict[UUID, UUID] = {}
         """Delivery -> job: what one job gave back another one may have taken."""
-        self._on_trial: Counter[AccountKey] = Counter()
-        """Deliveries that are with an account which comes back from a pause, over all jobs."""
         self._left: set[UUID] = set()
         """Not sent because the database went away: perhaps still ours there, to be given back."""
         self._renewed_at = monotonic()
@@ -78,33 +74,35 @@ class Deliverer:
 
     async def _deliver(self, job: UUID, ids: Sequence[UUID]) -> None:
         claimed = await claims.claim(self._hub.db, ids, self._worker)
-        self._in_hand |= {c.id: job for c in claimed}
-        trials: Counter[AccountKey] = Counter()
-        try:
-            found = sort_out(claimed, self._shop, self._choose, now=datetime.now(UTC))
-            trials = self._trials_of(found)
-            # Before anybody else chooses.
-            self._on_trial += trials
+        with self._chooser.job() as chosen, self._in_hands(job, claimed):
+            found = sort_out(claimed, self._shop, chosen.choose, now=datetime.now(UTC))
             await self._record(found.over, {})
             await self._give_back(found.later)
             if found.held:
                 await claims.hold(self._hub.db, found.held, self._worker)
-            await _all(self._by_account(job, a, batch) for a, batch in found.groups.values())
+            await _all(
+                self._by_account(job, a, batch, chosen) for a, batch in found.groups.values()
+            )
+
+    @contextmanager
+    def _in_hands(self, job: UUID, claimed: Sequence[Claimed]) -> Iterator[None]:
+        self._in_hand |= {c.id: job for c in claimed}
+        try:
+            yield
         finally:
-            self._on_trial -= trials
             for id_ in self._of_job(job, [c.id for c in claimed]):
                 self._in_hand.pop(id_, None)
-
-    def _trials_of(self, found: Sorted) -> Counter[AccountKey]:
-        """How many go to each account that comes back from a pause."""
-        book = self._hub.accounts
-        return Counter(
-            {key: len(batch) for key, (a, batch) in found.groups.items() if book.pause_of(a)}
-        )
 
     def _of_job(self, job: UUID, ids: Iterable[UUID]) -> set[UUID]:
         """Without those that another job has in hand by now."""
         return {id_ for id_ in ids if self._in_hand.get(id_, job) == job}
+
+    async def watch(self) -> None:
+        """Runs beside the jobs: calls that hang are noticed before they end."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY.total_seconds())
+            with suppress(*UNREACHABLE):
+                await self._breaker.look(self._hub.db)
 
     async def keep_leases(self) -> None:
         """Runs beside the jobs: what is in hand stays ours while this process lives, what is not goes back."""
@@ -161,34 +159,9 @@ class Deliverer:
         shop = self._hub.shops.get(shop_id)
         return shop.settings if shop else None
 
-    def _choose(self, delivery: Claimed, taken: dict[AccountKey, int]) -> Choice | NoneUsable:
-        now, book = datetime.now(UTC), self._hub.accounts
-        wanted = Wanted(
-            delivery.id,
-            delivery.shop_id,
-            delivery.channel,
-            Need(delivery.address_kind, delivery.address_provider),
-            last=delivery.account if delivery.attempt_count else None,
-            code=delivery.code or "",
-        )
-
-        def room(account: LiveAccount) -> bool:
-            key = (account.shop_id, account.name)
-            given = taken.get(key, 0) + self._on_trial[key]
-            return given < self._breaker.allowed(account)
-
-        doubt_since = delivery.doubt_since
-        bound = recognises(book, delivery.shop_id, delivery.account, doubt_since, now)
-        if bound and doubt_since and _stays(delivery):
-            pause = book.paused_until(bound, now)
-            if pause is None and room(bound):
-                return again(book, wanted, bound, now=now)
-            until = pause or now + TRIAL_WAIT
-            if _waits(delivery, until - doubt_since):
-                return NoneUsable(until)
-        return choose(book, wanted, now=now, room=room)
-
-    async def _by_account(self, job: UUID, account: LiveAccount, batch: list[Claimed]) -> None:
+    async def _by_account(
+        self, job: UUID, account: LiveAccount, batch: list[Claimed], chosen: Chosen
+    ) -> None:
         """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
         ids = [d.id for d in batch]
         with (
@@ -199,8 +172,10 @@ class Deliverer:
                 await self._send(account, batch)
             else:
                 await self._give_back({i: _SHARE_WAIT * random.uniform(1.0, 1.5) for i in ids})
+        chosen.ended(account)
 
     async def _send(self, account: LiveAccount, batch: list[Claimed]) -> None:
+        self._breaker.given(account, {Need(d.address_kind, d.address_provider) for d in batch})
         batch_key = new_id()
         messages, failed = self._render(batch, batch_key, await self._questions(batch))
         await self._record(failed, {})
@@ -210,17 +185,27 @@ class Deliverer:
         lane = LANES[batch[0].category]
         grant = await self._limits.calls(account.bucket, account.limits, lane, len(calls))
         await self._give_back(_one_after_another(calls[grant.calls :], grant, by_key))
-        gate = self._gates.setdefault(_name(account), Gate(account.limits.concurrency))
+        gate = self._gate(account)
         waiting, waves = calls[: grant.calls], []
         try:
             while waiting:
                 size = await gate.enter(len(waiting))
+                if not size:
+                    await self._give_back({by_key[m.key].id: _AT_ONCE for c in waiting for m in c})
+                    return
                 wave, waiting = waiting[:size], waiting[size:]
                 waves.append(
                     asyncio.create_task(self._wave(account, wave, by_key, batch_key, gate))
                 )
         finally:
             await _all(waves)
+
+    def _gate(self, account: LiveAccount) -> Gate:
+        name = _name(account)
+        if name not in self._gates:
+            is_left = partial(self._breaker.is_left, account)
+            self._gates[name] = Gate(account.limits.concurrency, is_left)
+        return self._gates[name]
 
     async def _questions(self, batch: Iterable[Claimed]) -> dict[UUID, Parts]:
         asked = [
@@ -267,9 +252,8 @@ class Deliverer:
         attempts: dict[UUID, UUID] = {}
         ours: list[list[Message]] = []
         try:
-            paused = self._hub.accounts.paused_until(account, datetime.now(UTC))
-            if self.draining or paused:
-                await self._give_back({d.id: timedelta(0) for d in deliveries})
+            if self.draining or self._breaker.is_left(account):
+                await self._give_back({d.id: _AT_ONCE for d in deliveries})
                 return
             attempts = await outcomes.begin(
                 self._hub.db, deliveries, account, batch_key, self._worker
@@ -288,12 +272,14 @@ class Deliverer:
         gate: Gate,
     ) -> None:
         deliveries = [by_key[m.key] for m in call]
-        async with gate.calling():
+        async with gate.calling() as may:
             # After a standstill of this process others may be at it already.
-            ours = monotonic() - self._renewed_at < claims.LEASE.total_seconds()
-            results = await _results(account, call) if ours else _not_called(call)
-        if ours:
-            await self._learn(account, results)
+            if monotonic() - self._renewed_at >= claims.LEASE.total_seconds():
+                results = _not_called(call, "lease-ran-out")
+            elif not may:
+                results = _not_called(call, "account-paused")
+            else:
+                results = await self._results(account, call)
         # One for the whole call: what is repeated together is recognised together.
         now, jitter = datetime.now(UTC), random.uniform(0.8, 1.3)
         pairs = [
@@ -308,10 +294,16 @@ class Deliverer:
         made = {d.id: attempts[d.id] for d in deliveries}
         await self._record(pairs, made)
 
-    async def _learn(self, account: LiveAccount, results: list[Outcome]) -> None:
-        """Breaker and rate limits take note of the call."""
+    async def _results(self, account: LiveAccount, call: list[Message]) -> list[Outcome]:
+        begun = self._breaker.begin(account)
+        results = await _sent(account, call)
         with suppress(*UNREACHABLE):
-            await self._breaker.saw(self._hub.db, account, results)
+            await self._breaker.ended(self._hub.db, begun, results)
+        await self._hold(account, results)
+        return results
+
+    async def _hold(self, account: LiveAccount, results: list[Outcome]) -> None:
+        """Where the provider asked for patience, nobody calls the account for so long."""
         waits = [o.after for o in results if isinstance(o, Retry) and o.throttled and not o.alone]
         # One receiver's limit is that receiver's; several at once, or a provider without such limits, mean
         # the whole account.
@@ -326,7 +318,7 @@ class Deliverer:
             await claims.give_back(self._hub.db, later, self._worker)
 
 
-async def _results(account: LiveAccount, call: list[Message]) -> list[Outcome]:
+async def _sent(account: LiveAccount, call: list[Message]) -> list[Outcome]:
     try:
         results = await account.adapter.send(call)
         if len(results) != len(call):
@@ -350,18 +342,8 @@ def _one_after_another(
     }
 
 
-def _not_called(call: list[Message]) -> list[Outcome]:
-    return [Retry("lease-ran-out")] * len(call)
-
-
-def _stays(delivery: Claimed) -> bool:
-    """Who breaks off call after call is down, and an order message had better come twice than late."""
-    return delivery.category is Category.MARKETING or delivery.attempt_count < _STAYS_FOR
-
-
-def _waits(delivery: Claimed, in_doubt: timedelta) -> bool:
-    """So long for an account that is left alone, so that it may tell the repeat."""
-    return delivery.category is Category.MARKETING or in_doubt < _STAYS_WITHIN
+def _not_called(call: list[Message], why: str) -> list[Outcome]:
+    return [Retry(why)] * len(call)
 
 
 def _name(account: LiveAccount) -> str:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from channels.base import Category
 from hub.accounts.book import LiveAccount
+from hub.accounts.choice import InsteadOf
 from hub.contacts import events as contact_events
 from hub.contacts.events import Suppressed
 from hub.db.pool import Db, Pool
@@ -22,7 +23,8 @@ async def begin(
 ) -> dict[UUID, UUID]:
     """Writes an attempt for each delivery before the call; {delivery: attempt} for those still ours.
 
-    A delivery whose lease ran out meanwhile is not among them and must not be sent.
+    A delivery whose lease ran out meanwhile is not among them and must not be sent. That it may be a double is
+    written now: should this worker die, nobody else would know of the account that was called before.
     """
     ids = [d.id for d in batch]
     rows = await db.fetch(
@@ -30,13 +32,15 @@ async def begin(
         WITH ours AS (
             UPDATE delivery
                SET account = $4, provider = $5, batch_key = coalesce(batch_key, $6),
-                   attempt_count = attempt_count + 1
+                   attempt_count = attempt_count + 1,
+                   maybe_duplicate = maybe_duplicate OR id = ANY($7)
              WHERE id = ANY($1) AND leased_by = $2 AND status = 'sending'
             RETURNING id, shop_id, attempt_count
         )
-        INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider)
-        SELECT t.attempt_id, ours.shop_id, ours.id, ours.attempt_count, $4, $5
-          FROM ours JOIN unnest($1::uuid[], $3::uuid[]) AS t (id, attempt_id) ON t.id = ours.id
+        INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider, instead_of)
+        SELECT t.attempt_id, ours.shop_id, ours.id, ours.attempt_count, $4, $5, t.instead_of
+          FROM ours JOIN unnest($1::uuid[], $3::uuid[], $8::jsonb[]) AS t (id, attempt_id, instead_of)
+                 ON t.id = ours.id
         RETURNING delivery_id, id
         """,
         ids,
@@ -45,8 +49,21 @@ async def begin(
         account.name,
         account.provider,
         batch_key,
+        [d.id for d in batch if d.maybe_duplicate],
+        [_told(d.instead_of) for d in batch],
     )
     return {r["delivery_id"]: r["id"] for r in rows}
+
+
+def _told(instead_of: InsteadOf | None) -> dict[str, str] | None:
+    if instead_of is None:
+        return None
+    return {
+        "account": instead_of.account,
+        "reason": instead_of.reason,
+        "code": storable(instead_of.code, 100),
+        "detail": storable(instead_of.detail, 500),
+    }
 
 
 async def record(

@@ -35,14 +35,12 @@ class Sorted:
 def sort_out(
     claimed: Sequence[Claimed],
     shop_of: Callable[[int], Shop | None],
-    choose: Callable[[Claimed, dict[AccountKey, int]], Choice | NoneUsable],
+    choose: Callable[[Claimed], Choice | NoneUsable],
     *,
     now: datetime,
 ) -> Sorted:
-    """`shop_of`: None for a shop that this process's settings do not have. `choose` gets the delivery and how
-    many each account has been given already."""
+    """`shop_of`: None for a shop that this process's settings do not have."""
     found = Sorted()
-    taken: dict[AccountKey, int] = {}
     for delivery in claimed:
         shop = shop_of(delivery.shop_id)
         if shop is None:
@@ -53,7 +51,7 @@ def sort_out(
         elif quiet := quiet_until(delivery.category, delivery.contact, shop, at=now):
             found.held[delivery.id] = quiet
         else:
-            _with_account(delivery, choose(delivery, taken), found, taken, now)
+            _with_account(delivery, choose(delivery), found, now)
     return found
 
 
@@ -61,7 +59,6 @@ def _with_account(
     delivery: Claimed,
     choice: Choice | NoneUsable,
     found: Sorted,
-    taken: dict[AccountKey, int],
     now: datetime,
 ) -> None:
     if isinstance(choice, Choice):
@@ -71,8 +68,9 @@ def _with_account(
                 found.over.append((delivery, _unknown(delivery)))
                 return
             delivery = replace(delivery, maybe_duplicate=True)
+        if choice.instead_of:
+            delivery = replace(delivery, instead_of=choice.instead_of)
         key = (account.shop_id, account.name)
-        taken[key] = taken.get(key, 0) + 1
         found.groups.setdefault(key, (account, []))[1].append(delivery)
     elif _leaves_channel(delivery, choice, now):
         found.over.append((delivery, _no_way(delivery, choice)))

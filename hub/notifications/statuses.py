@@ -115,9 +115,8 @@ class Asker:
         assert isinstance(adapter, Asks)  # noqa: S101 (see `turn`)
         if not await _anything_due(self._hub.db, account):
             return False
-        name = f"{account.shop_id}:{account.name}"
         # Questions go by what sending leaves: news may come later, messages may not.
-        if not (await self._limits.calls(name, account.limits, Lane.BULK, 1)).calls:
+        if not (await self._limits.calls(account.bucket, account.limits, Lane.BULK, 1)).calls:
             return False
         questions = await _claim(self._hub.db, account, adapter.asks_at_once)
         done = [q for q in questions if q.status not in _OPEN or _told_all(account, q.status)]

@@ -204,7 +204,7 @@ SELECT n.id, n.template, n.category, n.strategy, n.status, n.plan, n.skipped, n.
                    d.delivered_at, d.read_at, a.value AS address, a.provider AS address_provider,
                    (SELECT coalesce(jsonb_agg(to_jsonb(y) ORDER BY y.number), '[]') FROM (
                         SELECT t.number, t.account, t.provider, t.started_at, t.finished_at, t.outcome,
-                               t.code, t.detail
+                               t.code, t.detail, t.instead_of
                           FROM attempt AS t WHERE t.delivery_id = d.id) AS y) AS attempts,
                    (SELECT coalesce(jsonb_agg(to_jsonb(z) ORDER BY z.received_at), '[]') FROM (
                         SELECT r.status, r.code, r.detail, r.happened_at, r.received_at

@@ -97,6 +97,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     loops = [_Lane(hub, lane, deliverer) for lane in lanes]
     chores: list[Callable[[], Awaitable[None]]] = [
         deliverer.keep_leases,
+        deliverer.watch,
         tick.run,
         Editor(hub, questions).run,
         Asker(hub, limits, deliverer.hand_out).run,

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import Field
 
 from channels.base import Channel
+from hub.accounts.choice import Why
 from hub.api import problems
 from hub.api.background import INTAKE
 from hub.api.body import In, Out, Query, answer, check, parse, path_id, read_json, read_query
@@ -85,6 +86,18 @@ class BatchOut(Out):
     )
 
 
+class InsteadOfOut(Out):
+    account: str = Field(description="The account that was the first choice.")
+    reason: Why = Field(
+        description="paused: it had failed again and again; refused: credentials, balance, sender; slow: it took"
+        " too long to answer; not_set_up: its credentials are empty; failed_before: this delivery, a moment ago;"
+        " coming_back: from a pause, with few calls at first; repeat: the account that was called before would"
+        " recognise a repeat."
+    )
+    code: str | None = Field(description="Of the pause, or of what failed before.")
+    detail: str | None
+
+
 class AttemptOut(Out):
     number: int
     account: str
@@ -96,6 +109,9 @@ class AttemptOut(Out):
     )
     code: str | None
     text: str | None
+    instead_of: InsteadOfOut | None = Field(
+        description="Why another account than the first choice was called; null: it was the first choice."
+    )
 
 
 class ReceiptOut(Out):
@@ -117,6 +133,9 @@ class DeliveryOut(Out):
     reason: str | None
     code: str | None
     maybe_duplicate: bool
+    instead_of: InsteadOfOut | None = Field(
+        description="Of the last attempt: why another account than the first choice carries it."
+    )
     cost: str | None
     due_at: datetime
     created_at: datetime
@@ -374,10 +393,23 @@ def _plan(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     return items
 
 
+def _instead_of(attempt: Mapping[str, Any]) -> dict[str, Any] | None:
+    told = attempt["instead_of"]
+    return told and {
+        "account": told["account"],
+        "reason": told["reason"],
+        "code": told.get("code") or None,
+        "detail": told.get("detail") or None,
+    }
+
+
 def _delivery(row: Mapping[str, Any]) -> dict[str, Any]:
     shown = {
-        name: row[name] for name in DeliveryOut.model_fields if name not in ("attempts", "receipts")
+        name: row[name]
+        for name in DeliveryOut.model_fields
+        if name not in ("attempts", "receipts", "instead_of")
     }
+    shown["instead_of"] = _instead_of(row["attempts"][-1]) if row["attempts"] else None
     shown["attempts"] = [
         {
             "number": a["number"],
@@ -388,6 +420,7 @@ def _delivery(row: Mapping[str, Any]) -> dict[str, Any]:
             "outcome": a["outcome"],
             "code": a["code"],
             "text": a["detail"],
+            "instead_of": _instead_of(a),
         }
         for a in row["attempts"]
     ]

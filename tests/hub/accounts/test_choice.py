@@ -8,18 +8,11 @@ from uuid import UUID
 import pytest
 
 from channels.base import (
-    Accepted,
     Channel,
     Limits,
-    Moved,
-    Outcome,
-    Refused,
-    Retry,
-    Scope,
 )
 from hub.accounts import health
 from hub.accounts.book import AccountBook, LiveAccount, Need, NotSetUp
-from hub.accounts.breaker import Breaker
 from hub.accounts.choice import (
     TRIAL_WAIT,
     Choice,
@@ -31,7 +24,6 @@ from hub.accounts.choice import (
     recognises,
 )
 from hub.accounts.health import Pause
-from hub.resources import Hub
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -318,100 +310,3 @@ def test_pauses_in_a_row_grow_and_then_stay(refused: bool, seconds: list[int]) -
 
     assert found == [timedelta(seconds=s) for s in seconds]
     assert health.length(refused=refused, failures=10_000) == found[-1]
-
-
-# -- the breaker -----------------------------------------------------------------------------
-
-FAILS: list[Outcome] = [Retry("http-503")]
-GOES: list[Outcome] = [Accepted("1")]
-
-
-async def states(hub: Hub) -> list[tuple[str, bool, int]]:
-    rows = await hub.db.fetch("SELECT account, refused, failures FROM account_state")
-    return [(r["account"], r["refused"], r["failures"]) for r in rows]
-
-
-@pytest.fixture
-def sms(hub: Hub) -> LiveAccount:
-    return hub.accounts.of(hub.shop("main").id, Channel.SMS)[0]
-
-
-async def times(
-    hub: Hub, breaker: Breaker, sms: LiveAccount, outcomes: list[Outcome], n: int
-) -> None:
-    for _ in range(n):
-        await breaker.saw(hub.db, sms, outcomes)
-
-
-async def pass_pause(hub: Hub) -> None:
-    await hub.db.execute("UPDATE account_state SET paused_until = now() - interval '1 s'")
-    await hub.accounts.refresh(hub.db)
-
-
-async def test_failures_in_a_row_pause_and_a_success_between_them_does_not(
-    hub: Hub, sms: LiveAccount
-) -> None:
-    breaker = Breaker(hub.accounts)
-    await times(hub, breaker, sms, FAILS, health.FAILURES_IN_A_ROW - 1)
-    await breaker.saw(hub.db, sms, GOES)
-    await times(hub, breaker, sms, FAILS, health.FAILURES_IN_A_ROW - 1)
-    assert await states(hub) == []
-
-    await breaker.saw(hub.db, sms, FAILS)
-
-    assert await states(hub) == [(sms.name, False, 1)]
-    assert hub.accounts.paused_until(sms, datetime.now(UTC))
-
-
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        Refused(Scope.RECIPIENT, "1", "gone"),
-        Refused(Scope.MESSAGE, "1", "too long"),
-        Moved("-100"),
-        Retry("throttled", throttled=True),
-    ],
-)
-async def test_a_provider_that_does_its_work_is_not_paused(
-    outcome: Outcome, hub: Hub, sms: LiveAccount
-) -> None:
-    await times(hub, Breaker(hub.accounts), sms, [outcome], 2 * health.FAILURES_IN_A_ROW)
-
-    assert await states(hub) == []
-
-
-async def test_a_refused_account_is_paused_at_once(hub: Hub, sms: LiveAccount) -> None:
-    outcomes: list[Outcome] = [Accepted("1"), Refused(Scope.ACCOUNT, "3", "no money")]
-
-    await Breaker(hub.accounts).saw(hub.db, sms, outcomes)
-
-    assert await states(hub) == [(sms.name, True, 1)]
-
-
-async def test_the_way_back_is_gradual_and_one_failure_on_it_pauses_for_longer(
-    hub: Hub, sms: LiveAccount
-) -> None:
-    breaker = Breaker(hub.accounts)
-    await times(hub, breaker, sms, FAILS, health.FAILURES_IN_A_ROW)
-    await pass_pause(hub)
-    assert breaker.allowed(sms) == 1
-
-    await breaker.saw(hub.db, sms, FAILS)
-    assert await states(hub) == [(sms.name, False, 2)]
-
-    await pass_pause(hub)
-    allowed = []
-    while await states(hub):
-        allowed.append(breaker.allowed(sms))
-        await breaker.saw(hub.db, sms, GOES)
-    assert allowed[:2] == [1, 2]
-    assert breaker.allowed(sms) > 1000
-
-
-async def test_two_processes_that_find_it_out_at_once_make_one_pause(
-    hub: Hub, sms: LiveAccount
-) -> None:
-    for _ in range(2):
-        await times(hub, Breaker(hub.accounts), sms, FAILS, health.FAILURES_IN_A_ROW)
-
-    assert [failures for _, _, failures in await states(hub)] == [1]

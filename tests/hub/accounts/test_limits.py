@@ -50,7 +50,7 @@ async def test_accounts_have_limits_of_their_own(limits: RateLimits) -> None:
 
 
 def test_accounts_of_one_customer_share_a_bucket_at_the_pace_of_the_slowest() -> None:
-    def made(name: str, rate: float | None, shared: str | None, **more: bool) -> LiveAccount:
+    def made(name: str, rate: float | None, shared: str | None, **more: Any) -> LiveAccount:
         adapter, limits = cast(Any, None), Limits(per_second=rate)
         return LiveAccount(1, name, Channel.SMS, "x", adapter, limits, shared=shared, **more)
 

@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 
 from channels.base import Adapter, Channel, Message, Outcome
-from hub.accounts import health
+from hub.accounts import health, recent
 from hub.accounts.book import LiveAccount
 from hub.ids import new_id
-from hub.notifications import claims, tick
+from hub.notifications import claims, outcomes, tick
 from hub.resources import Hub
 from tests.hub.api.client import Api
 from tests.hub.notifications.conftest import Drive, Shop, notification
@@ -155,6 +155,14 @@ async def test_a_refused_account_rests_and_the_next_one_carries(
         ("sms-ru", "accepted"),
     ]
     assert [a[:2] for a in await attempts(shop, second)] == [("sms-ru", "accepted")]
+    refused = {"account": "smsc", "reason": "refused", "code": "2"}
+    for id_ in (first, second):
+        [delivery] = (await shop.story(id_))["deliveries"]
+        assert refused.items() <= delivery["instead_of"].items()
+        assert delivery["instead_of"]["detail"]
+        assert delivery["attempts"][-1]["instead_of"] == delivery["instead_of"]
+    [delivery] = (await shop.story(first))["deliveries"]
+    assert delivery["attempts"][0]["instead_of"] is None
     state = await hub.db.fetchrow("SELECT account, refused, code FROM account_state")
     assert dict(state or {}) == {"account": "smsc", "refused": True, "code": "2"}
 
@@ -191,7 +199,7 @@ async def test_a_provider_that_is_down_is_left_alone_and_comes_back_gradually(
     port = providers.smsc.port
     await providers.smsc.stop()
     ids = []
-    for n in range(health.FAILURES_IN_A_ROW + 2):
+    for n in range(recent.IN_A_ROW + 2):
         contact = await shop.contact(f"c{n}", addresses={"phone": f"+7999000020{n}"})
         ids.append((await shop.send(contact, **text("sms", f"Заказ {n}")))["id"])
         await drive.once()
@@ -210,6 +218,29 @@ async def test_a_provider_that_is_down_is_left_alone_and_comes_back_gradually(
 
     assert len(providers.smsc.sent) == 3
     assert await hub.db.fetchval("SELECT count(*) FROM account_state") == 0
+
+
+async def test_what_comes_back_gets_one_delivery_at_first_however_many_jobs_there_are(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    main = hub.shop("main").id
+    await health.pause(hub.db, main, "smsc", refused=False, reason="x", code="x", failures=1)
+    await drive.pass_time(timedelta(seconds=11))
+    jobs: list[list[UUID]] = []
+    for job in range(3):
+        ids = []
+        for n in range(3):
+            contact = await shop.contact(f"c{job}{n}", addresses={"phone": f"+7999000{job}00{n}"})
+            ids.append((await shop.send(contact, **text("sms", f"Заказ {job}{n}")))["id"])
+        jobs.append([row["id"] for i in ids for row in await drive.rows(i)])
+    providers.smsc.delay = 0.3
+
+    await asyncio.gather(*(drive.deliverer.deliver(job) for job in jobs))
+
+    assert len(providers.smsc.sent) == 1
+    assert len(providers.sms_ru.sent) == 8
+    rows = await hub.db.fetch("SELECT instead_of FROM attempt WHERE account = 'sms-ru'")
+    assert [r["instead_of"]["reason"] for r in rows] == ["coming_back"] * 8
 
 
 async def test_what_an_account_may_not_send_now_comes_back_with_a_time(
@@ -356,6 +387,46 @@ async def test_an_account_that_breaks_off_call_after_call_is_left_for_the_next_o
     [delivery] = (await shop.story(order))["deliveries"]
     assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", True)
     assert {a for a, _, _ in await attempts(shop, campaign)} == {"mail"}
+
+
+async def test_an_order_message_does_not_wait_for_long_to_be_recognised(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """Its account is left alone: for a moment it is waited for, then another one carries it, marked."""
+    providers.unisender_go.faults.append(Fault(status=502, after_taking=True))
+    id_ = (await shop.send(channels=["email"]))["id"]
+    await drive.once()
+    main = hub.shop("main").id
+    await health.pause(hub.db, main, "mail", refused=False, reason="x", code="x", failures=1)
+    await hub.accounts.refresh(hub.db)
+    await drive.hurry()
+    await drive.once()
+    assert len(await attempts(shop, id_)) == 1
+
+    await hub.db.execute("UPDATE attempt SET started_at = started_at - interval '15 s'")
+    await drive.hurry()
+    await drive.all()
+
+    assert [a for a, _, _ in await attempts(shop, id_)] == ["mail", "plain-mail"]
+    [delivery] = (await shop.story(id_))["deliveries"]
+    assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", True)
+    assert delivery["instead_of"]["reason"] == "paused"
+
+
+async def test_that_it_may_be_a_double_is_known_before_the_call(
+    hub: Hub, shop: Shop, drive: Drive
+) -> None:
+    """Should the worker die in it, nobody else could tell."""
+    id_ = (await shop.send(channels=["email"]))["id"]
+    [row] = await drive.rows(id_)
+    [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
+    account = hub.accounts.get(claimed.shop_id, "mail")
+    assert account
+
+    doubtful = replace(claimed, maybe_duplicate=True)
+    await outcomes.begin(hub.db, [doubtful], account, new_id(), drive.worker)
+
+    assert (await drive.rows(id_))[0]["maybe_duplicate"] is True
 
 
 async def test_once_nobody_knows_repeats_any_more_the_rule_of_doubles_counts(
