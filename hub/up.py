@@ -16,6 +16,7 @@ import aiohttp
 import structlog
 
 import hub
+from hub import metrics
 from hub.config import Settings
 from hub.db.migrate import migrate
 from hub.db.pool import UNREACHABLE, open_pool
@@ -160,6 +161,7 @@ class _Supervisor:
             "VESTNIK_WORKER_ID": str(self._worker),
             # The very port, so that the API comes back where it was.
             "VESTNIK_LISTEN": listen,
+            metrics.FOLDER: str(metrics.empty_folder(self._settings.data)),
         }
         if self._config is not None:
             environ["VESTNIK_CONFIG"] = str(self._config.absolute())
@@ -211,7 +213,7 @@ class _Supervisor:
         process = spawn(
             # Without -P the working directory could hide our own packages.
             [sys.executable, "-P", "-m", "hub", role],
-            env=self._environ,
+            env=self._environ | {metrics.NAME: role},
             # A role alone prints its own ready line there; ours comes when all of them are.
             stdout=subprocess.DEVNULL,
         )

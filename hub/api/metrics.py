@@ -1,21 +1,24 @@
 """What Prometheus reads: requests by route, and how much waits. No ids and no addresses in labels."""
 
-import os
 import time
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client import generate_latest as text_of
 from prometheus_client.metrics_core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from hub import metrics as shared
+from hub.accounts import health
+from hub.accounts.health import Pause
 from hub.api.keys import HUB
 from hub.api.patience import within
 from hub.api.routes import PUBLIC, Routes
-from hub.db.pool import UNREACHABLE, Db
+from hub.db.pool import UNREACHABLE
+from hub.resources import Hub
 
 REQUESTS = Counter("vestnik_http_requests", "Requests answered.", ["route", "method", "status"])
 SECONDS = Histogram(
@@ -64,12 +67,12 @@ class Backlog(Collector):
     def collect(self) -> list[GaugeMetricFamily]:
         return self._families
 
-    async def refresh(self, db: Db) -> None:
+    async def refresh(self, hub: Hub) -> None:
         """At most every 5 s. Raises what `UNREACHABLE` lists."""
         if time.monotonic() - self._read_at < _FRESH:
             return
-        rows = await db.fetch(_WAITING, _COUNTED)
-        paused = await db.fetch(_PAUSED)
+        rows = await hub.db.fetch(_WAITING, _COUNTED)
+        pauses = await health.pauses(hub.db)
         waiting = GaugeMetricFamily(
             "vestnik_deliveries_waiting",
             f"Deliveries that are due now and not sent yet (counted up to {_COUNTED}).",
@@ -86,8 +89,8 @@ class Backlog(Collector):
         accounts = GaugeMetricFamily(
             "vestnik_accounts_paused", "Accounts that are not used for now.", labels=["shop"]
         )
-        for row in paused:
-            accounts.add_metric([row["slug"]], row["paused"])
+        for shop_id, shop in hub.shops.items():
+            accounts.add_metric([shop.slug], _paused(hub, shop_id, pauses))
         self._families = [waiting, oldest, accounts]
         self._read_at = time.monotonic()
 
@@ -104,11 +107,14 @@ SELECT category,
   FROM unnest(ARRAY['security', 'transactional', 'marketing']) AS c (category)
 """
 
-_PAUSED = """
-SELECT slug, count(account) AS paused
-  FROM shop LEFT JOIN account_state ON shop_id = shop.id AND paused_until > now()
- GROUP BY slug
-"""
+
+def _paused(hub: Hub, shop_id: int, pauses: Mapping[tuple[int, str], Pause]) -> int:
+    """Of those that are in use; what is off or gone from the settings is missed by nobody."""
+    now = datetime.now(UTC)
+    names = [a.name for a in hub.accounts.all() if a.enabled and a.shop_id == shop_id]
+    found = (pauses.get((shop_id, name)) for name in names)
+    return sum(pause is not None and pause.until > now for pause in found)
+
 
 BACKLOG = web.AppKey("backlog", Backlog)
 
@@ -124,22 +130,13 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     """Prometheus text format. It holds no personal data and asks for no key: keep it off the internet
     at your proxy. While the database is away the backlog is left out."""
     backlog = request.app[BACKLOG]
-    text = text_of(_counted())
+    text = shared.text()
     try:
-        await within(_PATIENCE, backlog.refresh(request.app[HUB].db))
+        await within(_PATIENCE, backlog.refresh(request.app[HUB]))
     except (*UNREACHABLE, asyncpg.PostgresError):
         pass
     else:
         waiting = CollectorRegistry()
         waiting.register(backlog)
         text += text_of(waiting)
-    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-def _counted() -> CollectorRegistry:
-    """This process's numbers, or those of all that share PROMETHEUS_MULTIPROC_DIR."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return REGISTRY
-    together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-    return together
+    return web.Response(body=text, headers=shared.HEADERS)

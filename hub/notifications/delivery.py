@@ -21,6 +21,7 @@ from hub.ids import new_id
 from hub.notifications import claims, outcomes, statuses
 from hub.notifications.choosing import Chooser, Chosen
 from hub.notifications.claims import Claimed
+from hub.notifications.counters import Counters
 from hub.notifications.gate import Gate
 from hub.notifications.interactive import Interactive, Parts, render_all
 from hub.notifications.model import DeliveryStatus
@@ -54,6 +55,7 @@ class Deliverer:
         self._kinds = {one.kind: one for one in kinds}
         self._breaker = Breaker(hub.accounts)
         self._chooser = Chooser(hub.accounts, self._breaker)
+        self._counters = Counters(hub.shops)
         self._shares = Shares()
         self._recorder = Recorder(hub.db, worker)
         self._gates: dict[str, Gate] = {}
@@ -258,6 +260,9 @@ class Deliverer:
             attempts = await outcomes.begin(
                 self._hub.db, deliveries, account, batch_key, self._worker
             )
+            self._counters.moved(
+                account, [d.instead_of for d in deliveries if d.instead_of and d.id in attempts]
+            )
             ours = [c for call in calls if (c := [m for m in call if by_key[m.key].id in attempts])]
         finally:
             gate.leave(len(calls) - len(ours))
@@ -291,12 +296,14 @@ class Deliverer:
             )
             for d, o in zip(deliveries, results, strict=True)
         ]
+        self._counters.came_to(account, [settled.word for _, settled in pairs])
         made = {d.id: attempts[d.id] for d in deliveries}
         await self._record(pairs, made)
 
     async def _results(self, account: LiveAccount, call: list[Message]) -> list[Outcome]:
         begun = self._breaker.begin(account)
         results = await _sent(account, call)
+        self._counters.called(account, begun.seconds())
         with suppress(*UNREACHABLE):
             await self._breaker.ended(self._hub.db, begun, results)
         await self._hold(account, results)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
@@ -17,10 +18,10 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from channels.base import Listens, Told
-from hub import logs
+from hub import logs, metrics
 from hub.accounts.book import LiveAccount
 from hub.accounts.limits import RateLimits
-from hub.config import Settings
+from hub.config import Settings, host_and_port
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
 from hub.inbound import service as inbound
@@ -57,7 +58,8 @@ def run(settings: Settings, lane: str | None = None) -> None:
     """Until SIGTERM or SIGINT; then what is under way is finished, within 10 s.
 
     `VESTNIK_WORKER_ID` (a UUID): whoever had this id before is certainly dead, so what it held is taken back
-    at once. Left out, a worker is nobody's successor.
+    at once. Left out, a worker is nobody's successor. Exits with 1 and one line on stderr where `metrics_listen`
+    cannot be listened on.
     """
     logs.configure(settings.hub.log_level, role="worker")
     uvloop.run(_main(settings, [Lane(lane)] if lane else list(Lane)))
@@ -69,8 +71,24 @@ async def _main(settings: Settings, lanes: Sequence[Lane]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     given = os.environ.get(WORKER_ID)
-    async with open_hub(settings, pool_size=12) as hub:
+    async with AsyncExitStack() as stack:
+        await _serve_numbers(settings, stack)
+        hub = await stack.enter_async_context(open_hub(settings, pool_size=12))
         await work(hub, lanes, stopping, worker=UUID(given) if given else new_id())
+
+
+async def _serve_numbers(settings: Settings, stack: AsyncExitStack) -> None:
+    listen = settings.hub.metrics_listen
+    if not listen:
+        return
+    try:
+        port = await stack.enter_async_context(metrics.served(*host_and_port(listen)))
+    except OSError as error:
+        sys.stderr.write(
+            f"hub.metrics_listen = {listen!r}: cannot listen there: {error.strerror}\n"
+        )
+        raise SystemExit(1) from None
+    log.info("worker.metrics_served", port=port)
 
 
 async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, worker: UUID) -> None:

@@ -92,7 +92,10 @@ async def test_metrics_tell_what_waits_and_who_is_paused(hub: Hub, api: Api) -> 
         """
     )
     await health.pause(
-        hub.db, hub.shop("main").id, "mail", refused=True, reason="x", code="", failures=1
+        hub.db, hub.shop("main").id, "sandbox-email", refused=True, reason="x", code="", failures=1
+    )
+    await health.pause(
+        hub.db, hub.shop("main").id, "gone", refused=True, reason="x", code="", failures=1
     )
 
     text = (await api.get("/metrics")).raw.decode()
