@@ -1,10 +1,12 @@
 """The only place that calls providers over HTTP and names transport failures."""
 
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 TIMEOUT = timedelta(seconds=20)
 CONNECT_TIMEOUT = timedelta(seconds=5)
 MAX_REPLY_BYTES = 4 * 1024 * 1024
+
+UNTRUSTED = "untrusted-certificate"
+"""The reason of the `Retry` where the server's certificate was not to be trusted: nothing was sent."""
 
 _LONGEST_WAIT = timedelta(days=1)
 
@@ -92,6 +97,7 @@ class ProviderHttp:
 
     def __init__(self, *, allow: Sequence[Network] = (), timeout: timedelta = TIMEOUT) -> None:
         self._timeout = timeout
+        self._trust: dict[Path, ssl.SSLContext] = {}
         self._plain = _session(aiohttp.TCPConnector(limit=0, limit_per_host=100))
         guard = PublicOnly(allow)
         self._guarded = _session(
@@ -109,8 +115,10 @@ class ProviderHttp:
         data: Any = None,
         within: timedelta | None = None,
         public_only: bool = False,
+        ca_file: Path | None = None,
     ) -> Reply:
-        """One call. `public_only` for URLs that came from outside; `within`: for the whole call.
+        """One call. `public_only` for URLs that came from outside; `within`: for the whole call; `ca_file`:
+        certificates to trust in it beside the system's, read at the first call that names them.
 
         Answers are read up to `MAX_REPLY_BYTES`; what is longer is cut and so cannot be parsed.
         Raises `NoReply` when nothing readable came back, `BlockedAddress` when the guard refused.
@@ -127,6 +135,7 @@ class ProviderHttp:
                 json=json,
                 data=data,
                 allow_redirects=False,
+                ssl=self._trusting(ca_file) if ca_file else True,
                 timeout=aiohttp.ClientTimeout(
                     total=(within or self._timeout).total_seconds(),
                     sock_connect=CONNECT_TIMEOUT.total_seconds(),
@@ -135,6 +144,8 @@ class ProviderHttp:
                 body = await _read(response.content)
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status, names, body)
+        except aiohttp.ClientConnectorCertificateError:
+            raise NoReply(Retry(UNTRUSTED)) from None
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             if isinstance(error.__cause__, Blocked):
                 raise BlockedAddress(str(error.__cause__)) from None
@@ -160,6 +171,13 @@ class ProviderHttp:
         from channels.http2 import Http2
 
         return Http2(self._timeout)
+
+    def _trusting(self, ca_file: Path) -> ssl.SSLContext:
+        context = self._trust.get(ca_file)
+        if context is None:
+            context = self._trust[ca_file] = ssl.create_default_context()
+            context.load_verify_locations(cafile=ca_file)
+        return context
 
     async def close(self) -> None:
         await self._plain.close()

@@ -6,12 +6,22 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from channels.base import Retry
-from channels.http import MAX_REPLY_BYTES, BlockedAddress, NoReply, ProviderHttp, Reply, unclear
+from channels.http import (
+    MAX_REPLY_BYTES,
+    UNTRUSTED,
+    BlockedAddress,
+    NoReply,
+    ProviderHttp,
+    Reply,
+    unclear,
+)
+from tests.channels.authority import authority
 from tests.simulators.base import Fault, Simulator
 
 PATIENCE = timedelta(seconds=0.5)
@@ -304,3 +314,47 @@ def test_retry_after_as_a_date_and_never_longer_than_a_day() -> None:
 
     assert timedelta(seconds=50) < soon <= timedelta(minutes=1)
     assert late == timedelta(days=1)
+
+
+@pytest.fixture
+async def secured(tmp_path: Path) -> AsyncIterator[tuple[Server, Path]]:
+    """A server whose certificate only the file beside it makes good."""
+    made, server = authority(tmp_path), Server()
+    server.tls = made.server
+    async with server:
+        yield server, made.ca_file
+
+
+async def test_a_certificate_nobody_vouches_for_is_named_and_nothing_is_sent(
+    http: ProviderHttp, secured: tuple[Server, Path]
+) -> None:
+    server, _ = secured
+
+    with pytest.raises(NoReply) as none:
+        await http.get(f"{server.url}/echo")
+
+    assert none.value.outcome == Retry(UNTRUSTED)
+    assert server.requests == 0
+
+
+async def test_a_file_of_certificates_counts_for_its_own_calls_only(
+    http: ProviderHttp, secured: tuple[Server, Path]
+) -> None:
+    server, ca_file = secured
+
+    replies = [await http.get(f"{server.url}/echo", ca_file=ca_file) for _ in range(2)]
+
+    assert [reply.status for reply in replies] == [200, 200]
+    with pytest.raises(NoReply):
+        await http.get(f"{server.url}/echo")
+
+
+async def test_another_authoritys_file_is_of_no_use(
+    http: ProviderHttp, secured: tuple[Server, Path], tmp_path: Path
+) -> None:
+    other = authority(tmp_path, "Another Root CA")
+
+    with pytest.raises(NoReply) as none:
+        await http.get(f"{secured[0].url}/echo", ca_file=other.ca_file)
+
+    assert none.value.outcome == Retry(UNTRUSTED)

@@ -1,6 +1,7 @@
 """What every simulator of an HTTP provider has in common: a real server, faults on demand, what was taken."""
 
 import asyncio
+import ssl
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -48,6 +49,8 @@ class Simulator:
         self.fault: Fault | None = None
         self.faults: deque[Fault] = deque()
         self.delay: float = 0.0
+        self.tls: ssl.SSLContext | None = None
+        """Serves https where it is set before the start."""
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -59,7 +62,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     async def start(self, port: int = 0) -> None:
         """`port`: the one of an earlier run, to come back at the same address."""
@@ -67,7 +70,7 @@ class Simulator:
         self.routes(app)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=self.tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
