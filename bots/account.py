@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
+from time import monotonic
 
 import structlog
 
@@ -50,19 +52,20 @@ class Bot:
         """Nothing that a messenger or the network does ends it; the pauses between tries grow."""
         shop_id, name = self.account.shop_id, self.account.name
         cursor = await updates.cursor_of(self.hub.db, shop_id, name)
-        prepared, pause = False, _FIRST_PAUSE
+        lasts = self.platform.prepared_for
+        prepared_until, pause = 0.0, _FIRST_PAUSE
         while await still_leading():
             try:
-                if not prepared:
+                if monotonic() >= prepared_until:
                     await self.platform.prepare()
-                    prepared = True
+                    prepared_until = monotonic() + lasts.total_seconds() if lasts else inf
                 if not self.platform.polls:
                     await asyncio.sleep(_LEAD_CHECK)
                     continue
                 received = await self.platform.receive(cursor)
             except Trouble as trouble:
                 log.warning("bots.receiving_failed", account=name, reason=trouble.reason)
-                prepared = False
+                prepared_until = 0.0
                 await asyncio.sleep(max(trouble.after.total_seconds(), pause))
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue

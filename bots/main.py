@@ -13,10 +13,12 @@ import uvloop
 from bots.account import Bot, wait
 from bots.handling import DATABASE_AWAY
 from bots.leader import leadership
+from bots.max import MaxBot
 from bots.platform import Platform
 from bots.sandbox import SandboxBot
 from channels.base import Channel
-from channels.telegram.bot_api import BotApiConfig
+from channels.max.client import BotApiConfig as MaxConfig
+from channels.telegram.bot_api import BotApiConfig as TelegramConfig
 from channels.vk.community import CommunityConfig
 from hub import logs
 from hub.accounts import hooks
@@ -123,22 +125,28 @@ async def _lead(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> bool:
 
 
 def make_platform(hub: Hub, account: LiveAccount) -> Platform:
-    """The messenger's framework is imported here, since it costs seconds and a hundred megabytes."""
+    """The messengers' frameworks are imported here, since they cost seconds and a hundred megabytes."""
     if updates.is_sandbox_bot(account):
         return SandboxBot(hub.db, account.shop_id, account.channel)
     config = config_of(hub, account)
-    if account.channel is Channel.TELEGRAM:
-        from bots.telegram import TelegramBot
 
-        def hook() -> tuple[str, str]:
-            shop = hub.shops[account.shop_id].slug
-            url = hooks.url_of(hub.signer, hub.settings.public_url, shop, account.name)
-            return url, hook_secret(hub.signer, account)
+    def hook() -> tuple[str, str]:
+        shop = hub.shops[account.shop_id].slug
+        url = hooks.url_of(hub.signer, hub.settings.public_url, shop, account.name)
+        return url, hook_secret(hub.signer, account)
 
-        return TelegramBot(cast("BotApiConfig", config), hub.http, hook)
-    from bots.vk import VkBot
+    match account.channel:
+        case Channel.TELEGRAM:
+            from bots.telegram import TelegramBot
 
-    return VkBot(cast("CommunityConfig", config), hub.http)
+            return TelegramBot(cast("TelegramConfig", config), hub.http, hook)
+        case Channel.MAX:
+            return MaxBot(cast("MaxConfig", config), hub.http, hook)
+        case Channel.VK:
+            from bots.vk import VkBot
+
+            return VkBot(cast("CommunityConfig", config), hub.http)
+    raise ValueError(f"{account.channel} has no bots here")
 
 
 async def _tidy(hub: Hub, stop: asyncio.Event) -> None:

@@ -36,6 +36,9 @@ class Platform(Protocol):
     polls: bool
     """False: the messenger calls the hub, which stores; here it is only handled."""
 
+    prepared_for: timedelta | None
+    """After so long `prepare` is called again; None: what it has set stays."""
+
     async def prepare(self) -> None:
         """Sets at the messenger what receiving needs. Safe to repeat."""
         ...

@@ -1,5 +1,6 @@
 """The sandbox's bot: what was played over the API comes in as updates, what it answers is kept as messages."""
 
+from datetime import timedelta
 from typing import Any
 
 from bots.conversation.said import (
@@ -22,6 +23,7 @@ class SandboxBot:
     """One sandbox account. Updates are stored by whoever plays, so nothing is received here."""
 
     polls = False
+    prepared_for: timedelta | None = None
 
     def __init__(self, db: Pool, shop_id: int, channel: Channel) -> None:
         self._db = db

@@ -65,6 +65,8 @@ class TelegramBot:
     again and again at the same offset.
     """
 
+    prepared_for: timedelta | None = None
+
     def __init__(
         self, config: BotApiConfig, http: ProviderHttp, hook: Callable[[], tuple[str, str]]
     ) -> None:

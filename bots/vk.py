@@ -58,6 +58,8 @@ _FIRST_CHAT = 2_000_000_000
 class VkBot:
     """The key and the server of Long Poll live as long as this object; only `ts` is kept."""
 
+    prepared_for: timedelta | None = None
+
     def __init__(self, config: CommunityConfig, http: ProviderHttp) -> None:
         self.polls = config.receive == "polling"
         self._group_id = config.group_id

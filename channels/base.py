@@ -45,8 +45,9 @@ class Message:
     same at every repeat; where one provider call carries many messages under one duplicate guard
     (VK's `random_id`), the guard is made of it.
     `to` is in the channel's normal form: e-mail, E.164 with the plus sign, Telegram chat id, VK peer
-    id, FCM token, or a Web Push subscription as JSON text.
-    `html` is a whole letter for e-mail and Telegram's HTML subset for Telegram; `text` is always there.
+    id, MAX user id (a group's chat id is negative), FCM token, or a Web Push subscription as JSON text.
+    `html` is a whole letter for e-mail and the messenger's own subset of HTML for Telegram and MAX; `text` is
+    always there.
 
     For providers that fill in templates of their own: `template` is the name of the hub's (empty: inline
     content), `locale` the language it was rendered in, `values` what it was rendered with (`order`, `contact`,
@@ -305,6 +306,15 @@ class ReadsHooks(Protocol):
 
     def read_hook(self, request: HookRequest) -> Told:
         """Checks the signature in constant time, then reads. Raises `BadHook`."""
+        ...
+
+
+@runtime_checkable
+class ChoosesHooks(Protocol):
+    """Adapters whose provider calls only certain addresses."""
+
+    def hook_problem(self, url: str) -> str:
+        """Why it would not call this one, in words; empty: it would."""
         ...
 
 

@@ -35,6 +35,7 @@ _ADAPTERS: Mapping[tuple[Channel, str], Provider] = {
     (Channel.VK, "community"): Provider(
         "channels.vk.community:Community", "VK community", "vk", "100 with the same text"
     ),
+    (Channel.MAX, "bot_api"): Provider("channels.max.bot_api:BotApi", "MAX bot", "max"),
     (Channel.EMAIL, "smtp"): Provider("channels.email.smtp:Smtp", "SMTP", "smtp"),
     (Channel.EMAIL, "unisender_go"): Provider(
         "channels.email.unisender_go:UnisenderGo", "Unisender Go", "unisender_go", "500"

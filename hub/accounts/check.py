@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from datetime import timedelta
 
-from channels.base import Check
+from channels.base import Check, ChoosesHooks
 from channels.http import ProviderHttp
 from channels.registry import SANDBOX, build
 from hub.accounts import hooks
@@ -77,9 +77,11 @@ async def _check(
         return Check(True, "the sandbox keeps what it is given"), ""
     adapter = build(account.channel, account.provider, account.config, http)
     hook = _hook(settings, shop, account) if hooks.calls_back(adapter, account.config) else ""
+    problem = adapter.hook_problem(hook) if hook and isinstance(adapter, ChoosesHooks) else ""
     try:
         async with asyncio.timeout(_PATIENCE.total_seconds()):
-            return await adapter.check(), hook
+            found = await adapter.check()
+            return (Check(False, problem) if found.ok and problem else found), hook
     except TimeoutError:
         return Check(False, f"no answer within {_PATIENCE.seconds} s"), hook
     finally:

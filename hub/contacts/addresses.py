@@ -36,7 +36,7 @@ _VIBER = re.compile(r"[A-Za-z0-9+/_-]{1,62}={0,2}")
 
 
 def chat(value: str) -> str:
-    """A Telegram or MAX chat id as text. Raises `ValueError`."""
+    """A Telegram chat id, or MAX's id of a person or (negative) of a group, as text. Raises `ValueError`."""
     if not _CHAT.fullmatch(value):
         raise ValueError("must be a chat id: an integer as text")
     return value

@@ -27,6 +27,9 @@ _URLS: Mapping[Channel, str] = {
     Channel.TELEGRAM: "https://t.me/{name}?start={token}",
     # VK gives the parameter with the first message after the click.
     Channel.VK: "https://vk.me/{name}?ref={token}",
+    # dev.max.ru, "Диплинки": up to 128 characters. Somebody who has started the bot before may hear nothing: for him
+    # there is the code.
+    Channel.MAX: "https://max.ru/{name}?start={token}",
 }
 
 LINKABLE = frozenset(_URLS)

@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from channels.base import AccountConfig, BadHook, Channel, HookReply, HookRequest
+from channels.max import updates as max_
 from channels.registry import SANDBOX
 from channels.telegram import updates as telegram
 from channels.updates import Incoming, storable
@@ -19,7 +20,7 @@ from hub.ids import new_id
 from hub.resources import Hub
 from hub.tokens import Signer
 
-BOT_CHANNELS = frozenset({Channel.TELEGRAM, Channel.VK})
+BOT_CHANNELS = frozenset({Channel.TELEGRAM, Channel.VK, Channel.MAX})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Stored:
 
 
 def hook_secret(signer: Signer, account: LiveAccount) -> str:
-    """What Telegram is told at setWebhook and has to show with each call: of its alphabet, stable."""
+    """What Telegram and MAX are told with the address of the hook and have to show at each call: letters, digits,
+    `-` and `_`, stable. The purpose keeps the name of the messenger that came first."""
     return signer.name("telegram-webhook", f"{account.shop_id}/{account.name}")
 
 
@@ -102,6 +104,8 @@ async def receive_hook(hub: Hub, account: LiveAccount, request: HookRequest) -> 
     match account.channel:
         case Channel.TELEGRAM:
             found, reply = telegram.read_hook(request, hook_secret(hub.signer, account))
+        case Channel.MAX:
+            found, reply = max_.read_hook(request, hook_secret(hub.signer, account))
         case Channel.VK:
             config = cast("CommunityConfig", config_of(hub, account))
             found, reply = vk.read_hook(request, config)

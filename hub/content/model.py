@@ -9,7 +9,24 @@ from typing import Any
 from channels.base import Category, Channel
 
 MESSENGERS = (Channel.VK, Channel.MAX, Channel.VIBER, Channel.WHATSAPP)
-"""Channels that carry plain text and share its form."""
+"""Channels for which a shop's own text for one of them does for all."""
+
+TAGS: Mapping[Channel, frozenset[str]] = {
+    # https://core.telegram.org/bots/api#html-style
+    Channel.TELEGRAM: frozenset(
+        (
+            *("a", "b", "blockquote", "code", "del", "em", "i", "ins", "pre", "s", "span"),
+            *("strike", "strong", "tg-emoji", "tg-spoiler", "u"),
+        )
+    ),
+    # dev.max.ru, "Форматирование текста": others are taken out without a word.
+    Channel.MAX: frozenset(
+        ("a", "b", "code", "del", "em", "h1", "i", "ins", "mark", "pre", "s", "strong", "u")
+    ),
+}
+"""Messengers that show HTML, and the tags that they know."""
+
+WITH_HTML = frozenset({Channel.EMAIL, *TAGS})
 
 # What the hub itself puts beside the notification's data; data under these names is not seen.
 HUB_NAMES = ("contact", "shop", "links")
@@ -26,8 +43,8 @@ class Audience(StrEnum):
 class Rendered:
     """What one channel gets. `subject` is the letter's subject or the push title, else empty.
 
-    `html` is a whole letter for e-mail (empty: a plain letter), Telegram's HTML subset for Telegram, and
-    empty on every other channel. `text` is always there and never HTML.
+    `html` is a whole letter for e-mail (empty: a plain letter), the messenger's subset of HTML for Telegram and
+    MAX, and empty on every other channel. `text` is always there and never HTML.
     """
 
     subject: str

@@ -18,6 +18,8 @@ from channels.sms.parts import parts
 from hub.content.formats import Unfit
 from hub.content.model import (
     HUB_NAMES,
+    TAGS,
+    WITH_HTML,
     Audience,
     JsonMapping,
     MissingVariable,
@@ -33,7 +35,8 @@ from hub.content.view import Reader, rest, shorten, view, words
 
 LARGEST_OUTPUT = 512 * 1024
 LANGUAGES = ("ru", "en")
-# What the platforms take; Telegram counts what is left of the text once the tags are read.
+# What the platforms take; Telegram counts what is left of the text once the tags are read. Of MAX that is not known:
+# its adapter sends the plain text where the tags might pass the limit.
 LONGEST = {
     Channel.TELEGRAM: 4096,
     Channel.VK: 4096,
@@ -103,7 +106,7 @@ class Engine:
                 self._events[event, language] = self._text.get_template(name)
         self._letters = {a: self._html.get_template(f"email/{a}.html") for a in Audience}
         self._plain = self._text.get_template("messages/_text.txt")
-        self._telegram = self._html.get_template("messages/_telegram.html")
+        self._tagged = self._html.get_template("messages/_tagged.html")
 
     def audiences(self, event: str) -> tuple[Audience, ...]:
         """Those whom the event has something to tell: with a title of their own, or all with a common one."""
@@ -156,8 +159,8 @@ class Engine:
             if channel is Channel.EMAIL:
                 return self._letter(values, reader)
             text = _fit(self._plain, values, channel, reader)
-            if channel is Channel.TELEGRAM:
-                return Rendered("", text, _fit(self._telegram, values, channel, reader))
+            if channel in TAGS:
+                return Rendered("", text, _fit(self._tagged, values, channel, reader))
             return Rendered("", text, "")
 
     def _letter(self, values: Mapping[str, Any], reader: Reader) -> Rendered:
@@ -190,7 +193,10 @@ class Engine:
             text = plain(html)
         if channel is Channel.SMS:
             text = _line_spaces(text)
-        # Viewers at Telegram see the text without the tags; that is what has a limit.
+        if channel not in WITH_HTML:
+            # Of a text that messengers share, this one shows the plain part.
+            html = ""
+        # People see the text without the tags; that is what has a limit.
         if _length(html or text) > LONGEST.get(channel, LARGEST_OUTPUT):
             raise WrongValue(
                 f"makes the message longer than the {LONGEST[channel]} {channel} takes"

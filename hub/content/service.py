@@ -12,6 +12,8 @@ from channels.base import Category, Channel
 from hub.content import queries
 from hub.content.catalog import Catalog, Template, tag
 from hub.content.model import (
+    TAGS,
+    WITH_HTML,
     Audience,
     ContentError,
     MissingVariable,
@@ -32,14 +34,7 @@ LARGEST_SOURCE = 256 * 1024
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_NAME = 100
 _WITH_TITLE = frozenset({Channel.EMAIL, Channel.PUSH})
-_WITH_HTML = frozenset({Channel.EMAIL, Channel.TELEGRAM})
-# https://core.telegram.org/bots/api#html-style
-_TELEGRAM_TAGS = frozenset(
-    (
-        *("a", "b", "blockquote", "code", "del", "em", "i", "ins", "pre", "s", "span", "strike"),
-        *("strong", "tg-emoji", "tg-spoiler", "u"),
-    )
-)
+_NAMES = {Channel.TELEGRAM: "Telegram", Channel.MAX: "MAX"}
 
 
 def list_templates(catalog: Catalog, shop_id: int) -> list[TemplateInfo]:
@@ -208,7 +203,7 @@ def _faults(
         return [Fault("", f"{missing.path} is nothing that the hub knows")]
     except ContentError as error:
         return [Fault("", str(error))]
-    return _not_telegram(variant.channel, rendered.html)
+    return _not_shown(variant.channel, rendered.html)
 
 
 def _misplaced(channel: Channel, source: Source) -> list[Fault]:
@@ -218,7 +213,7 @@ def _misplaced(channel: Channel, source: Source) -> list[Fault]:
         for part, text in parts.items()
         if len(text.encode()) > LARGEST_SOURCE
     ]
-    has_title, has_html = channel in _WITH_TITLE, channel in _WITH_HTML
+    has_title, has_html = channel in _WITH_TITLE, channel in WITH_HTML
     if has_title and not source.subject.strip():
         faults.append(Fault("/subject", f"is needed for {channel}"))
     if not has_title and source.subject:
@@ -230,29 +225,30 @@ def _misplaced(channel: Channel, source: Source) -> list[Fault]:
     return faults
 
 
-class _TelegramTags(HTMLParser):
-    """Collects what Telegram would answer `can't parse entities` to."""
+class _Tags(HTMLParser):
+    """Collects what Telegram would answer `can't parse entities` to, and what MAX would take out."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel: Channel) -> None:
         super().__init__()
         self.open: list[str] = []
         self.wrong: list[str] = []
+        self._channel = channel
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del attrs
         self.open.append(tag)
-        if tag not in _TELEGRAM_TAGS:
-            self.wrong.append(f"Telegram does not know <{tag}>")
+        if tag not in TAGS[self._channel]:
+            self.wrong.append(f"{_NAMES[self._channel]} does not know <{tag}>")
 
     def handle_endtag(self, tag: str) -> None:
         if not self.open or self.open.pop() != tag:
             self.wrong.append(f"</{tag}> closes what is not open")
 
 
-def _not_telegram(channel: Channel, html: str) -> list[Fault]:
-    if channel is not Channel.TELEGRAM:
+def _not_shown(channel: Channel, html: str) -> list[Fault]:
+    if channel not in TAGS:
         return []
-    parser = _TelegramTags()
+    parser = _Tags(channel)
     parser.feed(html)
     parser.close()
     wrong = parser.wrong or [f"<{tag}> is not closed" for tag in parser.open]

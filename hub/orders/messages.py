@@ -31,7 +31,7 @@ from hub.preferences.choices import preferences_url
 from hub.resources import Hub
 from hub.shops.registry import Shop
 
-_WITH_BUTTONS = frozenset({Channel.TELEGRAM, Channel.VK})
+_WITH_BUTTONS = frozenset({Channel.TELEGRAM, Channel.VK, Channel.MAX})
 
 
 def interactives(hub: Hub) -> tuple[Interactive, ...]:

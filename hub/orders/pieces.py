@@ -1,11 +1,11 @@
-"""Texts put together from parts, each both plain and as Telegram's HTML, within what a message may hold. Pure."""
+"""Texts put together from parts, each both plain and as a messenger's HTML, within what a message may hold. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 _LONGEST_TEXT = 3500
-"""Telegram and VK take 4,096 characters."""
+"""Telegram and VK take 4,096 characters, MAX 4,000."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from html import escape
 
 from channels.base import Button, Channel
 from hub.content.formats import Formats, Unfit, formats
+from hub.content.model import TAGS
 from hub.notifications.interactive import Parts
 from hub.orders.buttons import Action, Do, line_tag, lines_tag
 from hub.orders.model import (
@@ -26,7 +27,7 @@ Data = Callable[[Action], str]
 
 _LONGEST_TITLE = 120
 _LONGEST_LABEL = 40
-"""VK's limit of a button; Telegram cuts sooner or later by the width of the phone."""
+"""VK's limit of a button; others cut sooner or later by the width of the phone."""
 _LONGEST_SHOWN_URL = 200
 
 
@@ -363,5 +364,5 @@ def _parts(
     reader: Reader,
 ) -> Parts:
     whole = fitted(head, lines, foot, reader.words.more_lines)
-    html = whole.html if reader.channel is Channel.TELEGRAM else ""
+    html = whole.html if reader.channel in TAGS else ""
     return Parts(whole.text, html, buttons=rows)

@@ -32,6 +32,8 @@ _URLS: Mapping[Channel, str] = {
     Channel.TELEGRAM: "https://t.me/{name}?startgroup={token}",
     # A community is added to a chat by hand: the link opens it, the command is written in the chat.
     Channel.VK: "https://vk.me/{name}",
+    # Likewise; it hears a group's commands once it is an administrator there.
+    Channel.MAX: "https://max.ru/{name}",
 }
 
 _WAREHOUSE = """

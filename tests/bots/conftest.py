@@ -1,4 +1,4 @@
-"""A hub whose shop has a Telegram bot and a VK community, both at simulators."""
+"""A hub whose shop has a bot on Telegram and on MAX and a VK community, all at simulators."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,13 +13,14 @@ from tests.hub.contacts.conftest import (
     hub,
     hub_database,
     key_for,
+    max_,
     settings,
     telegram,
     url,
     vk,
 )
 
-__all__ = ["api", "hub", "hub_database", "key_for", "settings", "telegram", "url", "vk"]
+__all__ = ["api", "hub", "hub_database", "key_for", "max_", "settings", "telegram", "url", "vk"]
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 

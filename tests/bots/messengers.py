@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from channels.base import Channel
+from channels.max.client import BotApiConfig as MaxConfig
 from channels.telegram.bot_api import BotApiConfig
 from channels.vk.community import CommunityConfig
 from hub.accounts import hooks
@@ -16,6 +17,7 @@ from hub.accounts.sandbox import kept
 from hub.config import Account
 from hub.contacts import updates
 from hub.resources import Hub
+from tests.simulators.max import Max, buttons_of
 from tests.simulators.telegram import Telegram
 from tests.simulators.vk import Vk
 
@@ -171,12 +173,54 @@ class OnVk:
         ]
 
 
+class OnMax:
+    channel = Channel.MAX
+
+    def __init__(self, simulator: Max, *, webhook: bool) -> None:
+        self.simulator = simulator
+        self._webhook = webhook
+
+    def account(self) -> Account:
+        config = MaxConfig(
+            token=SecretStr(self.simulator.token),
+            base_url=self.simulator.url,
+            receive="webhook" if self._webhook else "polling",
+        )
+        return Account(name="bot", channel=self.channel, provider="bot_api", config=config)
+
+    async def open(self, hub: Hub, url: str) -> None:
+        """The bot subscribes by itself; nobody is told what was before."""
+        if self._webhook:
+            await self.simulator.updates.subscribed.wait()
+
+    def add_person(self, person: int) -> None:
+        self.simulator.add_person(person, f"Person {person}")
+
+    async def chat(self, person: int) -> list[Seen]:
+        found = []
+        for mid, message in self.simulator.messages.items():
+            if message["out"] and person in (message["chat"].person, message["chat"].id):
+                rows = buttons_of(message)
+                behind = {b["text"]: b.get("payload", "") for row in rows for b in row}
+                labels = [[b["text"] for b in row] for row in rows]
+                found.append(Seen(mid, message["text"], behind, labels))
+        return found
+
+    async def press(self, person: int, message: Seen, data: str) -> None:
+        self.simulator.press(person, message.id, data)
+
+    async def say(self, person: int, text: str) -> None:
+        self.simulator.say(person, text)
+
+    async def toasts(self) -> list[str]:
+        return [body["notification"] for body in self.simulator.answered if "notification" in body]
+
+
 class InSandbox:
     """Played over the API alone, but for what the bot heard: there the rows say more."""
 
-    channel = Channel.TELEGRAM
-
-    def __init__(self) -> None:
+    def __init__(self, channel: Channel = Channel.TELEGRAM) -> None:
+        self.channel = channel
         self._hub: Hub | None = None
 
     def account(self) -> Account:

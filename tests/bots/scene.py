@@ -10,9 +10,10 @@ from typing import Any
 import bots.telegram
 import bots.vk  # noqa: F401
 from bots.main import serve as serve_bots
+from channels.base import Channel
 from hub.api.app import make_app
 from hub.api.server import bind, serve
-from hub.config import HubSettings, OrderSettings, Settings, Shop
+from hub.config import ChannelOrder, HubSettings, OrderSettings, Settings, Shop
 from hub.ids import new_id
 from hub.queue import Lane, connect
 from hub.resources import Hub, open_hub
@@ -171,6 +172,8 @@ async def playing(
     shop = Shop(
         name="Ромашка",
         accounts=(messenger.account(),),
+        # MAX is used by those who say so.
+        channels=ChannelOrder(transactional=(*ChannelOrder().transactional, Channel.MAX)),
         order=OrderSettings(
             remind_after=timedelta(minutes=10), answer_within=timedelta(minutes=30)
         ),

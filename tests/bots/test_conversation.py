@@ -26,7 +26,7 @@ from hub.preferences import suppressions
 from hub.resources import Hub
 
 
-@pytest.fixture(params=[Channel.TELEGRAM, Channel.VK])
+@pytest.fixture(params=[Channel.TELEGRAM, Channel.VK, Channel.MAX])
 def conversation(hub: Hub, request: pytest.FixtureRequest) -> Conversation:
     return Conversation(hub.shop("main"), request.param, hub.signer)
 

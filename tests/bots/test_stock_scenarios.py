@@ -5,13 +5,18 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
+from channels.base import Channel
 from hub.config import HubSettings
-from tests.bots.messengers import InSandbox, Messenger, OnTelegram, OnVk
+from tests.bots.messengers import InSandbox, Messenger, OnMax, OnTelegram, OnVk
 from tests.bots.scene import ANNA, BORIS, BUYER, VERA, Scene, line, playing, until
+from tests.simulators.max import Max
 from tests.simulators.telegram import Telegram
 from tests.simulators.vk import Vk
 
-WAYS = ("telegram-polling", "telegram-webhook", "vk-polling", "vk-callback", "sandbox")
+WAYS = (
+    *("telegram-polling", "telegram-webhook", "vk-polling", "vk-callback"),
+    *("max-polling", "max-webhook", "sandbox-telegram", "sandbox-max"),
+)
 
 
 @pytest.fixture(params=WAYS)
@@ -23,8 +28,11 @@ async def messenger(request: pytest.FixtureRequest) -> AsyncIterator[Messenger]:
     elif name == "vk":
         async with Vk() as vk:
             yield OnVk(vk, callback=way == "callback")
+    elif name == "max":
+        async with Max() as max_:
+            yield OnMax(max_, webhook=way == "webhook")
     else:
-        yield InSandbox()
+        yield InSandbox(Channel(way))
 
 
 @pytest.fixture
@@ -243,8 +251,7 @@ async def test_two_hundred_presses_of_one_question_end_in_one_answer_each(scene:
         await scene.order(f"30{number}", line("1", 4))
     messages = {}
     for person in (ANNA, BORIS):
-        await scene.question(person, "304")
-        messages[person] = [s for s in await scene.messenger.chat(person) if "Заказ 30" in s.text]
+        messages[person] = [await scene.question(person, f"Заказ 30{n}") for n in range(5)]
 
     for turn in range(20):
         for person, some in messages.items():

@@ -37,6 +37,7 @@ _CASES: dict[tuple[Channel, str], str] = {
     (Channel.SMS, "smpp"): "tests.contract.case_smpp",
     (Channel.TELEGRAM, "bot_api"): "tests.contract.case_telegram",
     (Channel.VK, "community"): "tests.contract.case_vk",
+    (Channel.MAX, "bot_api"): "tests.contract.case_max",
     (Channel.PUSH, "fcm"): "tests.contract.case_fcm",
     (Channel.PUSH, "webpush"): "tests.contract.case_webpush",
     (Channel.VIBER, "bot_api"): "tests.contract.case_viber",

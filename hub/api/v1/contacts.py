@@ -51,7 +51,7 @@ class ContactOut(Out):
 
 
 class LinkIn(In):
-    channel: Channel = Field(description="`telegram` or `vk`.")
+    channel: Channel = Field(description="`telegram`, `vk` or `max`.")
 
 
 class LinkOut(Out):

@@ -77,7 +77,7 @@ class PressIn(In):
 
 class WordsIn(In):
     channel: Channel = Field(
-        description="`telegram`, `vk`, or `sms`, `whatsapp`, `viber`, where there is no bot."
+        description="`telegram`, `vk`, `max`, or `sms`, `whatsapp`, `viber`, where there is no bot."
     )
     address: str = Field(min_length=1, max_length=64, description="Who writes: as in `to`.")
     text: str = Field(min_length=1, max_length=4096, description="`/orders`, `/start …`, anything.")
@@ -128,7 +128,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
     answers={202: PressOut},
 )
 async def press(request: web.Request) -> web.StreamResponse:
-    """As the receiver of the message would in Telegram or VK: the press is stored, and the bots do what it
+    """As the receiver of the message would in the messenger: the press is stored, and the bots do what it
     asks for a moment later. What they answer is kept as a message to the same address; the message that was
     pressed changes in place. Each call is a press of its own."""
     hub, shop = request.app[HUB], request[SHOP]

@@ -115,7 +115,7 @@ class TemplateDetailsOut(TemplateOut):
 class TemplateIn(In):
     subject: str = Field(default="", description="For email and push.")
     text: str = Field(default="", description="Jinja2; for email it may be left out beside `html`.")
-    html: str = Field(default="", description="For email and telegram.")
+    html: str = Field(default="", description="For email, telegram and max.")
     audience: Audience = Audience.BUYER
     category: Category | None = Field(
         default=None,

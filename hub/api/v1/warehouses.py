@@ -57,7 +57,7 @@ class WarehouseOut(Out):
 
 
 class ChatLinkIn(In):
-    channel: Channel = Field(description="`telegram` or `vk`.")
+    channel: Channel = Field(description="`telegram`, `vk` or `max`.")
 
 
 class ChatLinkOut(Out):

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from channels.base import Channel
 from hub import config
 from hub.accounts import check, health
 from hub.api.app import make_app
@@ -53,7 +54,7 @@ async def test_accounts_are_listed_in_their_order(
     rest = (await api.get(f"/v1/accounts?cursor={first['next_cursor']}")).json
 
     found = first["items"] + rest["items"]
-    assert [a["name"] for a in found][:3] == ["tg", "vk", "mail"]
+    assert [a["name"] for a in found][:3] == ["tg", "vk", "max"]
     assert len(first["items"]) == 3
     assert rest["next_cursor"] is None
     assert {a["name"] for a in found if a["hook_url"]} == CALL_BACK
@@ -119,6 +120,27 @@ async def test_check_before_the_first_start_tells_no_address(
 
     assert "calls back" not in capsys.readouterr().out
     assert not (tmp_path / "data").exists()
+
+
+async def test_check_says_where_a_provider_would_not_call(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = settings.shops["main"]
+    [account] = [one for one in shop.accounts if one.channel is Channel.MAX]
+    called = account.config.model_copy(update={"receive": "webhook"})
+    accounts = (account.model_copy(update={"config": called}),)
+    told = []
+    for url in ("https://hub.example", "https://hub.example:8443"):
+        hub = settings.hub.model_copy(update={"public_url": url})
+        shops = {"main": shop.model_copy(update={"accounts": accounts})}
+        update = {"hub": hub, "shops": shops}
+        told.append(await check.check_all(settings.model_copy(update=update)))
+
+    fine, wrong = capsys.readouterr().out.splitlines()
+    assert told == [0, 1]
+    assert fine.startswith("ok")
+    assert wrong.startswith("FAILED")
+    assert "https at port 443" in wrong
 
 
 # -- off and not set up ----------------------------------------------------------------------

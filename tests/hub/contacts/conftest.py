@@ -1,4 +1,4 @@
-"""The API's fixtures, with a shop that has bots at two simulators."""
+"""The API's fixtures, with a shop that has bots at simulators."""
 
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
@@ -7,10 +7,12 @@ import pytest
 from pydantic import SecretStr
 
 from channels.base import Channel
+from channels.max.client import BotApiConfig as MaxConfig
 from channels.telegram.bot_api import BotApiConfig
 from channels.vk.community import CommunityConfig
 from hub.config import Account, HubSettings, Settings, Shop
 from tests.hub.conftest import api, hub, hub_database, key_for, url
+from tests.simulators.max import Max
 from tests.simulators.telegram import Telegram
 from tests.simulators.vk import Vk
 
@@ -30,21 +32,29 @@ async def vk() -> AsyncIterator[Vk]:
 
 
 @pytest.fixture
-def settings(hub_database: str, redis_url: str, telegram: Telegram, vk: Vk) -> Settings:
+async def max_() -> AsyncIterator[Max]:
+    async with Max() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def settings(hub_database: str, redis_url: str, telegram: Telegram, vk: Vk, max_: Max) -> Settings:
     """`main` has bots; `other` has no account, so that the sandbox carries all; `letters` only writes letters."""
     bot = BotApiConfig(token=SecretStr(telegram.token), base_url=telegram.url)
     community = CommunityConfig(
         token=SecretStr(vk.token), group_id=vk.group_id, base_url=vk.api_url
     )
+    max_bot = MaxConfig(token=SecretStr(max_.token), base_url=max_.url)
     accounts = (
+        Account(name="mail", channel=Channel.EMAIL, provider="sandbox"),
         Account(name="tg", channel=Channel.TELEGRAM, provider="bot_api", config=bot),
         Account(name="vk", channel=Channel.VK, provider="community", config=community),
-        Account(name="mail", channel=Channel.EMAIL, provider="sandbox"),
+        Account(name="max", channel=Channel.MAX, provider="bot_api", config=max_bot),
     )
     shops = {
         "main": Shop(name="Ромашка", accounts=accounts),
         "other": Shop(locale="en"),
-        "letters": Shop(accounts=accounts[2:]),
+        "letters": Shop(accounts=accounts[:1]),
     }
     return Settings(
         hub=HubSettings(

@@ -39,6 +39,7 @@ async def _redeem(
     [
         ("telegram", r"https://t\.me/shop_bot\?start=[A-Za-z0-9_-]{32}"),
         ("vk", r"https://vk\.me/test_shop\?ref=[A-Za-z0-9_-]{32}"),
+        ("max", r"https://max\.ru/shop_bot\?start=[A-Za-z0-9_-]{32}"),
     ],
 )
 async def test_a_link_leads_to_the_shops_bot_for_a_day(api: Api, channel: str, form: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from channels.base import Category, Channel
 from hub.content.catalog import Catalog, NoVariant
-from hub.content.model import Audience, MissingVariable, WrongValue
+from hub.content.model import WITH_HTML, Audience, MissingVariable, WrongValue
 from hub.content.variables import EXAMPLE, ORDER
 from tests.hub.content.conftest import Render
 
@@ -96,7 +96,7 @@ def test_every_message_renders_with_the_least_data_and_with_all(
         assert "None" not in message.text + message.html
         assert not re.search(r"\n{3,}|[ \t]\n| [.,]|\{", message.text), (name, message.text)
         assert bool(message.subject) == (channel in (Channel.EMAIL, Channel.PUSH))
-        assert bool(message.html) == (channel in (Channel.EMAIL, Channel.TELEGRAM))
+        assert bool(message.html) == (channel in WITH_HTML)
 
 
 @pytest.mark.parametrize("locale", ["ru", "en"])
@@ -151,8 +151,8 @@ class Balance(HTMLParser):
         assert self.stack.pop() == tag
 
 
-@pytest.mark.parametrize("channel", ["email", "telegram"])
-def test_tags_are_balanced_and_telegram_gets_its_own_only(
+@pytest.mark.parametrize("channel", ["email", "telegram", "max"])
+def test_tags_are_balanced_and_messengers_get_their_own_only(
     built_in: Catalog, render: Render, channel: str
 ) -> None:
     for name, audience in variants(built_in):
@@ -160,7 +160,8 @@ def test_tags_are_balanced_and_telegram_gets_its_own_only(
         parser.feed(render(name, channel, audience).html)
 
         assert parser.stack == []
-        if channel == "telegram":
+        if channel != "email":
+            assert "b" in parser.found
             assert parser.found <= {"b", "code", "a"}
 
 
@@ -191,7 +192,7 @@ def test_labels_are_offered_to_those_who_pack_when_it_is_time(render: Render) ->
     assert labels not in render("order.cancelled", "email", "warehouse").html
 
 
-@pytest.mark.parametrize("channel", ["email", "telegram"])
+@pytest.mark.parametrize("channel", ["email", "telegram", "max"])
 def test_html_in_data_is_shown_and_not_run(render: Render, channel: str) -> None:
     order = {
         **ORDER,

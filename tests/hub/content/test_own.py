@@ -162,6 +162,17 @@ async def test_messengers_share_one_text_and_readers_the_buyers(db: Pool, catalo
     assert rendered(template, "max", "buyer").text == "для Анна"
 
 
+async def test_of_a_shared_text_only_those_who_show_html_get_it(db: Pool, catalog: Catalog) -> None:
+    await put(db, catalog, "gift.wrapped/max/ru", html="<mark>1 &lt; 2</mark>")
+    template = found(catalog, "gift.wrapped")
+
+    here, there = rendered(template, "max", "buyer"), rendered(template, "vk", "buyer")
+
+    assert here.html == "<mark>1 &lt; 2</mark>"
+    assert (there.html, there.text) == ("", here.text)
+    assert "1 < 2" in there.text
+
+
 async def test_a_reader_gets_the_nearest_language(db: Pool, catalog: Catalog) -> None:
     for shop in (ONE, TWO):
         for locale in ("ru", "en", "de", "en-GB"):
@@ -241,6 +252,9 @@ async def test_the_details_show_every_source(db: Pool, catalog: Catalog) -> None
         ("order.shipped/telegram/ru", {"html": "<b>a</i>"}, ["/html"]),
         ("order.shipped/telegram/ru", {"html": "<b>a"}, ["/html"]),
         ("order.shipped/telegram/ru", {"html": "a" * 5000}, [""]),
+        ("order.shipped/max/ru", {"html": "<blockquote>a</blockquote>"}, ["/html"]),
+        ("order.shipped/max/ru", {"html": "<b>a"}, ["/html"]),
+        ("order.shipped/vk/ru", {"html": "<b>a</b>"}, ["/html", "/text"]),
         ("order.shipped/sms/xx-nonsense", {"text": "a"}, ["/locale"]),
         ("Order/sms/ru", {"text": "a"}, ["/name"]),
         ("order..a/sms/ru", {"text": "a"}, ["/name"]),

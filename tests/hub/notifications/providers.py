@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.simulators.apns import KEY_ID, TEAM_ID, TOPIC, ApnsSimulator, p8
 from tests.simulators.fcm import FcmSimulator
+from tests.simulators.max import Max
 from tests.simulators.rustore import PROJECT, RuStoreSimulator
 from tests.simulators.sms_ru import SmsRuSimulator
 from tests.simulators.smsc import SmscSimulator
@@ -24,6 +25,7 @@ CALLBACK_SECRET = "smsc-callback-1"
 class Providers:
     telegram: Telegram
     vk: Vk
+    max: Max
     unisender_go: UnisenderGoSimulator
     smtp: SmtpSimulator
     smsc: SmscSimulator
@@ -40,6 +42,7 @@ async def providers_running() -> AsyncIterator[Providers]:
         yield Providers(
             await stack.enter_async_context(Telegram()),
             await stack.enter_async_context(Vk()),
+            await stack.enter_async_context(Max()),
             await stack.enter_async_context(UnisenderGoSimulator()),
             await stack.enter_async_context(SmtpSimulator()),
             await stack.enter_async_context(SmscSimulator()),
@@ -52,7 +55,7 @@ async def providers_running() -> AsyncIterator[Providers]:
 
 
 def settings_file(folder: Path, on: Providers) -> Path:
-    """`main` has an account of every provider: e-mail and SMS two each, so that the second takes over. `other`
+    """`main` has an account of each of them: e-mail and SMS two each, so that the second takes over. `other`
     has none, so that the sandbox carries all."""
     key = folder / "AuthKey.p8"
     key.write_text(p8())
@@ -83,6 +86,13 @@ provider = "community"
 token = "{on.vk.token}"
 group_id = {on.vk.group_id}
 base_url = "{on.vk.api_url}"
+
+[[shops.main.accounts]]
+name = "max"
+channel = "max"
+provider = "bot_api"
+token = "{on.max.token}"
+base_url = "{on.max.url}"
 
 [[shops.main.accounts]]
 name = "mail"

@@ -393,7 +393,7 @@ async def test_what_was_lost_too_late_takes_the_next_channel(
     ]
 
 
-@pytest.mark.parametrize("account", ["mail", "smsc", "sms-ru", "tg", "vk", "fcm", "rustore"])
+@pytest.mark.parametrize("account", ["mail", "smsc", "sms-ru", "tg", "vk", "max", "fcm", "rustore"])
 async def test_nonsense_at_a_hook_is_never_our_error(account: str, hooks: Hooks) -> None:
     bodies = (b"", b"{", b"[]", b"null", b"\xff\x00", b'{"auth":"x"}', b"id=1&phone=&status=1")
     for body in bodies:
