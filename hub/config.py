@@ -301,6 +301,12 @@ class HubSettings(Section):
     secret: Annotated[SecretStr, AfterValidator(_secret)] = SecretStr("")
     outgoing_allow: tuple[Network, ...] = ()
     rate_limit: int = Field(default=1000, ge=0, le=1_000_000)
+    wrong_keys: int = Field(default=30, ge=0, le=1_000_000)
+    """From one address in a minute."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose `X-Forwarded-For` is believed."""
+    max_connections: int = Field(default=1000, ge=10, le=60_000)
+    """Of one API process at once."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_listen: Annotated[str, AfterValidator(_listen)] = ""
     """Where a worker serves its own `/metrics`, for a fleet; empty: nowhere."""
@@ -328,6 +334,9 @@ class Settings(Section):
         return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
 
 
+_LISTS = ("outgoing_allow", "trusted_proxies")
+
+
 def load(
     path: Path | None = None,
     *,
@@ -348,7 +357,7 @@ def load(
     for name in HubSettings.model_fields:
         value = environ.get(f"VESTNIK_{name.upper()}")
         if value is not None:
-            hub[name] = _listed(value) if name == "outgoing_allow" else value
+            hub[name] = _listed(value) if name in _LISTS else value
     _check_accounts(raw.get("shops"), written, environ, source)
     if "data" in raw:
         raise SettingsError(

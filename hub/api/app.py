@@ -20,8 +20,9 @@ from hub.api import (
 )
 from hub.api.background import INTAKE, background
 from hub.api.body import LIMIT
+from hub.api.headers import dress
 from hub.api.keys import HUB
-from hub.api.limits import RateLimit
+from hub.api.limits import Limits
 from hub.api.middleware import frame
 from hub.api.routes import Route, Routes
 from hub.api.v1 import (
@@ -72,9 +73,10 @@ def make_app(hub: Hub) -> web.Application:
     """The whole API. `hub` stays open as long as the application runs."""
     ring = KeyRing(hub.db)
     table: dict[web.AbstractRoute, Route] = {}
-    limit = RateLimit(hub.settings.hub.rate_limit)
+    limits = Limits.of(hub.settings.hub)
+    dressed = dress(hub.settings.public_url)
     app = web.Application(
-        middlewares=[frame(table, ring, limit, metrics.RequestMetrics())],
+        middlewares=[frame(table, ring, limits, metrics.RequestMetrics(), dressed)],
         client_max_size=LIMIT,
     )
     app[HUB] = hub

@@ -142,11 +142,18 @@ def _check_media(request: web.Request) -> None:
 async def receive(request: web.Request) -> bytes:
     """The body's bytes, JSON by their media type. Raises `UnsupportedMedia`, `TooLarge`, `InvalidInput`."""
     _check_media(request)
+    return await read_all(request, LIMIT)
+
+
+async def read_all(request: web.Request, limit: int) -> bytes:
+    """The body's bytes, of whatever kind. Raises `TooLarge`, `TooSlow`, `InvalidInput` (it broke off)."""
+    # The application's own limit is `LIMIT`; what was read is kept by the request itself only there.
+    reading = request if limit == LIMIT else request.clone(client_max_size=limit)
     try:
         async with asyncio.timeout(_PATIENCE.total_seconds()):
-            return await request.read()
+            return await reading.read()
     except web.HTTPRequestEntityTooLarge:
-        raise TooLarge(f"a body has at most {LIMIT} bytes") from None
+        raise TooLarge(f"a body has at most {limit} bytes") from None
     except TimeoutError:
         raise TooSlow(f"the body did not arrive within {_PATIENCE.seconds} seconds") from None
     except (HttpProcessingError, ClientError, web.RequestPayloadError, ConnectionError):

@@ -74,7 +74,12 @@ def _groups(openapi: Mapping[str, Any]) -> Mapping[str, Sequence[Mapping[str, An
 async def openapi(request: web.Request) -> web.StreamResponse:
     """OpenAPI 3.1."""
     body = request.app[DOCUMENTS].openapi
-    return web.Response(body=body, content_type="application/json", charset="utf-8")
+    return web.Response(
+        body=body,
+        content_type="application/json",
+        charset="utf-8",
+        headers={"Cache-Control": "no-cache"},
+    )
 
 
 @routes.get("/docs", name="docs", scope=PUBLIC, summary="The documentation", documented=False)
@@ -83,7 +88,7 @@ async def docs(request: web.Request) -> web.StreamResponse:
         body=request.app[DOCUMENTS].page,
         content_type="text/html",
         charset="utf-8",
-        headers={"Content-Security-Policy": _CSP},
+        headers={"Content-Security-Policy": _CSP, "Cache-Control": "no-cache"},
     )
 
 

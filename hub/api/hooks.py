@@ -1,6 +1,7 @@
 """Where providers call: receipts and bot updates, stored before the provider hears that all is well."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import structlog
 from aiohttp import web
@@ -9,10 +10,12 @@ from channels.base import BadHook, HookReply, HookRequest, ReadsHooks
 from hub.accounts import hooks
 from hub.accounts.book import LiveAccount
 from hub.api.background import INTAKE
+from hub.api.body import read_all
 from hub.api.keys import HUB
-from hub.api.routes import PUBLIC, Routes
+from hub.api.patience import within
+from hub.api.routes import PUBLIC, TIMEOUT, Routes
 from hub.contacts import updates
-from hub.errors import InvalidInput, NotFound, TooLarge, Unauthenticated
+from hub.errors import InvalidInput, NotFound, Unauthenticated
 from hub.inbound import service as inbound
 from hub.resources import Hub
 
@@ -22,6 +25,9 @@ routes = Routes("Hooks")
 
 _LIMIT = 8 * 1024 * 1024
 """A thousand events with the answers of mail servers, as a form."""
+
+_TIMEOUT = timedelta(seconds=40)
+"""With the time that so much may take to arrive; what is done with it has its own."""
 
 HOOKS: web.AppKey[Mapping[str, LiveAccount]] = web.AppKey("hooks", Mapping)
 
@@ -33,6 +39,7 @@ HOOKS: web.AppKey[Mapping[str, LiveAccount]] = web.AppKey("hooks", Mapping)
     summary="A provider calls back, or looks whether the address is there",
     answers={200: "text/plain"},
     problems=[401, 404],
+    timeout=_TIMEOUT,
 )
 @routes.post(
     "/hooks/{token}",
@@ -41,6 +48,7 @@ HOOKS: web.AppKey[Mapping[str, LiveAccount]] = web.AppKey("hooks", Mapping)
     summary="A provider calls back",
     answers={200: "text/plain"},
     problems=[401, 404],
+    timeout=_TIMEOUT,
 )
 async def receive(request: web.Request) -> web.StreamResponse:
     """The token in the path names the account; where the provider signs its calls, the signature counts."""
@@ -48,11 +56,8 @@ async def receive(request: web.Request) -> web.StreamResponse:
     if account is None:
         raise NotFound("there is no account with this hook")
     hub = request.app[HUB]
-    try:
-        # A provider that is told 413 tells the same again, for days.
-        body = await request.clone(client_max_size=_LIMIT).read()
-    except web.HTTPRequestEntityTooLarge:
-        raise TooLarge(f"a call of a provider has at most {_LIMIT // 1024 // 1024} MiB") from None
+    # A provider that is told 413 tells the same again, for days.
+    body = await read_all(request, _LIMIT)
     asked = HookRequest(
         method=request.method,
         headers={name.lower(): value for name, value in request.headers.items()},
@@ -63,7 +68,7 @@ async def receive(request: web.Request) -> web.StreamResponse:
         ),
     )
     try:
-        reply = await _store(request, hub, account, asked)
+        reply = await within(TIMEOUT, _store(request, hub, account, asked))
     except BadHook as error:
         log.warning("hook.refused", account=account.name, forged=error.forged)
         if error.forged:

@@ -1,10 +1,16 @@
-"""How many requests one key may make: a bucket of tokens per key, in this process."""
+"""How many requests one key may make, and how many wrong keys one address may try: buckets of tokens, per process."""
 
 import time
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from uuid import UUID
 
+from aiohttp import web
+
+from channels.guard import Network
+from hub.config import HubSettings
 from hub.errors import LimitExceeded
 
 _REMEMBERED = 10_000
@@ -16,28 +22,123 @@ class _Bucket:
     filled_at: float
 
 
+class _Buckets:
+    """One for each of `_REMEMBERED` at most; the one unused for longest makes room."""
+
+    def __init__(self, per_second: float, most: float) -> None:
+        self._per_second = per_second
+        self._most = most
+        self._buckets: dict[Hashable, _Bucket] = {}
+
+    def of(self, whose: Hashable) -> _Bucket:
+        now = time.monotonic()
+        bucket = self._buckets.pop(whose, None) or _Bucket(self._most, now)
+        if len(self._buckets) >= _REMEMBERED:
+            del self._buckets[next(iter(self._buckets))]
+        # At the end of the line again.
+        self._buckets[whose] = bucket
+        bucket.tokens = min(self._most, bucket.tokens + (now - bucket.filled_at) * self._per_second)
+        bucket.filled_at = now
+        return bucket
+
+    def wait(self, bucket: _Bucket) -> timedelta:
+        """Until there is a whole token again."""
+        return timedelta(seconds=(1 - bucket.tokens) / self._per_second)
+
+
 class RateLimit:
     """`per_second` in the long run, twice that at once; 0: no limit."""
 
     def __init__(self, per_second: int) -> None:
         self._per_second = per_second
-        self._buckets: dict[UUID, _Bucket] = {}
+        self._buckets = _Buckets(per_second, 2.0 * per_second)
 
     def take(self, key_id: UUID) -> None:
         """One request. Raises `LimitExceeded` that says when the next one may come."""
         if not self._per_second:
             return
-        now, most = time.monotonic(), 2.0 * self._per_second
-        bucket = self._buckets.get(key_id)
-        if bucket is None:
-            if len(self._buckets) >= _REMEMBERED:
-                self._buckets.clear()
-            bucket = self._buckets[key_id] = _Bucket(most, now)
-        bucket.tokens = min(most, bucket.tokens + (now - bucket.filled_at) * self._per_second)
-        bucket.filled_at = now
+        bucket = self._buckets.of(key_id)
         if bucket.tokens < 1:
             raise LimitExceeded(
                 f"this key may make {self._per_second} requests a second",
-                after=timedelta(seconds=(1 - bucket.tokens) / self._per_second),
+                after=self._buckets.wait(bucket),
             )
         bucket.tokens -= 1
+
+
+class WrongKeys:
+    """`per_minute` wrong keys from one address, a network of 64 bits where it is IPv6; 0: no limit.
+
+    `trusted`: the proxies that are believed when they say whom they speak for.
+    """
+
+    def __init__(self, per_minute: int, trusted: Sequence[Network]) -> None:
+        self._per_minute = per_minute
+        self._trusted = tuple(trusted)
+        self._buckets = _Buckets(per_minute / 60, per_minute)
+
+    def check(self, address: str) -> None:
+        """Raises `LimitExceeded` where too many were tried."""
+        if self._per_minute and (bucket := self._buckets.of(address)).tokens < 1:
+            raise LimitExceeded(
+                "too many wrong keys came from this address", after=self._buckets.wait(bucket)
+            )
+
+    def note(self, address: str) -> None:
+        """One more."""
+        if self._per_minute:
+            bucket = self._buckets.of(address)
+            bucket.tokens = max(0.0, bucket.tokens - 1)
+
+    def address(self, request: web.Request) -> str:
+        """Who asks: the peer, or behind trusted proxies the last one that none of them vouches for."""
+        found = request.remote or ""
+        if not self._trusted:
+            return _network(found)
+        named = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+        for name in reversed(named):
+            if not self._is_trusted(found) or not _is_address(name.strip()):
+                break
+            found = name.strip()
+        return _network(found)
+
+    def _is_trusted(self, address: str) -> bool:
+        return _is_address(address) and any(_plain(address) in one for one in self._trusted)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain(text: str) -> object:
+    ip = ip_address(text)
+    return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
+
+
+def _network(text: str) -> str:
+    """Whoever has one address of IPv6 has 64 bits of them."""
+    if not _is_address(text):
+        return text
+    ip = _plain(text)
+    if isinstance(ip, IPv6Address):
+        return str(ip_network((int(ip) >> 64 << 64, 64)))
+    return str(ip)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Both, as the settings have them."""
+
+    requests: RateLimit
+    wrong_keys: WrongKeys
+
+    @classmethod
+    def of(cls, settings: HubSettings) -> "Limits":
+        return cls(
+            RateLimit(settings.rate_limit),
+            WrongKeys(settings.wrong_keys, settings.trusted_proxies),
+        )

@@ -1,17 +1,26 @@
 """The role `api`: serves until a signal comes."""
 
 import asyncio
+import resource
 import signal
 import socket
 import sys
 
+import structlog
 import uvloop
 
 from hub import logs
 from hub.api.app import make_app
+from hub.api.connection import Bounds
+from hub.api.headers import dress
 from hub.api.server import bind, serve
 from hub.config import Settings
 from hub.resources import open_hub
+
+log = structlog.get_logger()
+
+_OWN_FILES = 200
+"""Database, Redis, providers, logs."""
 
 
 def run(settings: Settings) -> None:
@@ -26,8 +35,21 @@ def run(settings: Settings) -> None:
     except OSError as error:
         sys.stderr.write(f"cannot listen on {settings.hub.listen}: {error.strerror}\n")
         raise SystemExit(1) from None
+    _make_room_for(settings.hub.max_connections)
     with listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(_as_bound(settings, listening), listening))
+
+
+def _make_room_for(connections: int) -> None:
+    """Each takes a file descriptor, and many systems give a process 1024 unless it asks for more."""
+    needed = 2 * connections + _OWN_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < needed:
+        log.warning("api.few_files", allowed=most, needed=needed)
 
 
 def _as_bound(settings: Settings, listening: socket.socket) -> Settings:
@@ -54,7 +76,12 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     try:
-        async with open_hub(settings) as hub, serve(make_app(hub), listening):
+        bounds = Bounds(connections=settings.hub.max_connections)
+        dressed = dress(settings.public_url)
+        async with (
+            open_hub(settings) as hub,
+            serve(make_app(hub), listening, bounds=bounds, dressed=dressed),
+        ):
             sys.stdout.write(f"ready http://{settings.hub.listen}\n")
             sys.stdout.flush()
             await asyncio.Event().wait()

@@ -8,19 +8,21 @@ from datetime import timedelta
 from http import HTTPStatus
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Middleware
 
 from hub.api import problems
-from hub.api.body import Query, read_query, receive
+from hub.api.body import Query, TooSlow, read_query, receive
+from hub.api.headers import Dress
 from hub.api.keys import API_KEY, HUB, REQUEST_ID, SHOP
-from hub.api.limits import RateLimit
+from hub.api.limits import Limits, WrongKeys
 from hub.api.metrics import RequestMetrics
 from hub.api.patience import within
 from hub.api.routes import PUBLIC, TIMEOUT, Handler, Route
 from hub.db.pool import UNREACHABLE
 from hub.errors import (
     HubError,
+    InvalidInput,
     NotAllowed,
     NotFound,
     Unauthenticated,
@@ -36,20 +38,13 @@ _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 _RETRY_AFTER = timedelta(seconds=2)
 
-_HEADERS = {
-    "Server": "vestnik",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
-"""Of every answer; a handler's own header wins."""
-
 
 def frame(
     table: Mapping[web.AbstractRoute, Route],
     keys: KeyRing,
-    limit: RateLimit,
+    limits: Limits,
     metrics: RequestMetrics,
+    dress: Dress,
 ) -> Middleware:
     @web.middleware
     async def framed(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -60,8 +55,8 @@ def frame(
         # One task serves all requests of a connection, so what is bound here has to be unbound.
         bound = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            response = await _answered(request, handler, route, keys, limit)
-            _dress(response, request_id, no_store=request.path.startswith("/v1/"))
+            response = await _answered(request, handler, route, keys, limits)
+            dress(response, request_id)
         finally:
             structlog.contextvars.reset_contextvars(**bound)
         metrics.observe(
@@ -80,11 +75,11 @@ async def _answered(
     handler: Handler,
     route: Route | None,
     keys: KeyRing,
-    limit: RateLimit,
+    limits: Limits,
 ) -> web.StreamResponse:
     """Never raises, but for cancellation."""
     try:
-        await within(TIMEOUT, _admit(request, route, keys, limit))
+        await within(TIMEOUT, _admit(request, route, keys, limits))
         if route and route.body:
             # A slow line is no fault of the handler's, so its clock starts afterwards.
             await receive(request)
@@ -94,6 +89,9 @@ async def _answered(
     except web.HTTPException as error:
         return _of_aiohttp(error, request[REQUEST_ID])
     except UNREACHABLE as error:
+        if isinstance(error, TimeoutError) and not request.content.is_eof():
+            slow = TooSlow("the body was still on its way when the time was up")
+            return problems.response_of(slow, request[REQUEST_ID])
         log.warning("request.unavailable", error=type(error).__name__, route=_name(route))
         away = Unavailable("the database cannot be reached right now", after=_RETRY_AFTER)
         return problems.response_of(away, request[REQUEST_ID])
@@ -109,30 +107,46 @@ async def _answered(
         return problems.response_of(HubError(hint), request[REQUEST_ID])
 
 
-async def _admit(
-    request: web.Request, route: Route | None, keys: KeyRing, limit: RateLimit
-) -> None:
-    """Raises 401, 404, 405, 429, 403 and 400, the first that fits."""
+async def _admit(request: web.Request, route: Route | None, keys: KeyRing, limits: Limits) -> None:
+    """Raises 401 or 429 (too many wrong keys), 404, 405, 429 (too many requests), 403 and 400, the first that
+    fits."""
+    _check_host(request)
     if (route is None or route.scope is PUBLIC) and not request.path.startswith("/v1/"):
         _check_match(request)
         return
-    key = await _authenticated(request, keys)
+    key = await _authenticated(request, keys, limits.wrong_keys)
     _check_match(request)
-    limit.take(key.id)
+    limits.requests.take(key.id)
     if route is not None and route.scope is not PUBLIC:
         _check_rights(request, key, [s for s in (route.scope, route.also) if s])
         if route.query is None and request.query_string:
             read_query(request, Query)
 
 
-async def _authenticated(request: web.Request, keys: KeyRing) -> ApiKey:
-    header = request.headers.get("Authorization")
-    if header is None:
+def _check_host(request: web.Request) -> None:
+    """Two names, or none, are read differently by a proxy in front (RFC 9112, 3.2)."""
+    hosts = request.headers.getall("Host", [])
+    if len(hosts) > 1 or (not hosts and request.version >= HttpVersion11):
+        raise InvalidInput("the request must have the header Host, once")
+
+
+async def _authenticated(request: web.Request, keys: KeyRing, wrong: WrongKeys) -> ApiKey:
+    headers = request.headers.getall("Authorization", [])
+    if not headers:
         raise Unauthenticated("send the header Authorization: Bearer KEY")
-    bearer = _BEARER.fullmatch(header)
-    if bearer is None:
+    bearer = _BEARER.fullmatch(headers[0])
+    if bearer is None or len(headers) > 1:
         raise Unauthenticated("the header must read Authorization: Bearer KEY")
-    return await keys.authenticate(bearer[1])
+    address = wrong.address(request)
+    # Who tried too many gets no answer about another one. A key that was good here before goes on: its shop may
+    # come from the same address as the one who guesses.
+    if not keys.has_met(bearer[1]):
+        wrong.check(address)
+    try:
+        return await keys.authenticate(bearer[1])
+    except Unauthenticated:
+        wrong.note(address)
+        raise
 
 
 def _check_match(request: web.Request) -> None:
@@ -168,17 +182,6 @@ def _of_aiohttp(error: web.HTTPException, request_id: str) -> web.StreamResponse
 def _request_id(request: web.Request) -> str:
     given = request.headers.get("X-Request-Id")
     return given if given and _REQUEST_ID.fullmatch(given) else str(new_id())
-
-
-def _dress(response: web.StreamResponse, request_id: str, *, no_store: bool) -> None:
-    if response.prepared:
-        return
-    headers = response.headers
-    headers["X-Request-Id"] = request_id
-    for name, value in _HEADERS.items():
-        headers.setdefault(name, value)
-    if no_store:
-        headers.setdefault("Cache-Control", "no-store")
 
 
 def _name(route: Route | None) -> str:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import hub
 from channels.base import Category, Channel
+from hub.api.body import LIMIT, read_all
 from hub.api.keys import HUB
 from hub.api.routes import PUBLIC, Routes
 from hub.config import Locale
@@ -129,11 +130,7 @@ def render(
     if images:
         # Pictures of goods lie wherever the shop keeps them.
         policy += "; img-src https: http:"
-    headers = {
-        "Content-Security-Policy": policy,
-        "Cache-Control": "no-store",
-        "X-Robots-Tag": "noindex",
-    }
+    headers = {"Content-Security-Policy": policy, "X-Robots-Tag": "noindex"}
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 
 
@@ -170,7 +167,7 @@ async def read_form(request: web.Request) -> Mapping[str, list[str]]:
     if request.content_type != "application/x-www-form-urlencoded":
         return {}
     try:
-        raw = (await request.read()).decode()
+        raw = (await read_all(request, LIMIT)).decode()
         return parse_qs(raw, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         return {}

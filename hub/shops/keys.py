@@ -159,6 +159,11 @@ class KeyRing:
         self._used.add(key.id)
         return key
 
+    def has_met(self, text: str) -> bool:
+        """Whether this process has seen a good key that begins like this one."""
+        form = _FORM.fullmatch(text)
+        return form is not None and form[1] in self._known
+
     async def note_use(self) -> None:
         """Writes down which keys were used since the last call."""
         used, self._used = self._used, set()
