@@ -16,9 +16,11 @@ from bots.leader import leadership
 from bots.max import MaxBot
 from bots.platform import Platform
 from bots.sandbox import SandboxBot
+from bots.viber import ViberBot
 from channels.base import Channel
 from channels.max.client import BotApiConfig as MaxConfig
 from channels.telegram.bot_api import BotApiConfig as TelegramConfig
+from channels.viber.bot_api import BotApi as ViberApi
 from channels.vk.community import CommunityConfig
 from hub import logs
 from hub.accounts import hooks
@@ -130,10 +132,12 @@ def make_platform(hub: Hub, account: LiveAccount) -> Platform:
         return SandboxBot(hub.db, account.shop_id, account.channel)
     config = config_of(hub, account)
 
-    def hook() -> tuple[str, str]:
+    def url() -> str:
         shop = hub.shops[account.shop_id].slug
-        url = hooks.url_of(hub.signer, hub.settings.public_url, shop, account.name)
-        return url, hook_secret(hub.signer, account)
+        return hooks.url_of(hub.signer, hub.settings.public_url, shop, account.name)
+
+    def hook() -> tuple[str, str]:
+        return url(), hook_secret(hub.signer, account)
 
     match account.channel:
         case Channel.TELEGRAM:
@@ -142,6 +146,8 @@ def make_platform(hub: Hub, account: LiveAccount) -> Platform:
             return TelegramBot(cast("TelegramConfig", config), hub.http, hook)
         case Channel.MAX:
             return MaxBot(cast("MaxConfig", config), hub.http, hook)
+        case Channel.VIBER:
+            return ViberBot(cast("ViberApi", account.adapter), url)
         case Channel.VK:
             from bots.vk import VkBot
 

@@ -84,6 +84,7 @@ class Said:
     """`chat` is the address in its stored form. `language`: what the messenger tells of the person, or "".
 
     In a group `chat` is the group's and `person` who of it said this; `name` is what the messenger calls him.
+    `subscribes`: by saying anything the person lets the bot write again.
     """
 
     chat: str
@@ -91,6 +92,7 @@ class Said:
     language: str = ""
     person: str = ""
     name: str = ""
+    subscribes: bool = False
 
     @property
     def in_group(self) -> bool:

@@ -19,8 +19,10 @@ from bots.conversation.settings import PREFIX, Settings
 from bots.conversation.stock import Presses
 from hub.accounts.book import LiveAccount
 from hub.contacts import codes
+from hub.contacts.addresses import digest_at
 from hub.contacts.links import Redeemed
 from hub.orders import warehouses
+from hub.preferences import suppressions
 from hub.resources import Hub
 from hub.shops.registry import Shop
 
@@ -45,6 +47,9 @@ class Talk:
 
     async def answer(self, said: Said) -> Reply | None:
         """Does what was asked for. None: there is nothing to answer."""
+        if said.subscribes:
+            mark = digest_at(self.account.channel, said.chat)
+            await suppressions.lift_hindrance(self.hub.db, self.shop.id, self.account.channel, mark)
         match said.act:
             case Pressed() as pressed:
                 here = await self._here(said)

@@ -1,5 +1,6 @@
 """Viber by the bot API: to subscribers of a bot, equal texts by broadcast (developers.viber.com)."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
@@ -12,6 +13,7 @@ from channels.base import (
     BaseUrl,
     Channel,
     Check,
+    HookReply,
     HookRequest,
     Limits,
     Message,
@@ -25,7 +27,8 @@ from channels.base import (
 )
 from channels.batches import calls
 from channels.http import NoReply, ProviderHttp, Reply, unclear
-from channels.viber import updates
+from channels.updates import Incoming
+from channels.viber import statuses, updates
 from channels.viber.keyboard import keyboard, keyboard_problem
 
 _TEXT_LENGTH = 7000
@@ -33,33 +36,6 @@ _TEXT_LENGTH = 7000
 _RECEIVERS = 300
 _SHARED_BYTES = 15_000
 _PLACE_HOLDER = "replace_me_with_"
-
-_OK = 0
-_TOO_MANY = 12
-_ACCOUNT: Mapping[int, str] = {
-    1: "the webhook's URL is invalid",
-    2: "the token is invalid",
-    7: "the bot is blocked",
-    8: "there is no such bot",
-    9: "the bot is suspended",
-    10: "no webhook is set: start the hub's bots where Viber reaches public_url",
-    15: "the bot is not allowed to do that",
-    19: "the bot cannot broadcast",
-    20: "the bot may not broadcast",
-    21: "the country is not supported",
-    22: "payments are not supported",
-    23: "the month's free messages are used up",
-    24: "no money on the account",
-}
-_NO_BROADCASTS = frozenset({19, 20})
-# True: until the person comes back by himself.
-_RECIPIENT: Mapping[int, bool] = {
-    5: True,  # not registered
-    6: True,  # not subscribed
-    11: False,  # no device that shows it
-    13: False,  # too old an app
-}
-_MESSAGE = frozenset({3, 4, 14, 16, 17, 18})
 
 _REASON_LENGTH = 300
 
@@ -144,6 +120,23 @@ class BotApi:
     def read_hook(self, request: HookRequest) -> Told:
         return updates.read(request, self._config.token.get_secret_value()).told
 
+    def hook_problem(self, url: str) -> str:
+        if url.startswith("https://"):
+            return ""
+        return (
+            "Viber calls https addresses only, and sends nothing without one: set public_url to one"
+        )
+
+    def converse(self, request: HookRequest) -> tuple[list[Incoming], Told]:
+        """As `read_hook`, for a bot that talks: what people say is for the conversation, and whoever opens the bot is
+        welcomed. Raises `BadHook`."""
+        found = updates.read(request, self._config.token.get_secret_value())
+        reply = HookReply()
+        if found.opened is not None:
+            welcome = json.dumps(self.welcome(found.opened), ensure_ascii=False)
+            reply = HookReply(welcome, content_type="application/json")
+        return [found.incoming] if found.incoming else [], Told(found.told.receipts, reply=reply)
+
     def welcome(self, token: str) -> dict[str, Any]:
         """The answer to a conversation that begins with somebody who has not subscribed. With his first words,
         whatever they are, `token` comes back."""
@@ -192,9 +185,9 @@ class BotApi:
                     else Accepted(updates.provider_id(str(token), m.to))
                     for m in messages
                 ]
-            case {"status": int(status)} if status != _OK:
+            case {"status": int(status)} if status != statuses.OK:
                 alone = len(messages) == 1
-                if status in _NO_BROADCASTS and not alone:
+                if status in statuses.NO_BROADCASTS and not alone:
                     self._broadcasts = False
                     again = Retry("broadcast-not-allowed", throttled=True, alone=True)
                     return [again] * len(messages)
@@ -202,21 +195,8 @@ class BotApi:
         return [unclear(reply)] * len(messages)
 
     def _refused(self, said: Mapping[str, Any], reply: Reply, *, alone: bool) -> Outcome:
-        """`alone`: it is certain whom it means."""
-        status = said["status"]
-        if status == _TOO_MANY:
-            # A hundred messages to one person in an hour without a word of his; or too many broadcasts.
-            return Retry("throttled", reply.retry_after, throttled=True, alone=alone)
-        text = self._clean(str(said.get("status_message") or f"Viber status {status}"))
-        if status in _ACCOUNT:
-            return Refused(Scope.ACCOUNT, str(status), f"{_ACCOUNT[status]} ({text})")
-        if status in _RECIPIENT:
-            suppress = alone and _RECIPIENT[status]
-            return Refused(Scope.RECIPIENT, str(status), text, suppress=suppress)
-        if status in _MESSAGE:
-            return Refused(Scope.MESSAGE, str(status), text)
-        # "General error", and what is not known.
-        return Retry(f"viber-{status}", reply.retry_after)
+        text = self._clean(str(said.get("status_message") or f"status {said['status']}"))
+        return statuses.refused(said["status"], text, reply.retry_after, alone=alone)
 
     async def _info(self) -> Mapping[str, Any]:
         return await self._asked("get_account_info", {})
@@ -264,5 +244,5 @@ def _failed(listed: Any) -> dict[str, Mapping[str, Any]]:
         if isinstance(item, dict)
         and isinstance(item.get("receiver"), str)
         and isinstance(item.get("status"), int)
-        and item["status"] != _OK
+        and item["status"] != statuses.OK
     }

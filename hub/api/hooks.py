@@ -81,10 +81,11 @@ async def _store(
     request: web.Request, hub: Hub, account: LiveAccount, asked: HookRequest
 ) -> HookReply:
     if updates.has_bot(account):
-        return await updates.receive_hook(hub, account, asked)
-    if not isinstance(account.adapter, ReadsHooks):
+        told = await updates.receive_hook(hub, account, asked)
+    elif isinstance(account.adapter, ReadsHooks):
+        told = account.adapter.read_hook(asked)
+    else:
         raise NotFound("this account's provider does not call back")
-    told = account.adapter.read_hook(asked)
     due = await inbound.store(hub, account, told)
     request.app[INTAKE].pass_on(due)
     return told.reply

@@ -13,6 +13,7 @@ from uuid import UUID
 from channels.base import Channel, Unavailable
 from hub.contacts import codes, events, queries, service
 from hub.contacts.addresses import digest, kind_of
+from hub.contacts.updates import has_bot, is_sandbox_bot
 from hub.db.pool import Connection
 from hub.errors import Fault, InvalidInput, Unprocessable
 from hub.preferences import suppressions
@@ -30,6 +31,8 @@ _URLS: Mapping[Channel, str] = {
     # dev.max.ru, "Диплинки": up to 128 characters. Somebody who has started the bot before may hear nothing: for him
     # there is the code.
     Channel.MAX: "https://max.ru/{name}?start={token}",
+    # Opens the app; the context comes back with what the person says to the welcome.
+    Channel.VIBER: "viber://pa?chatURI={name}&context={token}",
 }
 
 LINKABLE = frozenset(_URLS)
@@ -92,8 +95,8 @@ async def create(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> 
 
 async def bot_name(hub: Hub, shop_id: int, channel: Channel) -> str:
     """Of the shop's bot there. Raises `Unprocessable`: it has none, or the messenger does not tell."""
-    adapters = [account.adapter for account in hub.accounts.of(shop_id, channel)]
-    bot = next((adapter for adapter in adapters if isinstance(adapter, HasName)), None)
+    bots = [a for a in hub.accounts.of(shop_id, channel) if has_bot(a) or is_sandbox_bot(a)]
+    bot = next((a.adapter for a in bots if isinstance(a.adapter, HasName)), None)
     if bot is None:
         raise Unprocessable(f"the shop has no {channel} account with a bot")
     try:

@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from channels.base import AccountConfig, BadHook, Channel, HookReply, HookRequest
+from channels.base import AccountConfig, BadHook, Channel, HookRequest, Receipt, Told
 from channels.max import updates as max_
 from channels.registry import SANDBOX
 from channels.telegram import updates as telegram
 from channels.updates import Incoming, storable
+from channels.viber.bot_api import BotApi as ViberApi
 from channels.vk import updates as vk
 from channels.vk.community import CommunityConfig
 from hub.accounts.book import LiveAccount
+from hub.contacts.addresses import Kind
 from hub.db.pool import Db, Pool
 from hub.errors import Unprocessable
 from hub.ids import new_id
@@ -48,7 +50,10 @@ def config_of(hub: Hub, account: LiveAccount) -> AccountConfig:
 
 def has_bot(account: LiveAccount) -> bool:
     """Whether people can talk to this account, and calls to its hook are what they say."""
-    return account.channel in BOT_CHANNELS and account.provider != SANDBOX
+    if account.provider == SANDBOX:
+        return False
+    # Services that reach Viber by phone have nobody who talks.
+    return account.channel in BOT_CHANNELS or Kind.VIBER in account.kinds
 
 
 def is_called(account: LiveAccount) -> bool:
@@ -96,11 +101,13 @@ async def _store_played(
     await store(hub.db, shop_id, account.name, [played])
 
 
-async def receive_hook(hub: Hub, account: LiveAccount, request: HookRequest) -> HookReply:
-    """What `/hooks/{account_token}` does with a bot's updates: checks, stores, and only then answers.
+async def receive_hook(hub: Hub, account: LiveAccount, request: HookRequest) -> Told:
+    """What `/hooks/{account_token}` does with a bot's updates: checks, stores, and only then answers. What else the
+    call says is left to the caller.
 
     Raises `BadHook`.
     """
+    receipts: Sequence[Receipt] = ()
     match account.channel:
         case Channel.TELEGRAM:
             found, reply = telegram.read_hook(request, hook_secret(hub.signer, account))
@@ -109,10 +116,13 @@ async def receive_hook(hub: Hub, account: LiveAccount, request: HookRequest) -> 
         case Channel.VK:
             config = cast("CommunityConfig", config_of(hub, account))
             found, reply = vk.read_hook(request, config)
+        case Channel.VIBER:
+            found, told = cast("ViberApi", account.adapter).converse(request)
+            receipts, reply = told.receipts, told.reply
         case _:
             raise BadHook(f"{account.channel} has no bots here")
     await store(hub.db, account.shop_id, account.name, found)
-    return reply
+    return Told(receipts, reply=reply)
 
 
 async def store(

@@ -60,6 +60,20 @@ async def lift(db: Db, shop_id: int, channel: Channel, digest: bytes) -> bool:
     return bool(lifted)
 
 
+async def lift_hindrance(db: Db, shop_id: int, channel: Channel, digest: bytes) -> None:
+    """The person can be reached again, as far as the channel goes. What he asked for himself stays."""
+    await db.execute(
+        """
+        DELETE FROM suppression
+         WHERE shop_id = $1 AND channel = $2 AND digest = $3 AND reason <> ALL($4)
+        """,
+        shop_id,
+        channel,
+        digest,
+        [STOPPED, "complained"],
+    )
+
+
 async def is_suppressed(db: Db, shop_id: int, channel: Channel, digest: bytes) -> bool:
     return bool(
         await db.fetchval(

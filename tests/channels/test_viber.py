@@ -427,6 +427,10 @@ class TestTheBot:
         with pytest.raises(Unavailable, match="1 invalidUrl"):
             await bot.set_webhook(f"{simulator.url}/nothing-here")
 
+    def test_is_called_by_https_alone(self, bot: BotApi) -> None:
+        assert bot.hook_problem("https://hub.example/hooks/x") == ""
+        assert "public_url" in bot.hook_problem("http://hub.example/hooks/x")
+
     @pytest.mark.parametrize(
         ("wrong", "where"),
         [

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections import defaultdict
 from typing import Any
 
 import aiohttp
@@ -33,7 +34,10 @@ _WORDS: dict[int, str] = {
 
 
 class ViberSimulator(Simulator):
-    """`subscribers`: who can be written to; `codes` by receiver, `code` of every message. `webhook`: where it calls."""
+    """`subscribers`: who can be written to; `codes` by receiver, `code` of every message. `webhook`: where it calls.
+
+    `chats`: what stands in a person's chat, welcomes and all, as the bot gave it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,6 +49,7 @@ class ViberSimulator(Simulator):
         self.webhook = ""
         self.kinds: list[str] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.chats: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self._tokens = 4912661846655238145
 
     def routes(self, app: web.Application) -> None:
@@ -59,6 +64,43 @@ class ViberSimulator(Simulator):
 
     def messages(self, method: str) -> list[dict[str, Any]]:
         return [body for called, body in self.calls if called == method]
+
+    async def open(self, person: str, context: str = "") -> None:
+        """Somebody looks at the bot, by a link or without. Its answer is the welcome."""
+        begun = {"type": "open", "user": _user(person), "subscribed": person in self.subscribers}
+        more = {"context": context} if context else {}
+        answer = await self._tells("conversation_started", **begun, **more)
+        if answer:
+            welcome = json.loads(answer)
+            assert not self._fault(welcome)
+            self.chats[person].append(welcome)
+
+    async def say(self, person: str, text: str) -> None:
+        """With the tracking data of what stands last in the chat. Whoever writes subscribes by it."""
+        self.subscribers.add(person)
+        last = self.chats[person][-1:]
+        message = {"type": "text", "text": text}
+        message["tracking_data"] = str(last[0].get("tracking_data", "")) if last else ""
+        await self._tells("message", sender=_user(person), message=message, silent=False)
+
+    async def press(self, person: str, label: str) -> None:
+        """A button of the keyboard that stands below: of the last message."""
+        buttons = self.chats[person][-1]["keyboard"]["Buttons"]
+        await self.say(person, next(b["ActionBody"] for b in buttons if b["Text"] == label))
+
+    async def leave(self, person: str) -> None:
+        self.subscribers.discard(person)
+        await self._tells("unsubscribed", user_id=person)
+
+    async def _tells(self, name: str, **fields: Any) -> str:
+        """The body of the webhook's answer."""
+        call = event(name, secret=self.token, message_token=self._new_token(), **fields)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.webhook, data=call.body, headers=call.headers) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return await answer.text()
 
     async def _send(self, request: web.Request) -> web.Response:
         body, status = await self._known(request)
@@ -149,6 +191,7 @@ class ViberSimulator(Simulator):
         return self.codes.get(receiver) or (0 if receiver in self.subscribers else 6)
 
     def _take(self, token: int, receiver: str, body: dict[str, Any]) -> None:
+        self.chats[receiver].append(body)
         self.take(
             Sent(to=receiver, text=body["text"], provider_id=f"{token}:{receiver}", extra=body)
         )
@@ -160,6 +203,10 @@ class ViberSimulator(Simulator):
     def _answer(self, status: int, **more: Any) -> web.Response:
         said = {"status": status, "status_message": _WORDS.get(status, "") if status else "ok"}
         return web.json_response({**said, "chat_hostname": "SN-CHAT-01_", **more})
+
+
+def _user(person: str) -> dict[str, Any]:
+    return {"id": person, "name": "", "language": "ru", "country": "RU", "api_version": 10}
 
 
 def event(name: str, *, secret: str = TOKEN, **fields: Any) -> HookRequest:

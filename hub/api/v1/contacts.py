@@ -51,7 +51,7 @@ class ContactOut(Out):
 
 
 class LinkIn(In):
-    channel: Channel = Field(description="`telegram`, `vk` or `max`.")
+    channel: Channel = Field(description="`telegram`, `vk`, `max` or `viber`.")
 
 
 class LinkOut(Out):

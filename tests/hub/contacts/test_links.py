@@ -83,6 +83,16 @@ async def test_without_accounts_the_link_is_for_the_sandboxs_bot(
     assert await _redeem(hub, token, "101", shop="other") is Redeemed.BOUND
 
 
+async def test_where_nobody_talks_on_viber_there_is_no_link(url: str, key_for: Any) -> None:
+    """The sandbox plays people who answer a text, and no bot; services reach Viber by phone."""
+    async with Api(url, await key_for("contacts", shop="other")) as api:
+        await api.put("/v1/contacts/b", {})
+        answer = await api.post("/v1/contacts/b/links", {"channel": "viber"})
+
+    assert answer.status == 422
+    assert "no viber account with a bot" in answer.json["detail"]
+
+
 async def test_a_bot_that_does_not_answer_is_told_without_its_token(
     api: Api, telegram: Telegram
 ) -> None:
