@@ -15,7 +15,8 @@ from hub import logs
 from hub.config import Settings, SettingsError, load
 from hub.db.migrate import UnknownSchema
 from hub.db.pool import UNREACHABLE
-from hub.embedded.folder import StartFailed, load_or_make_secret
+from hub.embedded import secret
+from hub.embedded.folder import StartFailed
 from hub.errors import HubError
 
 LANES = ("security", "transactional", "bulk")
@@ -86,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     add("check", _check, "read the settings and try every account against its provider")
     _add_demo(add("demo", _demo, "play an order's whole way through a running hub, in the sandbox"))
     _add_keys(add("keys", None, "create, list and revoke API keys"), common)
+    _add_secrets(add("secrets", None, "exchange the hub's secret for a new one"), common)
     return parser
 
 
@@ -114,6 +116,21 @@ def _add_keys(parser: argparse.ArgumentParser, common: list[argparse.ArgumentPar
     add("list", _list_keys, "show the keys of a shop, newest first, without their secrets")
     revoke = add("revoke", _revoke_key, "take a key out of use")
     revoke.add_argument("key", help="its id, its beginning as `list` shows it, or the whole key")
+
+
+def _add_secrets(parser: argparse.ArgumentParser, common: list[argparse.ArgumentParser]) -> None:
+    commands = parser.add_subparsers(dest="secrets_command", metavar="COMMAND", required=True)
+
+    def add(name: str, run: str, text: str) -> None:
+        added = commands.add_parser(name, help=text, description=text, parents=common)
+        added.set_defaults(
+            run=lambda settings, _: getattr(_module("hub.secrets_commands"), run)(settings)
+        )
+
+    add("status", "status", "which secrets are in use, and what is sealed with which")
+    add("rotate", "rotate", "a new one in the data folder; the old one is still accepted")
+    add("reseal", "seal_anew", "seal stored credentials with the present one (`up` does it itself)")
+    add("forget", "forget", "accept the previous ones no more: links made with them end")
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
@@ -212,7 +229,4 @@ def _complete(settings: Settings, role: str) -> Settings:
                 f"hub.{name} is empty: `vestnik {role}` needs the one that the other roles use;"
                 f" set VESTNIK_{name.upper()}, or start everything with `vestnik up`"
             )
-    if settings.hub.secret.get_secret_value():
-        return settings
-    secret = type(settings.hub.secret)(load_or_make_secret(settings.data))
-    return settings.model_copy(update={"hub": settings.hub.model_copy(update={"secret": secret})})
+    return secret.complete(settings)

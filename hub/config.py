@@ -1,5 +1,6 @@
 """The settings file and the environment, read once and checked before anything starts."""
 
+import json
 import os
 import re
 import tomllib
@@ -104,6 +105,19 @@ def _secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _json_or_commas(value: Any) -> Any:
+    """What the environment says for a list of secrets. One that has a comma in it can be given as JSON only."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError('must be secrets separated by commas, or JSON: ["…"]') from None
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
 Network = Annotated[
     IPv4Network | IPv6Network, Field(union_mode="left_to_right"), BeforeValidator(_network)
 ]
@@ -298,7 +312,9 @@ class HubSettings(Section):
     public_url: Annotated[str, AfterValidator(_public_url)] = ""
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("")
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr("")
-    secret: Annotated[SecretStr, AfterValidator(_secret)] = SecretStr("")
+    secret: Secret = SecretStr("")
+    previous_secrets: Annotated[tuple[Secret, ...], BeforeValidator(_json_or_commas)] = ()
+    """What these signed and sealed is still read; nothing new is signed by them."""
     outgoing_allow: tuple[Network, ...] = ()
     rate_limit: int = Field(default=1000, ge=0, le=1_000_000)
     wrong_keys: int = Field(default=30, ge=0, le=1_000_000)

@@ -54,7 +54,7 @@ async def open_hub(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[
         catalog = Catalog({shop.id: shop.settings.locale for shop in shops.values()})
         await catalog.refresh(db)
         accounts = AccountBook(shops, http, db)
-        signer = Signer(settings.hub.secret.get_secret_value())
+        signer = Signer.of(settings.hub)
         try:
             yield Hub(settings, db, queue, http, shops, accounts, catalog, signer)
         finally:

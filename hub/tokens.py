@@ -4,7 +4,10 @@ import hashlib
 import hmac
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import datetime
+
+from hub.config import HubSettings
 
 _MAC_BYTES = 16
 
@@ -18,14 +21,27 @@ class ExpiredToken(BadToken):
 
 
 class Signer:
-    """Signs with a key of its own per purpose, all derived from `hub.secret`."""
+    """Signs with a key of its own per purpose, all derived from `hub.secret`.
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+    What was signed with one of `hub.previous_secrets` is read as well.
+    """
+
+    def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
+        self._secrets = [one.encode() for one in (secret, *previous)]
+
+    @classmethod
+    def of(cls, settings: HubSettings) -> "Signer":
+        previous = [one.get_secret_value() for one in settings.previous_secrets]
+        return cls(settings.secret.get_secret_value(), previous)
 
     def key(self, purpose: str) -> bytes:
-        """32 bytes that belong to `purpose` alone."""
-        return hmac.digest(self._secret, b"vestnik:" + purpose.encode(), hashlib.sha256)
+        """32 bytes that belong to `purpose` alone: to sign and seal with."""
+        return self.keys(purpose)[0]
+
+    def keys(self, purpose: str) -> list[bytes]:
+        """Those by which something may have been signed or sealed; the present one is the first."""
+        purposeful = b"vestnik:" + purpose.encode()
+        return [hmac.digest(secret, purposeful, hashlib.sha256) for secret in self._secrets]
 
     def sign(self, purpose: str, payload: bytes, expires_at: datetime | None = None) -> str:
         """A URL-safe token that carries `payload` readably; None as its end: it never expires."""
@@ -43,7 +59,7 @@ class Signer:
         # Other spellings of the same bytes are refused: one token, one text.
         if len(body) < 5 or _encode(raw) != token:
             raise BadToken("not a token")
-        if not hmac.compare_digest(mac, self._mac(purpose, body)):
+        if not any(hmac.compare_digest(mac, ours) for ours in self._macs(purpose, body)):
             raise BadToken("not a token of this hub")
         end = int.from_bytes(body[:5], "big")
         if end and end < time.time():
@@ -52,10 +68,18 @@ class Signer:
 
     def name(self, purpose: str, value: str) -> str:
         """A stable unguessable name for `value` (hook URLs): 128 bits, URL-safe."""
-        return _encode(self._mac(purpose, value.encode()))
+        return self.names(purpose, value)[0]
+
+    def names(self, purpose: str, value: str) -> list[str]:
+        """The present name, then those that earlier secrets gave it."""
+        return [_encode(mac) for mac in self._macs(purpose, value.encode())]
 
     def _mac(self, purpose: str, body: bytes) -> bytes:
-        return hmac.digest(self.key(purpose), body, hashlib.sha256)[:_MAC_BYTES]
+        return self._macs(purpose, body)[0]
+
+    def _macs(self, purpose: str, body: bytes) -> list[bytes]:
+        keys = self.keys(purpose)
+        return [hmac.digest(key, body, hashlib.sha256)[:_MAC_BYTES] for key in keys]
 
 
 def _encode(raw: bytes) -> str:

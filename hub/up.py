@@ -19,11 +19,10 @@ import hub
 from hub import metrics
 from hub.config import Settings
 from hub.db.migrate import migrate
-from hub.db.pool import UNREACHABLE, open_pool
-from hub.embedded import address
+from hub.db.pool import UNREACHABLE, Pool, open_pool
+from hub.embedded import address, secret
 from hub.embedded.folder import (
     StartFailed,
-    load_or_make_secret,
     locked,
     open_folder,
     read_json,
@@ -37,6 +36,8 @@ from hub.embedded.servers import Servers
 from hub.first_key import first_key, welcome
 from hub.ids import new_id
 from hub.notifications.recovery import free, take_back
+from hub.tokens import Signer
+from hub.webhooks.resealing import reseal
 
 log = structlog.get_logger()
 
@@ -87,15 +88,14 @@ def run(settings: Settings, config: Path | None = None) -> int:
     """
     data = open_folder(settings.data)
     with locked(data):
-        secret = settings.hub.secret.get_secret_value() or load_or_make_secret(data)
-        return asyncio.run(_Supervisor(settings, config, secret).run())
+        return asyncio.run(_Supervisor(secret.complete(settings), config).run())
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, config: Path | None, secret: str) -> None:
+    def __init__(self, settings: Settings, config: Path | None) -> None:
+        """`settings.hub` names a secret."""
         self._settings = settings
         self._config = config
-        self._secret = secret
         self._servers = Servers(
             settings.data,
             database=not settings.hub.database_url.get_secret_value(),
@@ -157,7 +157,10 @@ class _Supervisor:
             "VESTNIK_DATA": str(self._settings.data),
             "VESTNIK_DATABASE_URL": urls.database or given.database_url.get_secret_value(),
             "VESTNIK_REDIS_URL": urls.redis or given.redis_url.get_secret_value(),
-            "VESTNIK_SECRET": self._secret,
+            "VESTNIK_SECRET": given.secret.get_secret_value(),
+            "VESTNIK_PREVIOUS_SECRETS": json.dumps(
+                [one.get_secret_value() for one in given.previous_secrets]
+            ),
             "VESTNIK_WORKER_ID": str(self._worker),
             # The very port, so that the API comes back where it was.
             "VESTNIK_LISTEN": listen,
@@ -178,7 +181,15 @@ class _Supervisor:
             elif before := read_json(file).get("id"):
                 # Of a fleet only our own last run is known to be over.
                 await free(db, UUID(before))
+            await self._seal_anew(db)
         write_private(file, json.dumps({"id": str(self._worker)}))
+
+    async def _seal_anew(self, db: Pool) -> None:
+        """After a rotation; the roles that start now know both secrets."""
+        if self._settings.hub.previous_secrets:
+            seals = await reseal(db, Signer.of(self._settings.hub))
+            if seals.earlier:
+                log.info("secrets.sealed_anew", count=seals.earlier)
 
     async def _keep_server(self, server: Postgres | Redis) -> None:
         pause = _Pause(_LONGEST_OF_SERVER)

@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -72,10 +72,10 @@ def _thing(raw: JsonObject) -> str:
     return ""
 
 
-def read_hook(request: HookRequest, secret: str) -> tuple[list[Incoming], HookReply]:
-    """`secret`: what was given with the subscription. MAX wants to hear 200. Raises `BadHook`."""
-    given = request.headers.get(_SECRET_HEADER, "")
-    if not hmac.compare_digest(given.encode(), secret.encode()):
+def read_hook(request: HookRequest, secrets: Sequence[str]) -> tuple[list[Incoming], HookReply]:
+    """`secrets`: what may have been given with the subscription. MAX wants to hear 200. Raises `BadHook`."""
+    given = request.headers.get(_SECRET_HEADER, "").encode()
+    if not any(hmac.compare_digest(given, secret.encode()) for secret in secrets):
         raise BadHook("the secret does not match", forged=True)
     try:
         return [incoming(json.loads(request.body))], HookReply()

@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels.base import BadHook, HookReply, HookRequest
@@ -34,10 +34,10 @@ def _chat(raw: Mapping[str, Any]) -> str:
     return ""
 
 
-def read_hook(request: HookRequest, secret: str) -> tuple[list[Incoming], HookReply]:
-    """`secret`: what was given to setWebhook. Any 2xx is enough for Telegram. Raises `BadHook`."""
-    given = request.headers.get(_SECRET_HEADER, "")
-    if not hmac.compare_digest(given.encode(), secret.encode()):
+def read_hook(request: HookRequest, secrets: Sequence[str]) -> tuple[list[Incoming], HookReply]:
+    """`secrets`: what may have been given to setWebhook. Any 2xx is enough for Telegram. Raises `BadHook`."""
+    given = request.headers.get(_SECRET_HEADER, "").encode()
+    if not any(hmac.compare_digest(given, secret.encode()) for secret in secrets):
         raise BadHook("the secret token does not match", forged=True)
     try:
         raw = json.loads(request.body)

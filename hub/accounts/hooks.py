@@ -8,12 +8,21 @@ _PURPOSE = "hook"
 
 def token_of(signer: Signer, shop: str, account: str) -> str:
     """The same at every start, as long as `hub.secret` and the names in the settings stay."""
-    return signer.name(_PURPOSE, f"{shop}/{account}")
+    return tokens_of(signer, shop, account)[0]
+
+
+def tokens_of(signer: Signer, shop: str, account: str) -> list[str]:
+    """All that are answered: the present one, then those of earlier secrets, which the provider may still call."""
+    return signer.names(_PURPOSE, f"{shop}/{account}")
 
 
 def url_of(signer: Signer, public_url: str, shop: str, account: str) -> str:
     """What the provider is told."""
-    return f"{public_url}/hooks/{token_of(signer, shop, account)}"
+    return url_with(public_url, token_of(signer, shop, account))
+
+
+def url_with(public_url: str, token: str) -> str:
+    return f"{public_url}/hooks/{token}"
 
 
 def calls_back(adapter: Adapter, config: AccountConfig) -> bool:

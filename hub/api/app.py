@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 from aiohttp import web
 
-from hub.accounts.hooks import token_of
+from hub.accounts.hooks import tokens_of
 from hub.api import (
     answer_page,
     docs_page,
@@ -82,9 +82,10 @@ def make_app(hub: Hub) -> web.Application:
     app[HUB] = hub
     app[INTAKE] = Intake(hub)
     app[hooks.HOOKS] = {
-        token_of(hub.signer, hub.shops[account.shop_id].slug, account.name): account
+        token: account
         for account in hub.accounts.all()
         if is_called(account)
+        for token in tokens_of(hub.signer, hub.shops[account.shop_id].slug, account.name)
     }
     app.cleanup_ctx.append(background)
     app[metrics.BACKLOG] = metrics.Backlog()

@@ -49,8 +49,13 @@ def read(text: str) -> str | None:
 def digest(signer: Signer, shop_id: int, channel: Channel, code: str) -> bytes:
     """What is kept of a code, given in either form. With the hub's secret: without it a copy of the database
     would tell every code within minutes."""
+    return digests(signer, shop_id, channel, code)[0]
+
+
+def digests(signer: Signer, shop_id: int, channel: Channel, code: str) -> list[bytes]:
+    """The one that would be kept now, then those that were kept under earlier secrets."""
     text = f"{shop_id}:{channel}:{read(code)}"
-    return hmac.digest(signer.key("link-code"), text.encode(), sha256)
+    return [hmac.digest(key, text.encode(), sha256) for key in signer.keys("link-code")]
 
 
 async def may_guess(

@@ -2,7 +2,7 @@
 day."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -113,7 +113,7 @@ async def redeem(
     The contact's former address of this kind is replaced, and the address is written to again should it
     have been suppressed. Opened again by the one who is bound by it, a link is `BOUND` once more.
     """
-    return await _redeem(conn, shop_id, channel, _digest(token), value)
+    return await _redeem(conn, shop_id, channel, [_digest(token)], value)
 
 
 async def redeem_code(
@@ -128,17 +128,17 @@ async def redeem_code(
     it is `TOO_MANY`, right or not."""
     if not await codes.may_guess(conn, shop_id, channel, [value]):
         return Redeemed.TOO_MANY, None
-    key = codes.digest(signer, shop_id, channel, code)
-    found = await _redeem(conn, shop_id, channel, key, value)
+    keys = codes.digests(signer, shop_id, channel, code)
+    found = await _redeem(conn, shop_id, channel, keys, value)
     if found[0] is not Redeemed.BOUND:
-        await codes.note_wrong(conn, shop_id, channel, [value], key)
+        await codes.note_wrong(conn, shop_id, channel, [value], keys[0])
     return found
 
 
 async def _redeem(
-    conn: Connection, shop_id: int, channel: Channel, key: bytes, value: str
+    conn: Connection, shop_id: int, channel: Channel, keys: Sequence[bytes], value: str
 ) -> tuple[Redeemed, UUID | None]:
-    """`key`: the digest of a token or a code."""
+    """`keys`: the digest of a token, or those that a code may have."""
     kind = kind_of(channel, value)
     row = await conn.fetchrow(
         """
@@ -146,10 +146,10 @@ async def _redeem(
                a.value AS held
           FROM contact_link AS l
           LEFT JOIN address AS a ON a.contact_id = l.contact_id AND a.kind = $4
-         WHERE (l.digest = $1 OR l.code_digest = $1) AND l.shop_id = $2 AND l.channel = $3
+         WHERE (l.digest = ANY($1) OR l.code_digest = ANY($1)) AND l.shop_id = $2 AND l.channel = $3
            FOR UPDATE OF l
         """,
-        key,
+        keys,
         shop_id,
         channel,
         kind,

@@ -39,7 +39,12 @@ class Stored:
 def hook_secret(signer: Signer, account: LiveAccount) -> str:
     """What Telegram and MAX are told with the address of the hook and have to show at each call: letters, digits,
     `-` and `_`, stable. The purpose keeps the name of the messenger that came first."""
-    return signer.name("telegram-webhook", f"{account.shop_id}/{account.name}")
+    return _hook_secrets(signer, account)[0]
+
+
+def _hook_secrets(signer: Signer, account: LiveAccount) -> list[str]:
+    """With those of earlier secrets of the hub: calls that are repeated still carry them."""
+    return signer.names("telegram-webhook", f"{account.shop_id}/{account.name}")
 
 
 def config_of(hub: Hub, account: LiveAccount) -> AccountConfig:
@@ -110,9 +115,9 @@ async def receive_hook(hub: Hub, account: LiveAccount, request: HookRequest) -> 
     receipts: Sequence[Receipt] = ()
     match account.channel:
         case Channel.TELEGRAM:
-            found, reply = telegram.read_hook(request, hook_secret(hub.signer, account))
+            found, reply = telegram.read_hook(request, _hook_secrets(hub.signer, account))
         case Channel.MAX:
-            found, reply = max_.read_hook(request, hook_secret(hub.signer, account))
+            found, reply = max_.read_hook(request, _hook_secrets(hub.signer, account))
         case Channel.VK:
             config = cast("CommunityConfig", config_of(hub, account))
             found, reply = vk.read_hook(request, config)

@@ -67,7 +67,7 @@ def data_for(signer: Signer, kind: Kind, about: UUID, digest: bytes, action: Act
         raise ValueError("a button cannot carry this number")
     head = bytes([_KINDS.index(kind) << 5 | action.do])
     body = head + about.bytes + action.tag + action.number.to_bytes(3, "big")
-    return urlsafe_b64encode(body + _mac(signer, digest, body)).rstrip(b"=").decode()
+    return urlsafe_b64encode(body + _macs(signer, digest, body)[0]).rstrip(b"=").decode()
 
 
 def read(signer: Signer, data: str, digest: bytes) -> tuple[Kind, UUID, Action]:
@@ -79,7 +79,7 @@ def read(signer: Signer, data: str, digest: bytes) -> tuple[Kind, UUID, Action]:
     body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
     if len(body) != _HEAD + _TAG_BYTES + 3:
         raise BadData("not from a button")
-    if not hmac.compare_digest(mac, _mac(signer, digest, body)):
+    if not any(hmac.compare_digest(mac, ours) for ours in _macs(signer, digest, body)):
         raise BadData("not from a button in this chat")
     try:
         kind, do = _KINDS[body[0] >> 5], Do(body[0] & 0x1F)
@@ -108,5 +108,6 @@ def _tag(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:_TAG_BYTES]
 
 
-def _mac(signer: Signer, digest: bytes, body: bytes) -> bytes:
-    return hmac.digest(signer.key(_PURPOSE), digest + body, hashlib.sha256)[:_MAC_BYTES]
+def _macs(signer: Signer, digest: bytes, body: bytes) -> list[bytes]:
+    keys = signer.keys(_PURPOSE)
+    return [hmac.digest(key, digest + body, hashlib.sha256)[:_MAC_BYTES] for key in keys]

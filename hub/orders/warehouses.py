@@ -1,7 +1,7 @@
 """Places: made and changed, listed, and bound to group chats."""
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -193,7 +193,7 @@ async def redeem_link(
     """Binds the group chat `chat` (an address in its stored form), in the caller's transaction. With it the
     name of the place, empty where the link is unknown. Used again in the same chat, it is `BOUND` once more.
     """
-    return await _redeem(conn, shop_id, channel, _digest(token), chat)
+    return await _redeem(conn, shop_id, channel, [_digest(token)], chat)
 
 
 async def redeem_code(
@@ -210,17 +210,17 @@ async def redeem_code(
     who = [chat, person]
     if not await codes.may_guess(conn, shop_id, channel, who):
         return Redeemed.TOO_MANY, ""
-    key = codes.digest(signer, shop_id, channel, code)
-    found = await _redeem(conn, shop_id, channel, key, chat)
+    keys = codes.digests(signer, shop_id, channel, code)
+    found = await _redeem(conn, shop_id, channel, keys, chat)
     if found[0] is not Redeemed.BOUND:
-        await codes.note_wrong(conn, shop_id, channel, who, key)
+        await codes.note_wrong(conn, shop_id, channel, who, keys[0])
     return found
 
 
 async def _redeem(
-    conn: Connection, shop_id: int, channel: Channel, key: bytes, chat: str
+    conn: Connection, shop_id: int, channel: Channel, keys: Sequence[bytes], chat: str
 ) -> tuple[Redeemed, str]:
-    """`key`: the digest of a token or a code."""
+    """`keys`: the digest of a token, or those that a code may have."""
     row = await conn.fetchrow(
         """
         SELECT l.digest, l.warehouse_id, l.expires_at < now() AS expired, l.used_at,
@@ -228,10 +228,10 @@ async def _redeem(
                EXISTS (SELECT FROM warehouse_chat AS h WHERE h.warehouse_id = l.warehouse_id
                           AND h.channel = $3 AND h.value = $4) AS held
           FROM warehouse_link AS l JOIN warehouse AS w ON w.id = l.warehouse_id
-         WHERE (l.digest = $1 OR l.code_digest = $1) AND l.shop_id = $2 AND l.channel = $3
+         WHERE (l.digest = ANY($1) OR l.code_digest = ANY($1)) AND l.shop_id = $2 AND l.channel = $3
            FOR UPDATE OF l
         """,
-        key,
+        keys,
         shop_id,
         channel,
         chat,

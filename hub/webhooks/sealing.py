@@ -1,6 +1,7 @@
 """Secrets of webhooks at rest: AES-256-GCM with a key that is made of `hub.secret`."""
 
 import os
+from contextlib import suppress
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -25,8 +26,19 @@ def seal(signer: Signer, webhook_id: UUID, secret: str) -> bytes:
 
 def unseal(signer: Signer, webhook_id: UUID, sealed: bytes) -> str:
     """Raises `SealBroken`."""
+    return _opened(signer, webhook_id, sealed)[0]
+
+
+def renewed(signer: Signer, webhook_id: UUID, sealed: bytes) -> bytes | None:
+    """The same under the present secret; None: it is already. Raises `SealBroken`."""
+    secret, by = _opened(signer, webhook_id, sealed)
+    return None if by == 0 else seal(signer, webhook_id, secret)
+
+
+def _opened(signer: Signer, webhook_id: UUID, sealed: bytes) -> tuple[str, int]:
+    """And by which of the hub's secrets; 0 is the present one."""
     nonce, content = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-    try:
-        return AESGCM(signer.key(_PURPOSE)).decrypt(nonce, content, webhook_id.bytes).decode()
-    except InvalidTag:
-        raise SealBroken from None
+    for by, key in enumerate(signer.keys(_PURPOSE)):
+        with suppress(InvalidTag):
+            return AESGCM(key).decrypt(nonce, content, webhook_id.bytes).decode(), by
+    raise SealBroken

@@ -428,7 +428,7 @@ def test_what_is_told_twice_has_the_same_name_and_nothing_else_has() -> None:
 def test_the_hook_needs_its_secret() -> None:
     def ask(body: bytes, **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return read_hook(HookRequest("POST", named, {}, body), "s3-secret")
+        return read_hook(HookRequest("POST", named, {}, body), ["s3-secret"])
 
     body = json.dumps(_STARTED).encode()
     [found], reply = ask(body, x_max_bot_api_secret="s3-secret")
