@@ -24,4 +24,4 @@ async def mark_read(hub: Hub, account: LiveAccount, chat: str, up_to: int) -> No
     )
     found = [Receipt(ReceiptStatus.READ, key=str(row["id"])) for row in rows]
     # Should anything become due by it, the tick hands it out.
-    await receipts.store(hub.db, account, found)
+    await receipts.store(hub.db, hub.signer, account, found)

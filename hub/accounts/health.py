@@ -3,17 +3,21 @@
 The pause is a row that every process reads; the way back is gradual, one call at first.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.db.pool import Db, Pool
 from hub.db.text import storable
+from hub.logs import redact
 from hub.webhooks.model import Event, EventType
 from hub.webhooks.service import publish, publish_many
 
 SLOW = "slow"
 """The code of a pause of an account that took too long to answer."""
+
+_PHONE = re.compile(r"\d{10,15}")
 
 _FAILED_FIRST, _FAILED_LONGEST = timedelta(seconds=10), timedelta(minutes=2)
 _REFUSED_FIRST, _REFUSED_LONGEST = timedelta(seconds=30), timedelta(minutes=10)
@@ -61,8 +65,10 @@ async def pause(
     db: Pool, shop_id: int, account: str, *, refused: bool, reason: str, code: str, failures: int
 ) -> None:
     """Leaves the account alone. Two processes that find the same out at once make one pause of it. The shop's
-    backend is told when it begins, not of each that follows without a success between them."""
-    reason, code = storable(reason), storable(code, 100)
+    backend is told when it begins, not of each that follows without a success between them. A provider may quote
+    the receiver in its `reason`, who has nothing to do with the account: addresses are hidden."""
+    reason = storable(_PHONE.sub("[hidden]", redact(reason)))
+    code = storable(code, 100)
     async with db.acquire() as connection, connection.transaction():
         until = await _pause(connection, shop_id, account, refused, reason, code, failures)
         if until is not None:

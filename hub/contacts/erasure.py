@@ -1,189 +1,234 @@
 """Forgets a person: what is personal goes, counts and statuses stay, what has not left stays here."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import orjson
+
+from channels.base import Channel
+from hub.accounts.book import AccountBook
+from hub.contacts.addresses import KINDS_OF, Kind
+from hub.contacts.forgetting import BY_LABEL, ORDER_STEPS, STEPS
 from hub.db.pool import Connection, Pool
 from hub.errors import NotFound
+from hub.resources import Hub
+from hub.tokens import Signer
 
-# In this order, each with the contact's id as $1; a table that holds something personal has its line here.
-# Deliveries under way (`sending`) are in a worker's hand and end as they end, without their content.
-_STEPS: tuple[tuple[str, str], ...] = (
-    (
-        "delivery",
-        """
-        UPDATE delivery SET status = 'cancelled', reason = 'erased', updated_at = now()
-         WHERE notification_id IN (SELECT id FROM notification WHERE contact_id = $1)
-           AND status = 'queued'
-        """,
-    ),
-    (
-        "attempt",
-        """
-        UPDATE attempt SET detail = NULL, instead_of = instead_of - 'detail'
-         WHERE (detail IS NOT NULL OR instead_of IS NOT NULL) AND delivery_id IN (
-               SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
-                WHERE n.contact_id = $1)
-        """,
-    ),
-    (
-        "receipt",
-        """
-        UPDATE receipt SET detail = ''
-         WHERE detail <> '' AND delivery_id IN (
-               SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
-                WHERE n.contact_id = $1)
-        """,
-    ),
-    (
-        "sandbox_message",
-        """
-        DELETE FROM sandbox_message
-         WHERE delivery_id IN (
-               SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
-                WHERE n.contact_id = $1)
-        """,
-    ),
-    *(
-        (
-            table,
-            f"""
-            DELETE FROM {table}
-             WHERE delivery_id IN (
-                   SELECT d.id FROM delivery AS d JOIN notification AS n ON n.id = d.notification_id
-                    WHERE n.contact_id = $1)
-            """,  # noqa: S608 (two constants)
-        )
-        # Nothing of what stands in the person's messenger is changed any more, nor asked after.
-        for table in ("message_edit", "message_page", "status_question")
-    ),
-    (
-        # Written in the transaction of the notification, so it has the very same time: found by index.
-        "idempotency",
-        """
-        DELETE FROM idempotency
-         WHERE contacts @> ARRAY[$1::uuid] AND created_at IN (
-               SELECT created_at FROM notification WHERE contact_id = $1)
-        """,
-    ),
-    (
-        "notification",
-        """
-        UPDATE notification AS n
-           SET data = NULL, content = NULL, meta = NULL, ordering_key = NULL, collapse_key = NULL,
-               step_at = NULL, expires_at = least(expires_at, now()),
-               status = CASE WHEN status IN ('scheduled', 'queued') AND NOT EXISTS (
-                             SELECT FROM delivery AS d
-                              WHERE d.notification_id = n.id AND d.status <> 'cancelled')
-                        THEN 'cancelled' ELSE status END
-         WHERE contact_id = $1
-        """,
-    ),
-    # What the shop's backend was told of the person, or would have been; what it answered may quote it.
-    (
-        "callback_attempt",
-        """
-        UPDATE callback_attempt SET answer = ''
-         WHERE answer <> '' AND event_id IN (SELECT id FROM event WHERE contact_id = $1)
-        """,
-    ),
-    (
-        "callback",
-        "DELETE FROM callback WHERE event_id IN (SELECT id FROM event WHERE contact_id = $1)",
-    ),
-    ("event", "DELETE FROM event WHERE contact_id = $1"),
-    (
-        "bot_update",
-        """
-        DELETE FROM bot_update AS u
-         USING address AS a
-         WHERE a.contact_id = $1 AND a.kind IN ('telegram', 'vk', 'max', 'viber')
-           AND u.shop_id = a.shop_id AND u.chat = a.value
-        """,
-    ),
-    (
-        "heard",
-        """
-        DELETE FROM heard AS h
-         USING address AS a
-         WHERE a.contact_id = $1 AND h.shop_id = a.shop_id AND h.digest = a.digest
-        """,
-    ),
-    (
-        "code_guess",
-        """
-        DELETE FROM code_guess AS g
-         USING address AS a
-         WHERE a.contact_id = $1 AND g.shop_id = a.shop_id AND g.digest = a.digest
-        """,
-    ),
-    # Orders keep their lines and lose the person: who bought, where it goes, what was said about it.
-    (
-        "order_history",
-        """
-        UPDATE order_history SET reason = ''
-         WHERE reason <> '' AND NOT late
-           AND order_id IN (SELECT id FROM shop_order WHERE buyer_id = $1)
-        """,
-    ),
-    (
-        "shop_order",
-        """
-        UPDATE shop_order
-           SET buyer_id = NULL, delivery = delivery - 'address' - 'tracking', updated_at = now()
-         WHERE buyer_id = $1
-        """,
-    ),
-    (
-        "stock_line",
-        """
-        UPDATE stock_line SET answered_by = NULL, answered_label = '', answered_name = ''
-         WHERE answered_by = $1
-        """,
-    ),
-    (
-        "stock_answer",
-        "UPDATE stock_answer SET contact_id = NULL, label = '', name = '' WHERE contact_id = $1",
-    ),
-    (
-        "assembly",
-        """
-        UPDATE assembly SET assembled_by = NULL, assembled_label = '', assembled_name = ''
-         WHERE assembled_by = $1
-        """,
-    ),
-    # Addresses, consents and links go with it; where it sold or was asked, its place stays empty.
-    ("contact", "DELETE FROM contact WHERE id = $1"),
-)
+SWEPT_AFTER = timedelta(minutes=15)
+"""When all is looked through once more: longer than any call that was under way, and any request."""
 
-TABLES = frozenset(table for table, _ in _STEPS) | {
-    "address",
-    "consent",
-    "contact_link",
-    "answer_link",
-    "order_line",
-    "stock_request",
-    "stock_message",
-    "assembly_message",
-    "warehouse",
-    "warehouse_chat",
-}
-"""Every table that an erasure looks at."""
+_PURPOSE = "erased-message"
+
+# What messengers tell of who said something in a chat of many.
+SAID_BY = "$.** ? (@.from.id == $number || @.from_id == $number || @.user_id == $number || @.person == $text)"
 
 
-async def erase(db: Pool, shop_id: int, external_id: str) -> None:
-    """All of it or nothing. Suppressions stay, as digests: whoever left must not be written to again.
+async def erase(hub: Hub, shop_id: int, external_id: str) -> UUID:
+    """All of it or nothing; the id that the contact had. Suppressions stay, as digests: whoever left must not be
+    written to again. Those who are known by one of the person's addresses only are the person, too.
 
     Raises `NotFound`.
     """
-    async with db.acquire() as conn, conn.transaction():
-        await _erase(conn, shop_id, external_id)
+    async with hub.db.acquire() as conn, conn.transaction():
+        contact_id = await conn.fetchval(
+            "SELECT id FROM contact WHERE shop_id = $1 AND external_id = $2 FOR UPDATE",
+            shop_id,
+            external_id,
+        )
+        if contact_id is None:
+            raise NotFound("there is no contact with this external_id")
+        await _erase(conn, hub, shop_id, contact_id)
+    return UUID(int=contact_id.int)
 
 
-async def _erase(conn: Connection, shop_id: int, external_id: str) -> None:
-    contact_id = await conn.fetchval(
-        "SELECT id FROM contact WHERE shop_id = $1 AND external_id = $2 FOR UPDATE",
-        shop_id,
-        external_id,
+async def identities(conn: Connection | Pool, contact_id: UUID) -> list[UUID]:
+    """The contact, and the receivers of one-off messages that have one of its addresses."""
+    rows = await conn.fetch(
+        """
+        SELECT DISTINCT other.contact_id
+          FROM address AS own
+          JOIN address AS other ON other.shop_id = own.shop_id AND other.digest = own.digest
+         WHERE own.contact_id = $1 AND other.one_off AND other.contact_id <> $1
+         ORDER BY 1
+        """,
+        contact_id,
     )
-    if contact_id is None:
-        raise NotFound("there is no contact with this external_id")
-    for _, statement in _STEPS:
-        await conn.execute(statement, contact_id)
+    return [contact_id, *(row["contact_id"] for row in rows)]
+
+
+async def sweep(hub: Hub, now: datetime) -> int:
+    """Looks once more for people who were erased a while ago: a request or a call to a provider that was under way
+    then may have written of them since. How many that were; safe to repeat."""
+    async with hub.db.acquire() as conn, conn.transaction():
+        rows = await conn.fetch(
+            """
+            SELECT contact_id FROM erasure
+             WHERE tidied_at IS NULL AND swept_at IS NULL AND erased_at < $1
+             ORDER BY erased_at LIMIT 100 FOR UPDATE SKIP LOCKED
+            """,
+            now - SWEPT_AFTER,
+        )
+        ids = [row["contact_id"] for row in rows]
+        if ids:
+            await _forget_messages(conn, hub.signer, ids)
+            for step in STEPS:
+                if step.again:
+                    await conn.execute(step.statement, ids)
+            await conn.execute(
+                "UPDATE erasure SET swept_at = now() WHERE contact_id = ANY($1)", ids
+            )
+    return len(ids)
+
+
+async def forget_orders(conn: Connection, orders: Sequence[UUID]) -> None:
+    """They keep their lines and lose whom they were for, in what others were told of them, too."""
+    if orders:
+        for statement in ORDER_STEPS:
+            await conn.execute(statement, orders)
+
+
+def stand_ins(signer: Signer, provider_id: str) -> list[str]:
+    """What is kept instead of a provider's id of a message, which many make of the phone: a receipt finds its
+    delivery by it, and nobody the phone. The first is of the present secret, the others were of earlier ones."""
+    return [f"erased:{name}" for name in signer.names(_PURPOSE, provider_id)]
+
+
+async def _erase(conn: Connection, hub: Hub, shop_id: int, contact_id: UUID) -> None:
+    ids = await identities(conn, contact_id)
+    held = await _addresses(conn, ids)
+    names = await _names(conn, ids)
+    labels = [f"{kind}:{value}" for kind, value in held] + names
+    await _forget_messages(conn, hub.signer, ids)
+    await _forget_said(conn, hub.accounts, shop_id, held)
+    await _forget_strays(conn, shop_id, [value for _, value in held])
+    await _take_out_of_events(conn, ids, {*names, *labels})
+    await forget_orders(conn, await _orders(conn, ids))
+    for step in STEPS:
+        await conn.execute(step.statement, ids)
+    for statement in BY_LABEL:
+        await conn.execute(statement, shop_id, labels)
+    await conn.execute(
+        """
+        INSERT INTO erasure (contact_id, shop_id) SELECT id, $2 FROM unnest($1::uuid[]) AS id
+        ON CONFLICT DO NOTHING
+        """,
+        ids,
+        shop_id,
+    )
+
+
+async def _addresses(conn: Connection, ids: Sequence[UUID]) -> list[tuple[Kind, str]]:
+    rows = await conn.fetch(
+        "SELECT DISTINCT kind, value FROM address WHERE contact_id = ANY($1)", ids
+    )
+    return [(Kind(row["kind"]), row["value"]) for row in rows]
+
+
+async def _orders(conn: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    rows = await conn.fetch("SELECT id FROM shop_order WHERE buyer_id = ANY($1) FOR UPDATE", ids)
+    return [row["id"] for row in rows]
+
+
+async def _names(conn: Connection, ids: Sequence[UUID]) -> list[str]:
+    """By which others know the person."""
+    rows = await conn.fetch("SELECT external_id, name FROM contact WHERE id = ANY($1)", ids)
+    return [name for row in rows for name in row if name]
+
+
+async def _forget_messages(conn: Connection, signer: Signer, ids: Sequence[UUID]) -> None:
+    rows = await conn.fetch(
+        """
+        SELECT d.id, d.provider_id
+          FROM notification AS n JOIN delivery AS d ON d.notification_id = n.id
+         WHERE n.contact_id = ANY($1)
+           AND d.provider_id IS NOT NULL AND d.provider_id NOT LIKE 'erased:%'
+        """,
+        ids,
+    )
+    await conn.execute(
+        """
+        UPDATE delivery AS d SET provider_id = t.name
+          FROM unnest($1::uuid[], $2::text[]) AS t (id, name) WHERE d.id = t.id AND d.id = ANY($1)
+        """,
+        [row["id"] for row in rows],
+        [stand_ins(signer, row["provider_id"])[0] for row in rows],
+    )
+
+
+async def _forget_said(
+    conn: Connection, accounts: AccountBook, shop_id: int, held: Sequence[tuple[Kind, str]]
+) -> None:
+    """What the person told bots, alone or in a group, and what the sandbox's bots answered. The same number may be
+    somebody else in another messenger."""
+    known = {one.name: one.channel for one in accounts.listed(shop_id)}
+    for channel in Channel:
+        values = [value for kind, value in held if kind in KINDS_OF[channel]]
+        await conn.execute(
+            """
+            DELETE FROM sandbox_message
+             WHERE shop_id = $1 AND delivery_id IS NULL AND channel = $2 AND address = ANY($3)
+            """,
+            shop_id,
+            channel,
+            values,
+        )
+        others = [name for name, its in known.items() if its is not channel]
+        for value in values:
+            await conn.execute(
+                f"""
+                DELETE FROM bot_update
+                 WHERE shop_id = $1 AND NOT account = ANY($2)
+                   AND (chat = $3 OR jsonb_path_exists(raw, '{SAID_BY}', $4))
+                """,  # noqa: S608 (a constant)
+                shop_id,
+                others,
+                value,
+                {"text": value, "number": int(value) if value.lstrip("-").isdigit() else value},
+            )
+
+
+async def _forget_strays(conn: Connection, shop_id: int, values: Sequence[str]) -> None:
+    """Receipts of messages that we do not know (yet), where they name an address; the others go within the hour."""
+    forms = {form for value in values for form in (value, value.removeprefix("+"))}
+    await conn.execute(
+        """
+        DELETE FROM receipt
+         WHERE delivery_id IS NULL AND shop_id = $1
+           AND (string_to_array(provider_id, ':') && $2
+                OR EXISTS (SELECT FROM unnest($2::text[]) AS form
+                            WHERE length(form) > 5
+                              AND (strpos(provider_id, form) > 0 OR strpos(detail, form) > 0)))
+        """,
+        shop_id,
+        list(forms),
+    )
+
+
+async def _take_out_of_events(conn: Connection, ids: Sequence[UUID], names: set[str]) -> None:
+    """Events of orders and stock go on without the name: what the backend has not taken yet is still told."""
+    rows = await conn.fetch("SELECT id, body FROM event WHERE contacts && $1", ids)
+    bodies = [(row["id"], orjson.loads(row["body"])) for row in rows]
+    await conn.execute(
+        """
+        UPDATE event AS e SET body = t.body
+          FROM unnest($1::uuid[], $2::bytea[]) AS t (id, body) WHERE e.id = t.id AND e.id = ANY($1)
+        """,
+        [id_ for id_, _ in bodies],
+        [orjson.dumps(_without(body, names)) for _, body in bodies],
+    )
+
+
+_NAMED = frozenset({"seller", "answered_by"})
+"""Where an event of orders and stock names people."""
+
+
+def _without(value: object, names: set[str]) -> object:
+    if isinstance(value, Mapping):
+        return {
+            key: None if key in _NAMED and inner in names else _without(inner, names)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_without(inner, names) for inner in value]
+    return value

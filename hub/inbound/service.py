@@ -49,7 +49,7 @@ async def store(hub: Hub, account: LiveAccount, told: Told) -> list[Due]:
     """All that a provider told, for good; what its receipts make due. Told again, it changes nothing."""
     if told.heard:
         await queries.add(hub.db, account.shop_id, account.name, account.channel, told.heard)
-    return await receipts.store(hub.db, account, told.receipts)
+    return await receipts.store(hub.db, hub.signer, account, told.receipts)
 
 
 async def handle_waiting(hub: Hub, connection: Connection) -> list[Due]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from channels.base import Category, Channel, Receipt, ReceiptStatus
 from hub.accounts.book import LiveAccount
+from hub.contacts.erasure import stand_ins
 from hub.contacts.model import ConsentState
 from hub.db.partitions import first_id
 from hub.db.pool import Connection, Pool
@@ -19,6 +20,7 @@ from hub.notifications.model import LIFETIME, DeliveryStatus, may_move
 from hub.notifications.steps import Due
 from hub.preferences import consents, reports, suppressions
 from hub.preferences.reports import LEAVING, SUPPRESSING
+from hub.tokens import Signer
 
 STRAY_FOR = timedelta(hours=1)
 """How long a receipt waits for the delivery that it names: the provider may be faster than our own note."""
@@ -86,15 +88,18 @@ def _outdated(delivery: Reported, to: DeliveryStatus, at: datetime | None) -> bo
     return at is not None and other is not None and at < other
 
 
-async def store(db: Pool, account: LiveAccount, receipts: Sequence[Receipt]) -> list[Due]:
+async def store(
+    db: Pool, signer: Signer, account: LiveAccount, receipts: Sequence[Receipt]
+) -> list[Due]:
     """One transaction: the receipts become rows and their deliveries move. A receipt that was here before
-    changes nothing; one of an unknown message is kept and tried again for `STRAY_FOR`."""
+    changes nothing; one of an unknown message is kept and tried again for `STRAY_FOR`. Of somebody who was
+    erased only what became of the message is kept."""
     # One call may bring the same thing twice.
     receipts = list(dict.fromkeys(map(_fit, receipts)))
     if not receipts:
         return []
     async with db.acquire() as connection, connection.transaction():
-        known, strays = await _find(connection, account, receipts)
+        known, strays = await _find(connection, signer, account, receipts)
         # What is about no message that we know may still be about an address.
         addressed = [s for s in strays if s.address]
         await reports.believe(connection, account.shop_id, account.channel, addressed)
@@ -127,6 +132,13 @@ async def match_strays(connection: Connection) -> list[Due]:
         )
 
 
+async def forget_strays(connection: Connection, now: datetime) -> None:
+    """Of messages that nobody will ever know: their ids and texts may name somebody, and serve nothing."""
+    await connection.execute(
+        "DELETE FROM receipt WHERE delivery_id IS NULL AND id < $1", first_id(now - STRAY_FOR)
+    )
+
+
 def _fit(receipt: Receipt) -> Receipt:
     return replace(
         receipt,
@@ -148,10 +160,12 @@ def _receipt(row: Mapping[str, Any]) -> Receipt:
 
 
 async def _find(
-    connection: Connection, account: LiveAccount, receipts: Sequence[Receipt]
+    connection: Connection, signer: Signer, account: LiveAccount, receipts: Sequence[Receipt]
 ) -> tuple[list[_Known], list[Receipt]]:
     keys = [key for r in receipts if (key := _uuid(r.key))]
-    provider_ids = [r.provider_id for r in receipts if r.provider_id and not _uuid(r.key)]
+    named = {r.provider_id for r in receipts if r.provider_id and not _uuid(r.key)}
+    # What an erasure has put in the place of the provider's own.
+    erased = {stand_in: name for name in named for stand_in in stand_ins(signer, name)}
     found = await connection.fetch(
         """
         SELECT id, provider_id FROM delivery WHERE shop_id = $1 AND id = ANY($2)
@@ -162,14 +176,18 @@ async def _find(
         account.shop_id,
         keys,
         account.name,
-        provider_ids,
+        [*named, *erased],
     )
     rows = await _rows(connection, [r["id"] for r in found])
-    by_provider_id = {r["provider_id"]: r["id"] for r in found if r["provider_id"]}
+    by_provider_id = {
+        erased.get(r["provider_id"], r["provider_id"]): r["id"] for r in found if r["provider_id"]
+    }
     known, strays = [], []
     for receipt in receipts:
         id_ = _uuid(receipt.key) or by_provider_id.get(receipt.provider_id)
         if id_ in rows:
+            if rows[id_]["erased"]:
+                receipt = replace(receipt, provider_id="", text="")  # noqa: PLW2901
             known.append(_Known(receipt, id_, rows[id_]))
         else:
             strays.append(receipt)
@@ -183,6 +201,7 @@ async def _rows(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Mappi
         """
         SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.channel, d.category, d.status,
                d.reason, d.code, d.cost, d.sent_at, d.delivered_at, d.read_at, a.digest,
+               NOT EXISTS (SELECT FROM contact AS c WHERE c.id = d.contact_id) AS erased,
                CASE WHEN d.status = 'failed' THEN (
                     SELECT max(r.happened_at) FROM receipt AS r
                      WHERE r.delivery_id = d.id AND r.status IN ('failed', 'bounced'))

@@ -139,7 +139,7 @@ class Asker:
             log.exception("statuses.adapter_failed", account=account.name)
             await _postpone(self._hub.db, [q.sent.key for q in questions], _AFTER_A_BUG)
             return
-        await self._hand_out(await receipts.store(self._hub.db, account, found))
+        await self._hand_out(await receipts.store(self._hub.db, self._hub.signer, account, found))
         ended = _ended(account, questions, found)
         await _forget(self._hub.db, [UUID(q.sent.key) for q in questions if q.sent.key in ended])
         await _next(

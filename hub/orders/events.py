@@ -37,7 +37,13 @@ async def stock_request(work: Work, type_: EventType, request_id: UUID) -> None:
         ],
     }
     order = {"external_id": request.order, "number": request.number}
-    await webhooks.publish(work.conn, work.shop.id, type_, {"stock_request": shown, "order": order})
+    await webhooks.publish(
+        work.conn,
+        work.shop.id,
+        type_,
+        {"stock_request": shown, "order": order},
+        contacts=await stock_queries.named(work.conn, request_id),
+    )
 
 
 async def stock_confirmed(work: Work, order: Order) -> None:
@@ -57,7 +63,13 @@ async def stock_confirmed(work: Work, order: Order) -> None:
             for line in order.lines
         ],
     }
-    await webhooks.publish(work.conn, work.shop.id, EventType.ORDER_STOCK_CONFIRMED, data)
+    await webhooks.publish(
+        work.conn,
+        work.shop.id,
+        EventType.ORDER_STOCK_CONFIRMED,
+        data,
+        contacts=list({line.seller_id for line in order.lines if line.seller_id}),
+    )
 
 
 async def assembled(work: Work, order: Order) -> None:

@@ -237,6 +237,19 @@ async def seller_was_asked(conn: Connection, id_: UUID) -> None:
     await conn.execute("UPDATE stock_request SET seller_asked = true WHERE id = $1", id_)
 
 
+async def named(conn: Connection, id_: UUID) -> list[UUID]:
+    """The contacts that a question names: its seller, and whoever answered a line."""
+    rows = await conn.fetch(
+        """
+        SELECT seller_id AS id FROM stock_request WHERE id = $1 AND seller_id IS NOT NULL
+         UNION
+        SELECT answered_by FROM stock_line WHERE stock_request_id = $1 AND answered_by IS NOT NULL
+        """,
+        id_,
+    )
+    return [row["id"] for row in rows]
+
+
 async def add_message(
     conn: Connection,
     shop_id: int,

@@ -87,7 +87,10 @@ async def record(
         WITH told AS (
             INSERT INTO callback_attempt (id, shop_id, webhook_id, event_id, type, number, outcome, reason,
                                           http_status, answer, started_at, duration, next_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+                    -- Whoever it was about may have been erased while the backend thought.
+                    CASE WHEN EXISTS (SELECT FROM event WHERE id = $4) THEN $10 ELSE '' END,
+                    $11, $12, $13)
         )
         UPDATE callback
            SET status = $14, due_at = coalesce($13, due_at), tries = tries + 1, attempt_count = $6,

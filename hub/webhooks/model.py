@@ -64,12 +64,14 @@ _THROTTLING = frozenset({429, 502, 503, 504})
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened. `data` is JSON, ids, times and decimals among it. `contact_id`: whose personal
-    data may stand in it, so that an erasure finds it."""
+    data may stand in it, so that an erasure finds it; `contacts`: who else is named in it, as `seller` or
+    `answered_by`."""
 
     shop_id: int
     type: EventType
     data: Mapping[str, Any]
     contact_id: UUID | None = None
+    contacts: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)

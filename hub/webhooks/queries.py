@@ -25,6 +25,7 @@ class Written:
     type: str
     contact_id: UUID | None
     body: bytes
+    contacts: Sequence[UUID] = ()
 
 
 async def publish(db: Db, events: Sequence[Written]) -> None:
@@ -33,12 +34,12 @@ async def publish(db: Db, events: Sequence[Written]) -> None:
         """
         WITH told AS (
             SELECT t.*, w.id AS webhook_id
-              FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::bytea[])
-                AS t (id, shop_id, type, contact_id, body)
+              FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::bytea[], $6::text[])
+                AS t (id, shop_id, type, contact_id, body, contacts)
               JOIN webhook AS w ON w.shop_id = t.shop_id AND w.active AND t.type = ANY(w.events)
         ), kept AS (
-            INSERT INTO event (id, shop_id, type, contact_id, body)
-            SELECT DISTINCT ON (id) id, shop_id, type, contact_id, body FROM told
+            INSERT INTO event (id, shop_id, type, contact_id, body, contacts)
+            SELECT DISTINCT ON (id) id, shop_id, type, contact_id, body, contacts::uuid[] FROM told
         )
         INSERT INTO callback (event_id, webhook_id, shop_id) SELECT id, webhook_id, shop_id FROM told
         """,
@@ -47,6 +48,8 @@ async def publish(db: Db, events: Sequence[Written]) -> None:
         [e.type for e in events],
         [e.contact_id for e in events],
         [e.body for e in events],
+        # As text: an array of arrays would have to be square.
+        [f"{{{','.join(map(str, e.contacts))}}}" if e.contacts else None for e in events],
     )
 
 

@@ -40,9 +40,10 @@ async def publish(
     data: Mapping[str, Any],
     *,
     contact_id: UUID | None = None,
+    contacts: Sequence[UUID] = (),
 ) -> None:
     """As `publish_many`, for one."""
-    await publish_many(db, [Event(shop_id, EventType(type), data, contact_id)])
+    await publish_many(db, [Event(shop_id, EventType(type), data, contact_id, contacts)])
 
 
 async def publish_many(db: Db, events: Sequence[Event]) -> None:
@@ -50,7 +51,7 @@ async def publish_many(db: Db, events: Sequence[Event]) -> None:
     nobody asked nothing is kept. Committed, it is sent at least once."""
     if events:
         await queries.publish(
-            db, [_written(e.shop_id, e.type, e.data, contact_id=e.contact_id) for e in events]
+            db, [_written(e.shop_id, e.type, e.data, e.contact_id, e.contacts) for e in events]
         )
 
 
@@ -205,12 +206,16 @@ def _fault(url: str, allow: Sequence[Network]) -> str | None:
 
 
 def _written(
-    shop_id: int, type_: str, data: Mapping[str, Any], *, contact_id: UUID | None = None
+    shop_id: int,
+    type_: str,
+    data: Mapping[str, Any],
+    contact_id: UUID | None = None,
+    contacts: Sequence[UUID] = (),
 ) -> Written:
     id_ = new_id()
     body = {"type": type_, "timestamp": made_at(id_), "data": data}
     raw = orjson.dumps(body, default=_plain, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
-    return Written(id_, shop_id, type_, contact_id, raw)
+    return Written(id_, shop_id, type_, contact_id, raw, contacts)
 
 
 def _plain(value: Any) -> Any:

@@ -35,6 +35,7 @@ from hub.orders import escalation
 from hub.orders.messages import interactives
 from hub.queue import DELIVER, Lane, connect, queue_name
 from hub.resources import Hub, open_hub
+from hub.retention.keeper import Keeper
 from hub.webhooks.delivery import Callbacks
 from hub.worker.tasks import deliver
 
@@ -119,6 +120,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         tick.run,
         Editor(hub, questions).run,
         Asker(hub, limits, deliverer.hand_out).run,
+        Keeper(hub).run,
         *(
             partial(_listen, hub, deliverer, account, account.adapter)
             for account in hub.accounts.all()

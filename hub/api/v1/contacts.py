@@ -140,7 +140,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """The person's data goes everywhere, counts and statuses stay. What has not left is cancelled. Addresses
     that must not be written to stay known by their hash alone."""
     hub, shop = request.app[HUB], request[SHOP]
-    await erasure.erase(hub.db, shop.id, path_external_id(request))
+    await erasure.erase(hub, shop.id, path_external_id(request))
     return answer()
 
 

@@ -6,8 +6,6 @@ from uuid import UUID
 import pytest
 
 from hub.contacts.addresses import digest
-from hub.contacts.erasure import TABLES
-from hub.db import partitions
 from hub.ids import new_id
 from hub.resources import Hub
 from tests.hub.api.client import Api
@@ -176,22 +174,6 @@ async def test_others_keep_what_is_theirs(api: Api, hub: Hub) -> None:
     assert (row["status"], row["meta"]) == ("queued", {"who": "Анна"})
     assert await hub.db.fetchval("SELECT count(*) FROM idempotency") == 1
     assert await hub.db.fetchval("SELECT count(*) FROM sandbox_message") == 1
-
-
-async def test_every_table_with_a_contact_is_on_the_map(hub: Hub) -> None:
-    """Who adds a table that names contacts or deliveries has to say what an erasure does with it."""
-    rows = await hub.db.fetch(
-        """
-        SELECT DISTINCT c.relname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
-         WHERE a.attname IN ('contact_id', 'contacts', 'chat', 'delivery_id')
-           AND c.relkind IN ('r', 'p')
-           AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition
-        """
-    )
-
-    # A suppression outlives the person on purpose.
-    assert {row["relname"] for row in rows} - {"suppression"} <= TABLES
-    assert set(partitions.GROWING) <= TABLES
 
 
 async def test_an_export_holds_everything(api: Api, hub: Hub) -> None:

@@ -134,7 +134,7 @@ async def test_erasing_a_person_forgets_what_was_written(hub: Hub, write: Write)
     shop_id = hub.shop("main").id
 
     assert b"\xd0\xa1\xd0\xa2\xd0\x9e\xd0\x9f" in await export.whole(hub.db, shop_id, "anna")
-    await erase(hub.db, shop_id, "anna")
+    await erase(hub, shop_id, "anna")
 
     assert await hub.db.fetchval("SELECT count(*) FROM heard") == 0
 

@@ -26,8 +26,8 @@ async def test_a_dead_or_complaining_address_is_written_to_no_more(
 ) -> None:
     said = Receipt(status, address="anna@EXAMPLE.com", code="550")
 
-    await receipts.store(hub.db, mail, [said, said])
-    await receipts.store(hub.db, mail, [said])
+    await receipts.store(hub.db, hub.signer, mail, [said, said])
+    await receipts.store(hub.db, hub.signer, mail, [said])
 
     assert await skipped(shop) == [("email", "suppressed")]
     assert await skipped(shop, "boris") == []
@@ -44,7 +44,7 @@ async def test_whoever_left_at_the_provider_has_left_here(
     await shop.contact("anna", consents={"marketing": {"email": "subscribed"}})
 
     said = Receipt(ReceiptStatus.UNSUBSCRIBED, address="anna@example.com")
-    await receipts.store(hub.db, mail, [said])
+    await receipts.store(hub.db, hub.signer, mail, [said])
 
     contact = (await api.get("/v1/contacts/anna")).json
     assert contact["consents"]["marketing"]["email"] == "unsubscribed"
@@ -55,7 +55,9 @@ async def test_whoever_left_at_the_provider_has_left_here(
 async def test_what_is_no_address_of_the_channel_is_passed_over(
     hub: Hub, shop: Shop, mail: LiveAccount, address: str
 ) -> None:
-    await receipts.store(hub.db, mail, [Receipt(ReceiptStatus.BOUNCED, address=address)])
+    await receipts.store(
+        hub.db, hub.signer, mail, [Receipt(ReceiptStatus.BOUNCED, address=address)]
+    )
 
     assert await skipped(shop) == []
     assert await hub.db.fetchval("SELECT count(*) FROM suppression") == 0
@@ -66,6 +68,6 @@ async def test_a_bounce_of_a_letter_that_others_sent_counts_for_the_address(
 ) -> None:
     said = Receipt(ReceiptStatus.BOUNCED, provider_id="of-somebody", address="anna@example.com")
 
-    await receipts.store(hub.db, mail, [said])
+    await receipts.store(hub.db, hub.signer, mail, [said])
 
     assert await skipped(shop) == [("email", "suppressed")]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from channels.base import Receipt, ReceiptStatus
+from hub.contacts import erasure
 from hub.ids import new_id
 from hub.notifications import claims, facts, receipts, steps, storage
 from hub.resources import Hub
@@ -103,7 +104,8 @@ async def test_no_hot_statement_reads_a_big_table_through(full: Hub) -> None:
         await storage.page(db, shop, contact="c5", limit=50)
         await storage.page(db, shop, since=datetime.now(UTC) + timedelta(hours=1), limit=50)
         await steps.advance(db, {r["notification_id"] for r in rows})
-        await receipts._find(db, account, told)
+        await receipts._find(db, full.signer, account, told)
+        await erasure._erase(db, full, shop, rows[0]["contact_id"])
 
     assert len(large) == 6
     assert len(explained.plans) >= 10

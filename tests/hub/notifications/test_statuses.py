@@ -193,7 +193,7 @@ async def test_what_ended_otherwise_is_not_asked_for(
     calls = mandrill.requests
     # A callback was faster; the other person was erased.
     await hub.db.execute("UPDATE delivery SET status = 'delivered'")
-    await erase(hub.db, hub.shop("main").id, "boris")
+    await erase(hub, hub.shop("main").id, "boris")
 
     await clock.turn()
 

@@ -73,7 +73,7 @@ async def test_a_notification_is_told_of_step_by_step_with_its_meta(
     account = hub.accounts.get(row["shop_id"], row["account"])
     assert account
     for status in (ReceiptStatus.READ, ReceiptStatus.DELIVERED, ReceiptStatus.READ):
-        await receipts.store(hub.db, account, [Receipt(status, key=str(row["id"]))])
+        await receipts.store(hub.db, hub.signer, account, [Receipt(status, key=str(row["id"]))])
     [_, read] = await told(backend, 2)
 
     assert (sent["type"], read["type"]) == ("notification.sent", "notification.read")
@@ -212,7 +212,7 @@ async def test_an_address_that_is_given_up_is_told_of_once(
 
     for status in (ReceiptStatus.BOUNCED, ReceiptStatus.COMPLAINED):
         receipt = Receipt(status, key=str(row["id"]), code="550")
-        await receipts.store(hub.db, account, [receipt])
+        await receipts.store(hub.db, hub.signer, account, [receipt])
     [_, event] = await told(backend, 2)
 
     assert event["data"] == {

@@ -1,0 +1,1 @@
+"""Personal data: what is held, told, kept and forgotten."""
