@@ -72,6 +72,11 @@ def heard(simulator: ViberSimulator) -> HookRequest:
     return said("person1==", "Где мой заказ?")
 
 
+def sealed(body: bytes) -> HookRequest:
+    """Rubbish that is signed all the same."""
+    return signed(body)
+
+
 CASE = Case(
     channel=Channel.VIBER,
     provider="bot_api",
@@ -99,7 +104,7 @@ CASE = Case(
         '{"status": 0, "message_token": null}',
         '{"status": 0, "message_token": 0}',
     ),
-    hook=Hook(delivered, forged, heard=heard),
+    hook=Hook(delivered, forged, heard=heard, sealed=sealed),
     bad_credentials=revoke,
     secrets=(TOKEN,),
 )

@@ -24,6 +24,7 @@ from tests.simulators.whatsapp import (
     VERIFY,
     Approved,
     WhatsAppSimulator,
+    signed,
     status,
     webhook,
     written,
@@ -94,6 +95,11 @@ def heard(simulator: WhatsAppSimulator) -> HookRequest:
     return webhook(messages=[written("79990000001", "Где мой заказ?")])
 
 
+def sealed(body: bytes) -> HookRequest:
+    """Rubbish that is signed all the same."""
+    return signed(body)
+
+
 CASE = Case(
     channel=Channel.WHATSAPP,
     provider="cloud_api",
@@ -127,7 +133,7 @@ CASE = Case(
         '{"error": {}}',
         '{"error": {"code": "190"}}',
     ),
-    hook=Hook(delivered, forged, heard=heard),
+    hook=Hook(delivered, forged, heard=heard, sealed=sealed),
     bad_credentials=revoke,
     secrets=(TOKEN, SECRET, VERIFY),
     recipient=lambda message: message.to.removeprefix("+"),

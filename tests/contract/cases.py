@@ -2,9 +2,9 @@
 
 To join:
 
-1. Write `tests/contract/case_<provider>.py` with one constant `CASE = Case(...)`.
+1. Write `tests/contract/case_<provider>.py` with one constant `CASE = Case(...)`; its fields are described below.
 2. Name it in `_CASES` below.
-3. `pytest tests/contract -k <provider>`.
+3. `pytest tests/contract -k "<provider> or every_adapter"`.
 
 What the suite asks of a simulator, whatever it speaks: it is an async context manager, `await stop()` ends
 it (the port then refuses), `sent` lists a `tests.simulators.base.Sent` per message taken, in order of
@@ -93,13 +93,15 @@ class Hook:
 
     `told`: the call, as the provider makes it, that says of this message what `status` is. `forged`: a call
     whose proof does not match; None only where the provider signs nothing (and its page says so). `heard`: the
-    call with which it hands on what a person wrote, and None where it never does.
+    call with which it hands on what a person wrote, and None where it never does. `sealed`: a call with this body and
+    the provider's proof; without it the suite's rubbish only ever reaches the check of the proof.
     """
 
     told: Callable[[Any, Sent], HookRequest]
     forged: Callable[[Any, Sent], HookRequest] | None
     status: ReceiptStatus = ReceiptStatus.DELIVERED
     heard: Callable[[Any], HookRequest] | None = None
+    sealed: Callable[[bytes], HookRequest] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class Case:
     bad_credentials: Arrange | None = None
     """Makes `check()` fail; None where there is nobody to ask."""
     secrets: tuple[str, ...] = ()
-    """What `build` put into the settings and nobody may ever read in an outcome or a check."""
+    """What `build` put into the settings and nobody may ever read in an outcome or a check. Every secret."""
     recipient: Callable[[Message], str] = lambda message: message.to
     """The message's address as the simulator shows it in `Sent.to`."""
     hook: Hook | None = None

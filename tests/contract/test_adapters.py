@@ -68,15 +68,22 @@ class Rig:
         """`send`, with what holds of every answer to it."""
         outcomes = await self.adapter.send(call)
 
-        assert len(outcomes) == len(call)
-        assert all(isinstance(outcome, get_args(Outcome)) for outcome in outcomes)
-        assert not self.leaks(repr(outcomes))
+        assert len(outcomes) == len(call), (
+            f"`send` gives one outcome per message, and {len(call)} messages got {outcomes}; "
+            "of a call that failed as a whole each message gets the same one"
+        )
+        assert all(isinstance(outcome, get_args(Outcome)) for outcome in outcomes), outcomes
+        assert not self.leaks(repr(outcomes)), "a secret of the account is in an outcome"
         return outcomes
 
     async def accepted(self) -> tuple[list[Message], list[Accepted]]:
         """The first call's messages, sent, and what they came to."""
-        outcomes = [o for o in await self.send(self.call) if isinstance(o, Accepted)]
-        assert len(outcomes) == len(self.call)
+        every = await self.send(self.call)
+        outcomes = [o for o in every if isinstance(o, Accepted)]
+        assert len(outcomes) == len(every), f"the case's own `messages` must be accepted: {every}"
+        assert len(self.simulator.sent) >= len(every), (
+            "the simulator must `take` a Sent for each message that it accepts"
+        )
         return self.call, outcomes
 
     def leaks(self, text: str) -> list[str]:
@@ -135,7 +142,10 @@ def test_it_has_a_page(case: Case) -> None:
     page = Path("docs/providers") / f"{registry.described(case.channel, case.provider).page}.md"
 
     assert page.is_file(), f"write {page}: what to set, where to get it, limits, errors"
-    assert f'provider = "{case.provider}"' in page.read_text(encoding="utf-8")
+    shown = f'provider = "{case.provider}"' in page.read_text(encoding="utf-8")
+    assert shown, (
+        f'{page} needs an example of the account, with the line: provider = "{case.provider}"'
+    )
 
 
 async def test_the_case_has_what_the_adapter_can(rig: Rig) -> None:
@@ -150,11 +160,29 @@ async def test_the_case_has_what_the_adapter_can(rig: Rig) -> None:
 def test_the_case_is_of_the_adapter_that_it_names(case: Case) -> None:
     adapter = registry.adapter_class(case.channel, case.provider)
 
-    assert (adapter.channel, adapter.provider) == (case.channel, case.provider)
+    assert (adapter.channel, adapter.provider) == (case.channel, case.provider), (
+        "the adapter's `channel` and `provider` are not those of its entry in the registry"
+    )
 
 
 def test_there_is_a_refusal_of_every_scope(case: Case) -> None:
-    assert {refusal.scope for refusal in case.refusals} == set(Scope)
+    missing = set(Scope) - {refusal.scope for refusal in case.refusals}
+    assert not missing, f"add to `refusals` of the case one of scope {sorted(missing)}"
+
+
+def test_the_case_says_enough(case: Case) -> None:
+    adapter = registry.adapter_class(case.channel, case.provider)
+    secret = [
+        name
+        for name, field in adapter.Config.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    ]
+
+    assert min(len({m.key for m in case.messages}), len({m.to for m in case.messages})) >= 3, (
+        "`messages` of the case: three or more, with different keys and addresses"
+    )
+    assert case.troubles, "`troubles` of the case: HTTP_TROUBLES, or its own"
+    assert not secret or case.secrets, f"`secrets` of the case must list the values of {secret}"
 
 
 async def test_accepted_messages_get_the_providers_ids_in_order(rig: Rig) -> None:
@@ -162,14 +190,23 @@ async def test_accepted_messages_get_the_providers_ids_in_order(rig: Rig) -> Non
 
     outcomes = [await rig.send(call) for call in calls]
 
+    every = list(chain.from_iterable(outcomes))
+    assert all(isinstance(outcome, Accepted) for outcome in every), (
+        f"the case's own `messages` must be accepted: {every}"
+    )
     got = [
         (rig.case.recipient(message), outcome.provider_id)
         for call, results in zip(calls, outcomes, strict=True)
         for message, outcome in zip(call, results, strict=True)
         if isinstance(outcome, Accepted)
     ]
-    assert got == [(sent.to, sent.provider_id) for sent in rig.simulator.sent]
-    assert len({provider_id for _, provider_id in got}) == len(rig.case.messages)
+    assert got == [(sent.to, sent.provider_id) for sent in rig.simulator.sent], (
+        "what was `Accepted` (left) is not what the simulator took (right): ids that differ are the adapter's, "
+        "addresses that only look different need `recipient` in the case, nothing taken: the simulator's `take`"
+    )
+    assert len({provider_id for _, provider_id in got}) == len(rig.case.messages), (
+        f"every message needs a provider_id of its own: {got}"
+    )
     assert all(provider_id for _, provider_id in got)
 
 
@@ -183,8 +220,11 @@ async def test_trouble_is_a_retry_that_says_whether_it_may_have_been_sent(
     outcomes = await rig.send(rig.call)
 
     for outcome in outcomes:
-        assert isinstance(outcome, Retry)
-        assert outcome.maybe_sent is trouble.maybe_sent
+        assert isinstance(outcome, Retry), f"{trouble.name} is a Retry, not {outcome}"
+        assert outcome.maybe_sent is trouble.maybe_sent, (
+            f"after {trouble.name} the message {'may' if trouble.maybe_sent else 'cannot'} have "
+            f"been sent (see `unclear`), but the outcome is {outcome}"
+        )
         assert outcome.reason
 
 
@@ -194,8 +234,8 @@ async def test_a_refused_connection_means_that_nothing_was_sent(rig: Rig) -> Non
     outcomes = await rig.send(rig.call)
 
     for outcome in outcomes:
-        assert isinstance(outcome, Retry)
-        assert not outcome.maybe_sent
+        assert isinstance(outcome, Retry), outcome
+        assert not outcome.maybe_sent, f"nothing left this machine, but the outcome is {outcome}"
 
 
 async def test_throttling_is_waited_out_and_is_nobodys_fault(rig: Rig, throttle: Throttle) -> None:
@@ -204,10 +244,10 @@ async def test_throttling_is_waited_out_and_is_nobodys_fault(rig: Rig, throttle:
     outcomes = await rig.send(rig.call)
 
     for outcome in outcomes:
-        assert isinstance(outcome, Retry)
-        assert outcome.throttled
-        assert not outcome.maybe_sent
-        assert outcome.after >= throttle.after
+        assert isinstance(outcome, Retry), f"{throttle.name} is a Retry, not {outcome}"
+        assert outcome.throttled, f"{throttle.name} needs throttled=True: {outcome}"
+        assert not outcome.maybe_sent, f"{throttle.name}: nothing was sent, but {outcome}"
+        assert outcome.after >= throttle.after, f"they asked for {throttle.after}: {outcome}"
 
 
 async def test_a_refusal_names_whose_fault_it_is(rig: Rig, refusal: Refusal) -> None:
@@ -215,8 +255,8 @@ async def test_a_refusal_names_whose_fault_it_is(rig: Rig, refusal: Refusal) -> 
 
     [outcome] = await rig.send([refusal.message])
 
-    assert isinstance(outcome, Refused)
-    assert outcome.scope is refusal.scope
+    assert isinstance(outcome, Refused), f"{refusal.name} is Refused, not {outcome}"
+    assert outcome.scope is refusal.scope, f"{refusal.name} is of {refusal.scope}: {outcome}"
     assert outcome.code
     assert outcome.reason
     assert not rig.simulator.sent
@@ -224,7 +264,8 @@ async def test_a_refusal_names_whose_fault_it_is(rig: Rig, refusal: Refusal) -> 
 
 async def test_one_bad_address_does_not_stop_the_others(rig: Rig) -> None:
     first, *rest = rig.case.messages
-    refusal = next(r for r in rig.case.refusals if r.scope is Scope.RECIPIENT)
+    refusal = next((r for r in rig.case.refusals if r.scope is Scope.RECIPIENT), None)
+    assert refusal, "add to `refusals` of the case one of scope RECIPIENT"
     refusal.arrange(rig.simulator)
     calls = rig.adapter.split([first, refusal.message, *rest])
 
@@ -236,7 +277,7 @@ async def test_one_bad_address_does_not_stop_the_others(rig: Rig) -> None:
         first.key: True,
         refusal.message.key: False,
         **{message.key: True for message in rest},
-    }
+    }, f"{refusal.name} must touch {refusal.message.key} alone: {outcomes}"
 
 
 async def test_a_recognised_repeat_is_not_a_second_message(rig: Rig) -> None:
@@ -246,8 +287,13 @@ async def test_a_recognised_repeat_is_not_a_second_message(rig: Rig) -> None:
 
     second = await rig.send(rig.call)
 
-    assert all(isinstance(outcome, Accepted) for outcome in (*first, *second))
-    assert len(rig.simulator.sent) == len(rig.call)
+    assert all(isinstance(outcome, Accepted) for outcome in (*first, *second)), (
+        f"`deduplicates` promises that a repeat is Accepted: {first}, then {second}"
+    )
+    assert len(rig.simulator.sent) == len(rig.call), (
+        "`deduplicates` promises that a repeat is no second message: it must hand over the same key, "
+        "and the simulator must recognise it"
+    )
 
 
 async def test_check_names_who_answered(rig: Rig) -> None:
@@ -319,8 +365,13 @@ async def test_a_receipt_finds_its_message(rig: Rig) -> None:
     for message, outcome, sent in zip(messages, outcomes, rig.simulator.sent, strict=True):
         told = adapter.read_hook(hook.told(rig.simulator, sent))
 
-        [receipt] = [r for r in told.receipts if r.status is hook.status]
-        assert receipt.key == message.key or receipt.provider_id == outcome.provider_id
+        receipts = [r for r in told.receipts if r.status is hook.status]
+        assert len(receipts) == 1, f"one receipt of status {hook.status}, and not {told.receipts}"
+        [receipt] = receipts
+        assert receipt.key == message.key or receipt.provider_id == outcome.provider_id, (
+            f"neither `key` nor `provider_id` finds {message.key}, {outcome.provider_id}: {receipt}"
+        )
+        assert receipt.at is None or receipt.at.tzinfo, f"`at` must be aware, in UTC: {receipt.at}"
         assert told.reply.status < 300
         assert not rig.leaks(repr(told))
 
@@ -342,7 +393,7 @@ async def test_a_forged_call_is_refused(rig: Rig) -> None:
     with pytest.raises(BadHook) as refused:
         adapter.read_hook(hook.forged(rig.simulator, rig.simulator.sent[0]))
 
-    assert refused.value.forged
+    assert refused.value.forged, "a wrong proof is BadHook(reason, forged=True)"
     assert not rig.leaks(str(refused.value))
 
 
@@ -367,11 +418,14 @@ _RUBBISH = (
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 async def test_rubbish_at_the_door_is_no_crash(rig: Rig, method: str) -> None:
-    adapter, _ = _reading(rig)
+    adapter, hook = _reading(rig)
+    calls = [HookRequest(method, {}, {}, body) for body in _RUBBISH]
+    if hook.sealed:
+        calls += [replace(hook.sealed(body), method=method) for body in _RUBBISH]
 
-    for body in _RUBBISH:
+    for call in calls:
         try:
-            told = adapter.read_hook(HookRequest(method, {}, {}, body))
+            told = adapter.read_hook(call)
         except BadHook:
             continue
         assert not told.receipts

@@ -227,6 +227,7 @@ def said(person: str, text: str, *, tracking_data: str = "", **fields: Any) -> H
     return event("message", sender=sender, message=message, silent=False, **fields)
 
 
-def signed(body: str, secret: str = TOKEN) -> HookRequest:
-    digest = hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
-    return HookRequest("POST", {"x-viber-content-signature": digest}, {}, body.encode())
+def signed(body: str | bytes, secret: str = TOKEN) -> HookRequest:
+    raw = body.encode() if isinstance(body, str) else body
+    digest = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+    return HookRequest("POST", {"x-viber-content-signature": digest}, {}, raw)

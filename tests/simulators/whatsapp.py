@@ -194,7 +194,8 @@ def webhook(*, number_id: str = NUMBER_ID, secret: str = SECRET, **value: Any) -
     return signed(json.dumps({"object": "whatsapp_business_account", "entry": [entry]}), secret)
 
 
-def signed(body: str, secret: str = SECRET) -> HookRequest:
-    digest = hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
+def signed(body: str | bytes, secret: str = SECRET) -> HookRequest:
+    raw = body.encode() if isinstance(body, str) else body
+    digest = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
     headers = {"x-hub-signature-256": f"sha256={digest}", "content-type": "application/json"}
-    return HookRequest("POST", headers, {}, body.encode())
+    return HookRequest("POST", headers, {}, raw)
