@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from hub.audit.machine import at_machine
 from hub.config import Settings, SettingsError
 from hub.db.migrate import migrate
 from hub.db.pool import Pool, open_pool
@@ -45,7 +46,7 @@ async def _migrate(settings: Settings) -> int:
 
 async def _create(settings: Settings, shop: str, scopes: list[keys.Scope], name: str) -> int:
     async with _database(settings, shop) as db:
-        _, text = await keys.create(db, shop, scopes, name)
+        _, text = await keys.create(db, shop, scopes, name, by=at_machine())
     _say(text)
     return 0
 
@@ -63,7 +64,7 @@ async def _list(settings: Settings, shop: str) -> int:
 
 async def _revoke(settings: Settings, shop: str, key: str) -> int:
     async with _database(settings, shop) as db:
-        await keys.revoke(db, shop, await _key_id(db, shop, key))
+        await keys.revoke(db, shop, await _key_id(db, shop, key), by=at_machine())
     return 0
 
 

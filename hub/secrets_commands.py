@@ -4,9 +4,12 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
+from hub.audit import log as audit
+from hub.audit.machine import at_machine
+from hub.audit.model import Action
 from hub.config import Settings, SettingsError
 from hub.db.migrate import migrate
-from hub.db.pool import Pool, open_pool
+from hub.db.pool import Pool, open_pool, transaction
 from hub.embedded import secret
 from hub.embedded.borrowed import database_url
 from hub.errors import Conflict
@@ -82,15 +85,17 @@ async def _show(settings: Settings, db: Pool, where: str) -> int:
 
 
 async def _reseal(settings: Settings, db: Pool) -> int:
-    seals = await reseal(db, Signer.of(settings.hub))
+    seals = await reseal(db, Signer.of(settings.hub), by=at_machine())
     _say(f"sealed anew: {seals.earlier} of {seals.kept}")
     _tell_broken(seals)
     return 1 if seals.broken else 0
 
 
 async def _forget(settings: Settings, db: Pool) -> int:
-    seals = await reseal(db, Signer.of(settings.hub))
+    seals = await reseal(db, Signer.of(settings.hub), by=at_machine())
     _tell_broken(seals)
+    async with transaction(db) as connection:
+        await audit.record(connection, None, at_machine(), Action.SECRETS_FORGOTTEN)
     count = secret.forget(settings.data)
     _say(f"previous secrets dropped: {count}; restart `vestnik up`")
     return 0

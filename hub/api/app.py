@@ -27,6 +27,7 @@ from hub.api.middleware import frame
 from hub.api.routes import Route, Routes
 from hub.api.v1 import (
     accounts,
+    audit,
     contacts,
     notifications,
     orders,
@@ -56,6 +57,7 @@ MODULES: Sequence[Routes] = (
     sandbox.routes,
     accounts.routes,
     v1_keys.routes,
+    audit.routes,
     health.routes,
     metrics.routes,
     docs_page.routes,

@@ -4,12 +4,13 @@ import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from uuid import UUID
 
 from aiohttp import web
 
 from channels.guard import Network
+from hub.api.remote import address_of, plain
 from hub.config import HubSettings
 from hub.errors import LimitExceeded
 
@@ -91,42 +92,12 @@ class WrongKeys:
             bucket.tokens = max(0.0, bucket.tokens - 1)
 
     def address(self, request: web.Request) -> str:
-        """Who asks: the peer, or behind trusted proxies the last one that none of them vouches for."""
-        found = request.remote or ""
-        if not self._trusted:
-            return _network(found)
-        named = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
-        for name in reversed(named):
-            if not self._is_trusted(found) or not _is_address(name.strip()):
-                break
-            found = name.strip()
-        return _network(found)
-
-    def _is_trusted(self, address: str) -> bool:
-        return _is_address(address) and any(_plain(address) in one for one in self._trusted)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _plain(text: str) -> object:
-    ip = ip_address(text)
-    return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
-
-
-def _network(text: str) -> str:
-    """Whoever has one address of IPv6 has 64 bits of them."""
-    if not _is_address(text):
-        return text
-    ip = _plain(text)
-    if isinstance(ip, IPv6Address):
-        return str(ip_network((int(ip) >> 64 << 64, 64)))
-    return str(ip)
+        """Who asks. Whoever has one address of IPv6 has 64 bits of them."""
+        found = address_of(request, self._trusted)
+        ip = plain(found)
+        if isinstance(ip, IPv6Address):
+            return str(ip_network((int(ip) >> 64 << 64, 64)))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ import orjson
 
 from channels.base import Channel
 from hub.accounts.book import AccountBook
+from hub.audit import log as audit
+from hub.audit.model import SYSTEM, Action, Actor
 from hub.contacts.addresses import KINDS_OF, Kind
 from hub.contacts.forgetting import BY_LABEL, ORDER_STEPS, STEPS
 from hub.db.pool import Connection, Pool
@@ -24,8 +26,8 @@ _PURPOSE = "erased-message"
 SAID_BY = "$.** ? (@.from.id == $number || @.from_id == $number || @.user_id == $number || @.person == $text)"
 
 
-async def erase(hub: Hub, shop_id: int, external_id: str) -> UUID:
-    """All of it or nothing; the id that the contact had. Suppressions stay, as digests: whoever left must not be
+async def erase(hub: Hub, shop_id: int, external_id: str, *, by: Actor = SYSTEM) -> None:
+    """All of it or nothing. Suppressions stay, as digests: whoever left must not be
     written to again. Those who are known by one of the person's addresses only are the person, too.
 
     Raises `NotFound`.
@@ -39,7 +41,7 @@ async def erase(hub: Hub, shop_id: int, external_id: str) -> UUID:
         if contact_id is None:
             raise NotFound("there is no contact with this external_id")
         await _erase(conn, hub, shop_id, contact_id)
-    return UUID(int=contact_id.int)
+        await audit.record(conn, shop_id, by, Action.CONTACT_ERASED, contact_id)
 
 
 async def identities(conn: Connection | Pool, contact_id: UUID) -> list[UUID]:

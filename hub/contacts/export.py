@@ -8,11 +8,13 @@ from uuid import UUID
 
 import orjson
 
+from hub.audit import log as audit
+from hub.audit.model import SYSTEM, Action, Actor
 from hub.contacts import links, model, service
 from hub.contacts.addresses import KIND_OF, Kind
 from hub.contacts.erasure import SAID_BY, identities
 from hub.contacts.model import Contact
-from hub.db.pool import Pool
+from hub.db.pool import Pool, transaction
 
 _PAGE = 100
 
@@ -21,7 +23,7 @@ async def export(db: Pool, shop_id: int, contact: Contact) -> AsyncIterator[byte
     """One JSON object in pieces of bounded size, however much there is: what `hub.contacts.personal` lists as told.
     What was sent to one of the person's addresses without naming him is his, too.
 
-    `contact` as `service.get` found it, so that an unknown one is told before the first byte.
+    `contact` as `begin` found it, so that an unknown one is told before the first byte.
     """
     ids = await identities(db, contact.id)
     yield b'{"contact":' + _json(model.shown(contact))
@@ -41,10 +43,12 @@ async def export(db: Pool, shop_id: int, contact: Contact) -> AsyncIterator[byte
     yield b"]}"
 
 
-async def whole(db: Pool, shop_id: int, external_id: str) -> bytes:
-    """For those who want it in one piece. Raises `NotFound`."""
-    contact = await service.get(db, shop_id, external_id)
-    return b"".join([piece async for piece in export(db, shop_id, contact)])
+async def begin(db: Pool, shop_id: int, external_id: str, *, by: Actor = SYSTEM) -> Contact:
+    """Whose data is exported, and that it is, for good. Raises `NotFound`."""
+    async with transaction(db) as connection:
+        contact = await service.get(connection, shop_id, external_id)
+        await audit.record(connection, shop_id, by, Action.CONTACT_EXPORTED, contact.id)
+    return contact
 
 
 # The person's contacts are $1; each the oldest first.

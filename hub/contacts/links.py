@@ -11,10 +11,12 @@ from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from channels.base import Channel, Unavailable
+from hub.audit import log as audit
+from hub.audit.model import SYSTEM, Action, Actor
 from hub.contacts import codes, events, queries, service
 from hub.contacts.addresses import digest, kind_of
 from hub.contacts.updates import has_bot, is_sandbox_bot
-from hub.db.pool import Connection
+from hub.db.pool import Connection, transaction
 from hub.errors import Fault, InvalidInput, Unprocessable
 from hub.preferences import suppressions
 from hub.resources import Hub
@@ -65,7 +67,9 @@ class Redeemed(StrEnum):
     """Wrong codes came from there: this one was not looked at."""
 
 
-async def create(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> Link:
+async def create(
+    hub: Hub, shop_id: int, external_id: str, channel: Channel, *, by: Actor = SYSTEM
+) -> Link:
     """Only digests of its token and its code are kept. Earlier links stay good.
 
     Raises `InvalidInput` (nothing can be opened on that channel), `NotFound`, `Unprocessable` (the shop has
@@ -78,18 +82,21 @@ async def create(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> 
     name = await bot_name(hub, shop_id, channel)
     token, code = secrets.token_urlsafe(_TOKEN_BYTES), codes.new()
     expires_at = datetime.now(UTC) + LIFETIME
-    await hub.db.execute(
-        """
-        INSERT INTO contact_link (digest, code_digest, shop_id, contact_id, channel, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        """,
-        _digest(token),
-        codes.digest(hub.signer, shop_id, channel, code),
-        shop_id,
-        contact.id,
-        channel,
-        expires_at,
-    )
+    async with transaction(hub.db) as connection:
+        await connection.execute(
+            """
+            INSERT INTO contact_link (digest, code_digest, shop_id, contact_id, channel, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            """,
+            _digest(token),
+            codes.digest(hub.signer, shop_id, channel, code),
+            shop_id,
+            contact.id,
+            channel,
+            expires_at,
+        )
+        what = Action.CONTACT_LINK_CREATED
+        await audit.record(connection, shop_id, by, what, contact.id, channel=channel)
     return Link(_URLS[channel].format(name=name, token=token), code, expires_at)
 
 

@@ -141,6 +141,7 @@ IMPERSONAL: Mapping[str, str] = {
     "message_page": "ids",
     "status_question": "ids",
     "erasure": "ids of contacts that are no more",
+    "audit": "what keys and operators did, by ids",
     "schema_step": "of the schema",
 }
 """Tables without anything personal, and what they hold."""

@@ -2,13 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from html.parser import HTMLParser
 
-import asyncpg
-
 from channels.base import Category, Channel
+from hub.audit import log as audit
+from hub.audit.model import SYSTEM, Action, Actor
 from hub.content import queries
 from hub.content.catalog import Catalog, Template, tag
 from hub.content.model import (
@@ -27,7 +25,7 @@ from hub.content.model import (
     Version,
 )
 from hub.content.render import LANGUAGES
-from hub.db.pool import Connection, Db
+from hub.db.pool import Db, transaction
 from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
 
 LARGEST_SOURCE = 256 * 1024
@@ -66,10 +64,11 @@ async def put_version(
     body: OwnBody,
     *,
     author: str = "",
+    by: Actor = SYSTEM,
 ) -> Version:
     """Stores the shop's own text for one channel, locale and audience; in force at once in this process.
 
-    `author` is kept with it: who stored it, such as the key's name. Raises `InvalidInput` with everything
+    `author` is kept with it: who stored it, such as the key's name. `by`: for the audit log. Raises `InvalidInput` with everything
     wrong with the text, `Unprocessable` where the category is another than the template's.
     """
     variant = _variant(name, channel, locale, body.audience)
@@ -78,7 +77,7 @@ async def put_version(
     faults = await asyncio.to_thread(_faults, catalog, template, variant, body.source)
     if faults:
         raise InvalidInput(faults=faults)
-    async with _transaction(db) as connection:
+    async with transaction(db) as connection:
         await queries.lock(connection)
         stored = await queries.in_force(connection, shop_id, name)
         category = _category(template, stored, body.category)
@@ -90,6 +89,17 @@ async def put_version(
             category=category,
             source=body.source,
             author=author,
+        )
+        await audit.record(
+            connection,
+            shop_id,
+            by,
+            Action.TEMPLATE_STORED,
+            name,
+            channel=channel,
+            locale=variant.locale,
+            audience=body.audience,
+            number=version.number,
         )
     await catalog.refresh(db)
     return version
@@ -105,6 +115,7 @@ async def delete_version(
     *,
     audience: Audience | None = None,
     author: str = "",
+    by: Actor = SYSTEM,
 ) -> None:
     """Back to the built-in text; a template that the shop made is gone with its last text.
 
@@ -112,7 +123,7 @@ async def delete_version(
     `NotFound` where the shop has no own text there.
     """
     wanted = _variant(name, channel, locale, audience or Audience.BUYER)
-    async with _transaction(db) as connection:
+    async with transaction(db) as connection:
         await queries.lock(connection)
         stored = [
             version
@@ -134,6 +145,16 @@ async def delete_version(
                 source=None,
                 author=author,
             )
+        await audit.record(
+            connection,
+            shop_id,
+            by,
+            Action.TEMPLATE_REMOVED,
+            name,
+            channel=channel,
+            locale=wanted.locale,
+            audience=audience,
+        )
     await catalog.refresh(db)
 
 
@@ -253,13 +274,3 @@ def _not_shown(channel: Channel, html: str) -> list[Fault]:
     parser.close()
     wrong = parser.wrong or [f"<{tag}> is not closed" for tag in parser.open]
     return [Fault("/html", reason) for reason in wrong[:5]]
-
-
-@asynccontextmanager
-async def _transaction(db: Db) -> AsyncIterator[Connection]:
-    if isinstance(db, asyncpg.Pool):
-        async with db.acquire() as connection, connection.transaction():
-            yield connection
-    else:
-        async with db.transaction():
-            yield db

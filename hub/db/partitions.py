@@ -13,6 +13,7 @@ GROWING = (
     "event",
     "callback",
     "callback_attempt",
+    "audit",
 )
 _AHEAD = 3
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 import aiohttp
 
 from channels.registry import SANDBOX
+from hub.audit.machine import at_machine
 from hub.config import Locale, Settings, SettingsError
 from hub.db.pool import open_pool
 from hub.demo.client import Client, DemoFailed, alive
@@ -80,11 +81,11 @@ async def _key(settings: Settings, shop: str, given: str | None) -> AsyncIterato
         yield given
         return
     async with database_url(settings) as url, await open_pool(url, size=1) as db:
-        made, text = await keys.create(db, shop, [keys.Scope.ADMIN], "demo")
+        made, text = await keys.create(db, shop, [keys.Scope.ADMIN], "demo", by=at_machine())
         try:
             yield text
         finally:
-            await keys.revoke(db, shop, made.id)
+            await keys.revoke(db, shop, made.id, by=at_machine())
 
 
 def _say(line: str) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Channel
+from hub.audit import log as audit
+from hub.audit.model import SYSTEM, Action, Actor
 from hub.contacts import codes, links
 from hub.contacts.addresses import digest, kind_of
 from hub.contacts.links import Redeemed
 from hub.contacts.model import Role
-from hub.db.pool import Connection, Db
+from hub.db.pool import Connection, Db, transaction
 from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
 from hub.ids import new_id
 from hub.orders import people
@@ -59,7 +61,7 @@ class ChatLink:
 
 
 async def put(
-    conn: Connection, shop_id: int, external_id: str, given: WarehouseIn
+    conn: Connection, shop_id: int, external_id: str, given: WarehouseIn, *, by: Actor = SYSTEM
 ) -> tuple[Warehouse, bool]:
     """The place as it is now, and whether it is new. In the caller's transaction. Raises `Unprocessable`
     (no such seller)."""
@@ -75,6 +77,10 @@ async def put(
             external_id,
             *changes.values(),
         )
+    changed = sorted(given.model_fields_set)
+    await audit.record(
+        conn, shop_id, by, Action.WAREHOUSE_STORED, external_id, created=created, changed=changed
+    )
     return await get(conn, shop_id, external_id), created
 
 
@@ -157,7 +163,9 @@ async def page(db: Db, shop_id: int, *, before: UUID | None, limit: int) -> list
     return [_warehouse(row) for row in rows]
 
 
-async def create_link(hub: Hub, shop_id: int, external_id: str, channel: Channel) -> ChatLink:
+async def create_link(
+    hub: Hub, shop_id: int, external_id: str, channel: Channel, *, by: Actor = SYSTEM
+) -> ChatLink:
     """Whoever uses it first binds his group chat to this place. Only digests of its token and its code are kept.
 
     Raises `InvalidInput` (no bots on that channel), `NotFound`, `Unprocessable` (the shop has no bot there,
@@ -170,19 +178,23 @@ async def create_link(hub: Hub, shop_id: int, external_id: str, channel: Channel
     name = await links.bot_name(hub, shop_id, channel)
     token, code = secrets.token_urlsafe(_TOKEN_BYTES), codes.new()
     now = datetime.now(UTC)
-    await hub.db.execute("DELETE FROM warehouse_link WHERE expires_at < $1", now - _KEPT_FOR)
-    await hub.db.execute(
-        """
-        INSERT INTO warehouse_link (digest, code_digest, shop_id, warehouse_id, channel, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        """,
-        _digest(token),
-        codes.digest(hub.signer, shop_id, channel, code),
-        shop_id,
-        warehouse.id,
-        channel,
-        now + LINK_LIFETIME,
-    )
+    async with transaction(hub.db) as conn:
+        await conn.execute("DELETE FROM warehouse_link WHERE expires_at < $1", now - _KEPT_FOR)
+        await conn.execute(
+            """
+            INSERT INTO warehouse_link
+                (digest, code_digest, shop_id, warehouse_id, channel, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            """,
+            _digest(token),
+            codes.digest(hub.signer, shop_id, channel, code),
+            shop_id,
+            warehouse.id,
+            channel,
+            now + LINK_LIFETIME,
+        )
+        what = Action.WAREHOUSE_LINK_CREATED
+        await audit.record(conn, shop_id, by, what, external_id, channel=channel)
     url = _URLS[channel].format(name=name, token=token)
     return ChatLink(url, f"/start {token}", code, now + LINK_LIFETIME)
 

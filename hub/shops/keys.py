@@ -19,7 +19,9 @@ from uuid import UUID
 
 import asyncpg
 
-from hub.db.pool import Db
+from hub.audit import log as audit
+from hub.audit.model import SYSTEM, Action, Actor
+from hub.db.pool import Connection, Db, transaction
 from hub.errors import NotFound, Unauthenticated
 from hub.ids import new_id
 
@@ -65,9 +67,26 @@ _COLUMNS = "id, shop_id, name, prefix, scopes, created_at, last_used_at, revoked
 
 
 async def create(
-    db: Db, shop: str, scopes: Collection[Scope], name: str = ""
+    db: Db, shop: str, scopes: Collection[Scope], name: str = "", *, by: Actor = SYSTEM
 ) -> tuple[ApiKey, str]:
     """The key as it is kept and as text; the text cannot be had again. Raises `NotFound` (no such shop)."""
+    async with transaction(db) as connection:
+        key, text = await _create(connection, shop, scopes, name)
+        await audit.record(
+            connection,
+            key.shop_id,
+            by,
+            Action.KEY_CREATED,
+            key.id,
+            prefix=key.prefix,
+            scopes=sorted(key.scopes),
+        )
+    return key, text
+
+
+async def _create(
+    db: Connection, shop: str, scopes: Collection[Scope], name: str
+) -> tuple[ApiKey, str]:
     prefix = "".join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_LENGTH))
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     row = await db.fetchrow(
@@ -106,21 +125,23 @@ async def listed(
     return [_api_key(row) for row in rows]
 
 
-async def revoke(db: Db, shop: str, key_id: UUID) -> None:
+async def revoke(db: Db, shop: str, key_id: UUID, *, by: Actor = SYSTEM) -> None:
     """Returns when no process trusts the key any more, after `TRUSTED_FOR`. Raises `NotFound`, also for one
     revoked before."""
-    revoked = await db.fetchval(
-        """
-        UPDATE api_key SET revoked_at = now()
-         WHERE id = $2 AND revoked_at IS NULL
-           AND shop_id = (SELECT id FROM shop WHERE slug = $1)
-        RETURNING id
-        """,
-        shop,
-        key_id,
-    )
-    if revoked is None:
-        raise NotFound("there is no such key")
+    async with transaction(db) as connection:
+        shop_id = await connection.fetchval(
+            """
+            UPDATE api_key SET revoked_at = now()
+             WHERE id = $2 AND revoked_at IS NULL
+               AND shop_id = (SELECT id FROM shop WHERE slug = $1)
+            RETURNING shop_id
+            """,
+            shop,
+            key_id,
+        )
+        if shop_id is None:
+            raise NotFound("there is no such key")
+        await audit.record(connection, shop_id, by, Action.KEY_REVOKED, key_id)
     await asyncio.sleep(TRUSTED_FOR.total_seconds())
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from hub.audit import log as audit
+from hub.audit.model import SYSTEM, Action, Actor
 from hub.db.pool import Connection, Pool
 from hub.tokens import Signer
 from hub.webhooks.sealing import SealBroken, renewed
@@ -25,7 +27,7 @@ async def look(db: Pool, signer: Signer) -> Seals:
     return seals
 
 
-async def reseal(db: Pool, signer: Signer) -> Seals:
+async def reseal(db: Pool, signer: Signer, *, by: Actor = SYSTEM) -> Seals:
     """Seals anew what was sealed with an earlier secret: `earlier` of them. Safe to repeat and beside a
     running hub that knows both secrets. What cannot be opened is left as it is."""
     async with db.acquire() as connection, connection.transaction():
@@ -33,6 +35,9 @@ async def reseal(db: Pool, signer: Signer) -> Seals:
         await connection.executemany(
             "UPDATE webhook SET secret = $2, previous_secret = $3 WHERE id = $1", fresh
         )
+        if fresh:
+            what = Action.SECRETS_RESEALED
+            await audit.record(connection, None, by, what, webhooks=len(fresh))
     return seals
 
 

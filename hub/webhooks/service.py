@@ -10,8 +10,10 @@ from uuid import UUID
 import orjson
 
 from channels.guard import Network
+from hub.audit import log as audit
+from hub.audit.model import SYSTEM, Action, Actor
 from hub.db.partitions import first_id
-from hub.db.pool import Db, Pool
+from hub.db.pool import Db, Pool, transaction
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ids import made_at, new_id
 from hub.outgoing import inner_host
@@ -64,6 +66,7 @@ async def create(
     events: Sequence[EventType],
     description: str,
     allow: Sequence[Network],
+    by: Actor = SYSTEM,
 ) -> tuple[Webhook, str]:
     """The webhook and its secret, which is shown now and never again. From the answer on nothing is missed.
 
@@ -82,8 +85,10 @@ async def create(
             secret=seal(signer, id_, secret),
             most=MOST,
         )
-    if webhook is None:
-        raise Conflict(f"the shop has {MOST} webhooks, and there cannot be more")
+        if webhook is None:
+            raise Conflict(f"the shop has {MOST} webhooks, and there cannot be more")
+        told = sorted(webhook.events)
+        await audit.record(connection, shop_id, by, Action.WEBHOOK_CREATED, id_, events=told)
     return webhook, secret
 
 
@@ -93,7 +98,13 @@ async def get(db: Db, shop_id: int, id_: UUID) -> Webhook:
 
 
 async def change(
-    db: Pool, shop_id: int, id_: UUID, changes: Mapping[str, Any], *, allow: Sequence[Network]
+    db: Pool,
+    shop_id: int,
+    id_: UUID,
+    changes: Mapping[str, Any],
+    *,
+    allow: Sequence[Network],
+    by: Actor = SYSTEM,
 ) -> Webhook:
     """`changes`: those of url, events, description and active that change. Made active, or given another URL,
     the endpoint starts with a clean slate, and what waits for it is sent at once.
@@ -109,29 +120,40 @@ async def change(
         after = await queries.change(connection, shop_id, id_, changes, renewed=revived or moved)
         if revived or moved:
             await queries.begin_anew(connection, id_)
+        changed = sorted(changes)
+        await audit.record(connection, shop_id, by, Action.WEBHOOK_CHANGED, id_, changed=changed)
     return _found(after)
 
 
-async def rotate(db: Db, signer: Signer, shop_id: int, id_: UUID) -> tuple[Webhook, str]:
+async def rotate(
+    db: Db, signer: Signer, shop_id: int, id_: UUID, *, by: Actor = SYSTEM
+) -> tuple[Webhook, str]:
     """A new secret, shown now and never again; for `OVERLAP` callbacks are signed with the former, too. The one
     before that ends. Raises `NotFound`."""
     secret = signing.new_secret()
     until = datetime.now(UTC) + OVERLAP
-    webhook = await queries.rotate(db, shop_id, id_, seal(signer, id_, secret), until=until)
-    return _found(webhook), secret
+    sealed = seal(signer, id_, secret)
+    async with transaction(db) as connection:
+        webhook = _found(await queries.rotate(connection, shop_id, id_, sealed, until=until))
+        await audit.record(connection, shop_id, by, Action.WEBHOOK_ROTATED, id_)
+    return webhook, secret
 
 
-async def remove(db: Db, shop_id: int, id_: UUID) -> None:
+async def remove(db: Db, shop_id: int, id_: UUID, *, by: Actor = SYSTEM) -> None:
     """What waits for it is not sent. Raises `NotFound`."""
-    if not await queries.remove(db, shop_id, id_):
-        raise NotFound(_UNKNOWN)
+    async with transaction(db) as connection:
+        if not await queries.remove(connection, shop_id, id_):
+            raise NotFound(_UNKNOWN)
+        await audit.record(connection, shop_id, by, Action.WEBHOOK_REMOVED, id_)
 
 
-async def test(db: Db, shop_id: int, id_: UUID) -> UUID:
+async def test(db: Db, shop_id: int, id_: UUID, *, by: Actor) -> UUID:
     """Sends a `webhook.test`, once; the event's id. Raises `NotFound`, `Conflict` (it is not active)."""
     _active(await get(db, shop_id, id_))
     event = _written(shop_id, TEST, {"webhook": {"id": id_}})
-    await queries.add_for(db, id_, event)
+    async with transaction(db) as connection:
+        await queries.add_for(connection, id_, event)
+        await audit.record(connection, shop_id, by, Action.WEBHOOK_TESTED, id_)
     return event.id
 
 
@@ -152,15 +174,19 @@ async def attempts(
     )
 
 
-async def resend(db: Db, shop_id: int, id_: UUID, attempt_id: UUID) -> UUID:
+async def resend(db: Db, shop_id: int, id_: UUID, attempt_id: UUID, *, by: Actor = SYSTEM) -> UUID:
     """Sends the event of that attempt again, whatever became of it: same id, same body. The event's id.
 
     Raises `NotFound` (of an event that was dropped or erased, too), `Conflict` (the webhook is not active).
     """
     _active(await get(db, shop_id, id_))
-    event_id = await queries.send_again(db, id_, attempt_id)
-    if event_id is None:
-        raise NotFound("there is no such attempt, or its event is no longer kept")
+    async with transaction(db) as connection:
+        event_id = await queries.send_again(connection, id_, attempt_id)
+        if event_id is None:
+            raise NotFound("there is no such attempt, or its event is no longer kept")
+        await audit.record(
+            connection, shop_id, by, Action.WEBHOOK_RESENT, id_, event_id=str(event_id)
+        )
     return event_id
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import Field
 
 from channels.base import Channel
+from hub.api.acting import actor_of
 from hub.api.body import In, Out, answer, parse, read_query
 from hub.api.keys import HUB, SHOP
 from hub.api.paging import ListQuery, Page, page, position
@@ -140,7 +141,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """The person's data goes everywhere, counts and statuses stay. What has not left is cancelled. Addresses
     that must not be written to stay known by their hash alone."""
     hub, shop = request.app[HUB], request[SHOP]
-    await erasure.erase(hub, shop.id, path_external_id(request))
+    await erasure.erase(hub, shop.id, path_external_id(request), by=actor_of(request))
     return answer()
 
 
@@ -156,7 +157,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 async def exported(request: web.Request) -> web.StreamResponse:
     """Written while it is read: an answer that breaks off is not complete."""
     hub, shop = request.app[HUB], request[SHOP]
-    contact = await service.get(hub.db, shop.id, path_external_id(request))
+    contact = await export.begin(hub.db, shop.id, path_external_id(request), by=actor_of(request))
     response = web.StreamResponse()
     response.content_type, response.charset = "application/json", "utf-8"
     await response.prepare(request)
@@ -189,6 +190,6 @@ async def create_link(request: web.Request) -> web.StreamResponse:
     hub, shop = request.app[HUB], request[SHOP]
     external_id = path_external_id(request)
     body = await parse(request, LinkIn)
-    link = await links.create(hub, shop.id, external_id, body.channel)
+    link = await links.create(hub, shop.id, external_id, body.channel, by=actor_of(request))
     shown = LinkOut(url=link.url, code=link.code, expires_at=link.expires_at)
     return answer(shown, status=HTTPStatus.CREATED)

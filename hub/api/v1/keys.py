@@ -7,6 +7,7 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import AfterValidator, Field
 
+from hub.api.acting import actor_of
 from hub.api.body import In, Out, answer, parse, path_id, read_query
 from hub.api.keys import HUB, SHOP
 from hub.api.paging import ListQuery, Page, page, position
@@ -85,7 +86,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     """The answer is the only place where the key can be read: the hub keeps a hash of it."""
     hub, shop = request.app[HUB], request[SHOP]
     body = await parse(request, KeyIn)
-    key, text = await keys.create(hub.db, shop.slug, body.scopes, body.name)
+    key, text = await keys.create(hub.db, shop.slug, body.scopes, body.name, by=actor_of(request))
     return answer(NewKeyOut(**dict(KeyOut.of(key)), key=text), status=201)
 
 
@@ -99,5 +100,5 @@ async def create(request: web.Request) -> web.StreamResponse:
 async def revoke(request: web.Request) -> web.StreamResponse:
     """Once this is answered, a second later, the key works at no process of the hub any more."""
     hub, shop = request.app[HUB], request[SHOP]
-    await keys.revoke(hub.db, shop.slug, path_id(request))
+    await keys.revoke(hub.db, shop.slug, path_id(request), by=actor_of(request))
     return answer()

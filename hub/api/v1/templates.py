@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import Field
 
 from channels.base import Category, Channel
+from hub.api.acting import actor_of
 from hub.api.body import In, Out, Query, answer, parse, path_text, read_query
 from hub.api.keys import API_KEY, HUB, SHOP
 from hub.api.paging import ListQuery, Page, page, position
@@ -197,6 +198,7 @@ async def put(request: web.Request) -> web.StreamResponse:
         locale,
         OwnBody(body.audience, body.category, body.subject, body.text, body.html),
         author=_author(request),
+        by=actor_of(request),
     )
     return answer(VersionOut.of(version))
 
@@ -223,6 +225,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
         path_text(request, "locale"),
         audience=query.audience,
         author=_author(request),
+        by=actor_of(request),
     )
     return answer()
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import Field
 
 from channels.base import Channel
+from hub.api.acting import actor_of
 from hub.api.body import In, Out, answer, parse, read_query
 from hub.api.keys import HUB, SHOP
 from hub.api.paging import ListQuery, Page, page, position
@@ -90,7 +91,9 @@ async def put(request: web.Request) -> web.StreamResponse:
     external_id = path_external_id(request)
     body = await parse(request, WarehouseIn)
     async with hub.db.acquire() as conn, conn.transaction():
-        warehouse, created = await warehouses.put(conn, shop.id, external_id, body)
+        warehouse, created = await warehouses.put(
+            conn, shop.id, external_id, body, by=actor_of(request)
+        )
     status = HTTPStatus.CREATED if created else HTTPStatus.OK
     return answer(WarehouseOut.of(warehouse), status=status)
 
@@ -143,7 +146,9 @@ async def create_link(request: web.Request) -> web.StreamResponse:
     hub, shop = request.app[HUB], request[SHOP]
     external_id = path_external_id(request)
     body = await parse(request, ChatLinkIn)
-    link = await warehouses.create_link(hub, shop.id, external_id, body.channel)
+    link = await warehouses.create_link(
+        hub, shop.id, external_id, body.channel, by=actor_of(request)
+    )
     shown = ChatLinkOut(
         url=link.url, command=link.command, code=link.code, expires_at=link.expires_at
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import AfterValidator, Field, StringConstraints
 
+from hub.api.acting import actor_of
 from hub.api.body import In, Out, answer, parse, path_id, read_query
 from hub.api.keys import HUB, SHOP
 from hub.api.paging import ListQuery, Page, page, position
@@ -167,6 +168,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         events=body.events,
         description=body.description,
         allow=hub.settings.hub.outgoing_allow,
+        by=actor_of(request),
     )
     return answer(NewWebhookOut(**dict(WebhookOut.of(webhook)), secret=secret), status=201)
 
@@ -219,7 +221,12 @@ async def change(request: web.Request) -> web.StreamResponse:
     body = await parse(request, WebhookPatch)
     changes: dict[str, Any] = body.model_dump(include=body.model_fields_set)
     webhook = await service.change(
-        hub.db, shop.id, id_, changes, allow=hub.settings.hub.outgoing_allow
+        hub.db,
+        shop.id,
+        id_,
+        changes,
+        allow=hub.settings.hub.outgoing_allow,
+        by=actor_of(request),
     )
     return answer(WebhookOut.of(webhook))
 
@@ -234,7 +241,7 @@ async def change(request: web.Request) -> web.StreamResponse:
 async def remove(request: web.Request) -> web.StreamResponse:
     """What waits for it is not sent."""
     hub, shop = request.app[HUB], request[SHOP]
-    await service.remove(hub.db, shop.id, path_id(request))
+    await service.remove(hub.db, shop.id, path_id(request), by=actor_of(request))
     return answer()
 
 
@@ -249,7 +256,9 @@ async def rotate(request: web.Request) -> web.StreamResponse:
     """For 24 hours callbacks carry two signatures, by the new and by the former secret: put the new one into
     your backend meanwhile."""
     hub, shop = request.app[HUB], request[SHOP]
-    webhook, secret = await service.rotate(hub.db, hub.signer, shop.id, path_id(request))
+    webhook, secret = await service.rotate(
+        hub.db, hub.signer, shop.id, path_id(request), by=actor_of(request)
+    )
     return answer(NewWebhookOut(**dict(WebhookOut.of(webhook)), secret=secret))
 
 
@@ -264,7 +273,7 @@ async def rotate(request: web.Request) -> web.StreamResponse:
 async def test(request: web.Request) -> web.StreamResponse:
     """Of the type `webhook.test`, tried once; what came of it stands among the attempts."""
     hub, shop = request.app[HUB], request[SHOP]
-    event_id = await service.test(hub.db, shop.id, path_id(request))
+    event_id = await service.test(hub.db, shop.id, path_id(request), by=actor_of(request))
     return answer(SentOut(event_id=event_id), status=202)
 
 
@@ -305,6 +314,10 @@ async def resend(request: web.Request) -> web.StreamResponse:
     """Whatever came of it: with the same `webhook-id` and the same body, tried for more than a day again."""
     hub, shop = request.app[HUB], request[SHOP]
     event_id = await service.resend(
-        hub.db, shop.id, path_id(request), path_id(request, "attempt_id")
+        hub.db,
+        shop.id,
+        path_id(request),
+        path_id(request, "attempt_id"),
+        by=actor_of(request),
     )
     return answer(SentOut(event_id=event_id), status=202)

@@ -1,0 +1,1 @@
+"""Who did what, from where: an account that is only added to."""

@@ -1,0 +1,71 @@
+"""Who acts, and what can be done that is written down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class ActorKind(StrEnum):
+    KEY = "key"
+    """A program, by an API key."""
+    CLI = "cli"
+    """Somebody at the machine, by the command `vestnik`."""
+    SYSTEM = "system"
+    """The hub by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """`id` and `name`: of the key, which its beginning names; or who sat at which machine. `remote`: the address
+    from which the request came."""
+
+    kind: ActorKind
+    id: UUID | None = None
+    name: str = ""
+    request_id: str = ""
+    remote: str = ""
+
+
+SYSTEM = Actor(ActorKind.SYSTEM)
+
+
+class Action(StrEnum):
+    KEY_CREATED = "key.created"
+    KEY_REVOKED = "key.revoked"
+    TEMPLATE_STORED = "template.stored"
+    TEMPLATE_REMOVED = "template.removed"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_ROTATED = "webhook.rotated"
+    WEBHOOK_TESTED = "webhook.tested"
+    WEBHOOK_RESENT = "webhook.resent"
+    WAREHOUSE_STORED = "warehouse.stored"
+    WAREHOUSE_LINK_CREATED = "warehouse.link_created"
+    CONTACT_ERASED = "contact.erased"
+    CONTACT_EXPORTED = "contact.exported"
+    CONTACT_LINK_CREATED = "contact.link_created"
+    CONSENT_PROVEN = "consent.proven"
+    SECRETS_RESEALED = "secrets.resealed"
+    SECRETS_FORGOTTEN = "secrets.forgotten"
+    DATA_DROPPED = "data.dropped"
+    DATA_SCRUBBED = "data.scrubbed"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log, as it is read. `detail`: names of what changed, never values that people gave."""
+
+    id: UUID
+    actor: ActorKind
+    actor_id: UUID | None
+    actor_name: str
+    action: str
+    object: str
+    detail: Mapping[str, Any]
+    request_id: str
+    remote: str
+    at: datetime
