@@ -1,7 +1,5 @@
 """Connections to PostgreSQL, with JSON and the words used everywhere for them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -11,13 +9,16 @@ Pool = asyncpg.Pool
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 Db = Pool | Connection
 
-# What asyncpg raises when the server is away, going away, coming up, was replaced by a standby, or broke off in
-# mid-answer (then it is an internal error of its own): nothing was decided, try again.
+# What asyncpg raises when the server is away, going away, coming up, was replaced by a standby, has no room (disk,
+# memory, connections), or broke off in mid-answer (then it is an internal error of its own): nothing was decided, try
+# again.
 UNREACHABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.DiskFullError,
+    asyncpg.OutOfMemoryError,
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleSessionTimeoutError,
     asyncpg.IdleInTransactionSessionTimeoutError,
@@ -29,17 +30,6 @@ UNREACHABLE = (
     TimeoutError,
     OSError,
 )
-
-
-@asynccontextmanager
-async def transaction(db: Db) -> AsyncIterator[Connection]:
-    """One of its own; within a transaction a part of it."""
-    if isinstance(db, asyncpg.Pool):
-        async with db.acquire() as connection, connection.transaction():
-            yield connection
-    else:
-        async with db.transaction():
-            yield db
 
 
 async def _prepare(connection: Any) -> None:
