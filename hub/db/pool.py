@@ -1,5 +1,7 @@
 """Connections to PostgreSQL, with JSON and the words used everywhere for them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -30,6 +32,17 @@ UNREACHABLE = (
     TimeoutError,
     OSError,
 )
+
+
+@asynccontextmanager
+async def transaction(db: Db) -> AsyncIterator[Connection]:
+    """One of its own; within a transaction a part of it."""
+    if isinstance(db, asyncpg.Pool):
+        async with db.acquire() as connection, connection.transaction():
+            yield connection
+    else:
+        async with db.transaction():
+            yield db
 
 
 async def _prepare(connection: Any) -> None:
