@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +19,8 @@ from hub.embedded import secret
 from hub.embedded.folder import StartFailed
 from hub.errors import HubError
 
+# Beside what these say on the screen nobody wants to read which steps the schema took.
+_QUIET = ("keys", "demo", "backup", "restore", "held", "secrets")
 LANES = ("security", "transactional", "bulk")
 SCOPES = ("send", "contacts", "orders", "read", "admin")
 
@@ -35,8 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         settings = load(arguments.config, data=arguments.data)
-        # Beside a key on the screen nobody wants to read which steps the schema took.
-        level = "warning" if arguments.command in ("keys", "demo") else settings.hub.log_level
+        level = "warning" if arguments.command in _QUIET else settings.hub.log_level
         logs.configure(level, role=arguments.command)
         return int(arguments.run(settings, arguments) or 0)
     except SettingsError as error:
@@ -85,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     add("bots", _bots, "the messenger bots alone, for a fleet; needs database and Redis URLs")
     add("migrate", _migrate, "bring the database schema to the newest version")
     add("check", _check, "read the settings and try every account against its provider")
+    _add_backup(add)
     _add_demo(add("demo", _demo, "play an order's whole way through a running hub, in the sandbox"))
     _add_keys(add("keys", None, "create, list and revoke API keys"), common)
     _add_secrets(add("secrets", None, "exchange the hub's secret for a new one"), common)
@@ -116,6 +118,25 @@ def _add_keys(parser: argparse.ArgumentParser, common: list[argparse.ArgumentPar
     add("list", _list_keys, "show the keys of a shop, newest first, without their secrets")
     revoke = add("revoke", _revoke_key, "take a key out of use")
     revoke.add_argument("key", help="its id, its beginning as `list` shows it, or the whole key")
+
+
+def _add_backup(add: Callable[[str, Any, str], argparse.ArgumentParser]) -> None:
+    backup = add("backup", _backup, "keep everything in one file, while the hub runs and sends")
+    backup.add_argument(
+        "target", type=Path, metavar="FILE|DIR", help="a folder: the file is named by the time"
+    )
+    backup.add_argument("--force", action="store_true", help="replace the file if it is there")
+    restore = add("restore", _restore, "make a hub of such a file, in a new data folder (--data)")
+    restore.add_argument("file", type=Path, metavar="FILE")
+    restore.add_argument(
+        "--send",
+        default="hold",
+        metavar="WHAT",
+        help="of what was due by now: hold (until `vestnik held` is told), all, none,"
+        " or what was due from a time on, like 2026-12-01T14:00:00+03:00",
+    )
+    held = add("held", _held, "what waits for a decision after a restoration, and the decision")
+    held.add_argument("--send", metavar="WHAT", help="all, none, a time as for `restore`, or hold")
 
 
 def _add_secrets(parser: argparse.ArgumentParser, common: list[argparse.ArgumentParser]) -> None:
@@ -191,6 +212,18 @@ def _migrate(settings: Settings, _arguments: argparse.Namespace) -> Any:
 
 def _check(settings: Settings, _arguments: argparse.Namespace) -> Any:
     return _module("hub.accounts.check").run(settings)
+
+
+def _backup(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.backup.make").run(settings, given.target, force=given.force)
+
+
+def _restore(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.backup.restore").run(settings, given.file, given.send)
+
+
+def _held(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.backup.held").run(settings, given.send)
 
 
 def _demo(settings: Settings, given: argparse.Namespace) -> Any:

@@ -35,6 +35,7 @@ from hub.embedded.redis import Redis
 from hub.embedded.servers import Servers
 from hub.first_key import first_key, welcome
 from hub.ids import new_id
+from hub.notifications import held
 from hub.notifications.recovery import free, take_back
 from hub.tokens import Signer
 from hub.webhooks.resealing import reseal
@@ -182,6 +183,8 @@ class _Supervisor:
                 # Of a fleet only our own last run is known to be over.
                 await free(db, UUID(before))
             await self._seal_anew(db)
+            if count := sum(one.count for one in await held.waiting(db)):
+                log.warning("up.held", deliveries=count, hint="`vestnik held` tells more")
         write_private(file, json.dumps({"id": str(self._worker)}))
 
     async def _seal_anew(self, db: Pool) -> None:

@@ -3,7 +3,12 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from hub.db.pool import Db
+import asyncpg
+import structlog
+
+from hub.db.pool import Connection
+
+log = structlog.get_logger()
 
 GROWING = (
     "notification",
@@ -16,6 +21,7 @@ GROWING = (
     "audit",
 )
 _AHEAD = 3
+_PATIENCE = "1s"
 
 
 def first_id(at: datetime) -> UUID:
@@ -28,17 +34,27 @@ def _month(at: datetime, plus: int = 0) -> datetime:
     return datetime(index // 12, index % 12 + 1, 1, tzinfo=UTC)
 
 
-async def make_ahead(db: Db, now: datetime | None = None) -> None:
+async def make_ahead(db: Connection, now: datetime | None = None) -> None:
     """Makes this month's partitions and those of the next months. Rows outside them (a clock far off) go to
-    the default partition, so that an insert never fails for want of one."""
+    the default partition, so that an insert never fails for want of one.
+
+    A backup keeps its hands on the tables as long as it reads them, and everybody else would wait behind us for
+    their turn: rather than that, the rest is left for the next time.
+    """
     now = now or datetime.now(UTC)
-    for table in GROWING:
-        await db.execute(f"CREATE TABLE IF NOT EXISTS {table}_default PARTITION OF {table} DEFAULT")
-        for ahead in range(-1, _AHEAD + 1):
-            start, end = _month(now, ahead), _month(now, ahead + 1)
-            name = f"{table}_{start:%Y_%m}"
-            if await db.fetchval("SELECT to_regclass($1)", name) is None:
-                await db.execute(
-                    f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table}"
-                    f" FOR VALUES FROM ('{first_id(start)}') TO ('{first_id(end)}')"
-                )
+    try:
+        for table in GROWING:
+            await _make(db, f"{table}_default", f"{table} DEFAULT")
+            for ahead in range(-1, _AHEAD + 1):
+                start, end = _month(now, ahead), _month(now, ahead + 1)
+                values = f"FROM ('{first_id(start)}') TO ('{first_id(end)}')"
+                await _make(db, f"{table}_{start:%Y_%m}", f"{table} FOR VALUES {values}")
+    except asyncpg.LockNotAvailableError:
+        log.warning("partitions.later", hint="somebody reads the tables, a backup for one")
+
+
+async def _make(db: Connection, name: str, of: str) -> None:
+    if await db.fetchval("SELECT to_regclass($1)", name) is None:
+        async with db.transaction():
+            await db.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+            await db.execute(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {of}")

@@ -13,7 +13,7 @@ from hub.accounts import sandbox
 from hub.db import partitions
 from hub.db.pool import UNREACHABLE, Connection
 from hub.ids import new_id
-from hub.notifications import claims, receipts, recovery, steps
+from hub.notifications import claims, held, receipts, recovery, steps
 from hub.notifications.steps import Due
 from hub.queue import BATCH, LANES, Lane, QueueAway
 from hub.resources import Hub
@@ -208,4 +208,5 @@ async def _keep_house(connection: Connection) -> None:
         "DELETE FROM answer_link WHERE expires_at < now() - interval '30 days'"
     )
     await sandbox.trim(connection)
+    await held.end_outlived(connection)
     await webhooks.keep_house(connection, datetime.now(UTC))

@@ -52,7 +52,19 @@ def test_help_tells_of_every_command(capsys: pytest.CaptureFixture[str]) -> None
 
     said = capsys.readouterr().out
     assert ended.value.code == 0
-    for command in ("up", "api", "worker", "bots", "migrate", "check", "keys"):
+    for command in (
+        "up",
+        "api",
+        "worker",
+        "bots",
+        "migrate",
+        "check",
+        "backup",
+        "restore",
+        "held",
+        "secrets",
+        "keys",
+    ):
         assert re.search(rf"^    {command} +\w", said, flags=re.MULTILINE)
 
 
