@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, HttpUrl, TypeAdapter
 
@@ -245,7 +245,7 @@ class Adapter(Protocol):
     tells: ClassVar[Tells]
     limits: ClassVar[Limits]
     deduplicates: ClassVar[timedelta]
-    """How long the provider recognises a repeat of the same `key` or `batch_key`; zero: never."""
+    """How long the provider recognises a repeat of the same `key` or `batch_key`; zero: never. See `WholeCalls`."""
 
     def split(self, messages: Sequence[Message]) -> list[list[Message]]:
         """The messages as provider calls: each inner list becomes exactly one `send`."""
@@ -260,6 +260,14 @@ class Adapter(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class WholeCalls(Protocol):
+    """Adapters whose `deduplicates` holds for a repeat of the whole call only: the same messages, none more and none
+    less. Any other repeat is a double, and the hub treats it as one."""
+
+    whole_calls: ClassVar[Literal[True]]
 
 
 @dataclass(frozen=True, slots=True)

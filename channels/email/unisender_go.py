@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import orjson
@@ -96,6 +96,7 @@ class UnisenderGo:
     tells: ClassVar[Tells] = Tells.DELIVERED
     limits: ClassVar[Limits] = Limits()
     deduplicates: ClassVar[timedelta] = timedelta(minutes=1)
+    whole_calls: ClassVar[Literal[True]] = True
 
     def __init__(self, config: UnisenderGoConfig, http: ProviderHttp) -> None:
         self._config = config

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -86,6 +86,7 @@ class Smsc:
     # From five calls at once under one login on, they answer with error 9.
     limits: ClassVar[Limits] = Limits(concurrency=4)
     deduplicates: ClassVar[timedelta] = timedelta(minutes=1)
+    whole_calls: ClassVar[Literal[True]] = True
 
     def __init__(self, config: SmscConfig, http: ProviderHttp) -> None:
         self._config = config

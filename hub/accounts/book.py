@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from channels.base import Adapter, Channel, Limits, Tells
+from channels.base import Adapter, Channel, Limits, Tells, WholeCalls
 from channels.http import ProviderHttp
 from channels.registry import SANDBOX, address_kinds, build, described, usual_address
 from channels.sandbox import Sandbox
@@ -51,6 +51,10 @@ class LiveAccount:
     @property
     def deduplicates(self) -> timedelta:
         return self.adapter.deduplicates
+
+    @property
+    def whole_calls(self) -> bool:
+        return isinstance(self.adapter, WholeCalls)
 
     @property
     def bucket(self) -> str:

@@ -60,7 +60,7 @@ PERSONAL: Mapping[str, Held] = {
     ),
     "attempt": _held(
         "detail instead_of",
-        "id shop_id delivery_id number account provider started_at finished_at outcome code",
+        "id shop_id delivery_id number account provider started_at finished_at outcome code call_id call_size",
     ),
     "receipt": _held(
         "provider_id detail",

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from channels.base import Category
 from hub.accounts.book import AccountBook, LiveAccount, Need
@@ -21,26 +22,53 @@ Key = tuple[int, str]
 """Accounts have names that are unique in their shop only."""
 
 
+class Chooser:
+    """One per process."""
+
+    def __init__(self, book: AccountBook, breaker: Breaker) -> None:
+        self._book = book
+        self._breaker = breaker
+        self._on_trial: Counter[Key] = Counter()
+        """Deliveries that are with an account which comes back from a pause, over all jobs."""
+
+    @contextmanager
+    def job(self) -> Iterator["Chosen"]:
+        """What it chooses counts until the job is over, or its part of that account."""
+        chosen = Chosen(self._book, self._has_room, self._on_trial)
+        try:
+            yield chosen
+        finally:
+            chosen.end()
+
+    def _has_room(self, account: LiveAccount) -> bool:
+        """Always, save on the way back from a pause."""
+        return self._on_trial[account.shop_id, account.name] < self._breaker.allowed(account)
+
+
 class Chosen:
     """What is chosen for one job's deliveries."""
 
     def __init__(
-        self,
-        choose: Callable[[Claimed], Choice | NoneUsable],
-        book: AccountBook,
-        on_trial: Counter[Key],
+        self, book: AccountBook, has_room: Callable[[LiveAccount], bool], on_trial: Counter[Key]
     ) -> None:
-        self._choose = choose
         self._book = book
+        self._has_room = has_room
         self._on_trial = on_trial
         self._taken: Counter[Key] = Counter()
+        self._together: set[UUID] = set()
 
     def choose(self, delivery: Claimed) -> Choice | NoneUsable:
-        found = self._choose(delivery)
+        def room(account: LiveAccount) -> bool:
+            # What was one call is recognised as a whole only.
+            return delivery.doubt_call in self._together or self._has_room(account)
+
+        found = _choice(self._book, delivery, room)
         if isinstance(found, Choice) and self._book.pause_of(found.account):
             key = (found.account.shop_id, found.account.name)
             self._taken[key] += 1
             self._on_trial[key] += 1
+            if delivery.doubt_call:
+                self._together.add(delivery.doubt_call)
         return found
 
     def ended(self, account: LiveAccount) -> None:
@@ -53,48 +81,29 @@ class Chosen:
         self._taken.clear()
 
 
-class Chooser:
-    """One per process."""
-
-    def __init__(self, book: AccountBook, breaker: Breaker) -> None:
-        self._book = book
-        self._breaker = breaker
-        self._on_trial: Counter[Key] = Counter()
-        """Deliveries that are with an account which comes back from a pause, over all jobs."""
-
-    @contextmanager
-    def job(self) -> Iterator[Chosen]:
-        """What it chooses counts until the job is over, or its part of that account."""
-        chosen = Chosen(self._choose, self._book, self._on_trial)
-        try:
-            yield chosen
-        finally:
-            chosen.end()
-
-    def _choose(self, delivery: Claimed) -> Choice | NoneUsable:
-        now, book = datetime.now(UTC), self._book
-        wanted = Wanted(
-            delivery.id,
-            delivery.shop_id,
-            delivery.channel,
-            Need(delivery.address_kind, delivery.address_provider),
-            last=delivery.account if delivery.attempt_count else None,
-            code=delivery.code or "",
-        )
-        doubt_since = delivery.doubt_since
-        bound = recognises(book, delivery.shop_id, delivery.account, doubt_since, now)
-        if bound and doubt_since and _stays(delivery):
-            pause = book.paused_until(bound, now)
-            if pause is None and self._has_room(bound):
+def _choice(
+    book: AccountBook, delivery: Claimed, room: Callable[[LiveAccount], bool]
+) -> Choice | NoneUsable:
+    now = datetime.now(UTC)
+    wanted = Wanted(
+        delivery.id,
+        delivery.shop_id,
+        delivery.channel,
+        Need(delivery.address_kind, delivery.address_provider),
+        last=delivery.account if delivery.attempt_count else None,
+        code=delivery.code or "",
+    )
+    doubt_since = delivery.doubt_since
+    bound = recognises(book, delivery.shop_id, delivery.account, doubt_since, now)
+    if bound and doubt_since and _stays(delivery):
+        if book.pause_of(bound) is None:
+            return again(book, wanted, bound, now=now)
+        pause = book.paused_until(bound, now)
+        if _waits(delivery, (pause or now) - doubt_since):
+            if pause is None and room(bound):
                 return again(book, wanted, bound, now=now)
-            until = pause or now + TRIAL_WAIT
-            if _waits(delivery, until - doubt_since):
-                return NoneUsable(until)
-        return choose(book, wanted, now=now, room=self._has_room)
-
-    def _has_room(self, account: LiveAccount) -> bool:
-        """Always, save on the way back from a pause."""
-        return self._on_trial[account.shop_id, account.name] < self._breaker.allowed(account)
+            return NoneUsable(pause or now + TRIAL_WAIT)
+    return choose(book, wanted, now=now, room=room)
 
 
 def _stays(delivery: Claimed) -> bool:

@@ -27,7 +27,8 @@ class Claimed:
 
     `value` is None where the address is gone by now. `has_next`: the plan has another channel after this.
     `session_open`: see `channels.base.Message`; looked up for WhatsApp only.
-    `doubt_since`: when the first call to `account` was made that got no clear answer, if any did.
+    `doubt_since`: when the first call to `account` was made that got no clear answer, if any did; `doubt_call` and
+    `doubt_size`: which call that was and of how many messages, where only all of them together are recognised.
     `instead_of`: once an account is chosen, the one that would have come first.
     """
 
@@ -46,6 +47,8 @@ class Claimed:
     code: str | None
     maybe_duplicate: bool
     doubt_since: datetime | None
+    doubt_call: UUID | None
+    doubt_size: int | None
     give_up_at: datetime
     expires_at: datetime | None
     template: str | None
@@ -111,10 +114,7 @@ WITH due AS (
 )
 SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel, d.category, d.step,
        d.account, d.batch_key, d.ordering_key, d.attempt_count, d.code, d.maybe_duplicate, d.give_up_at,
-       CASE WHEN d.attempt_count > 0 THEN (
-            SELECT min(t.started_at) FROM attempt AS t
-             WHERE t.delivery_id = d.id AND t.account = d.account
-               AND t.outcome IN ('maybe_sent', 'unknown')) END AS doubt_since,
+       doubt.started_at AS doubt_since, doubt.call_id AS doubt_call, doubt.call_size AS doubt_size,
        n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.interaction,
        n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
@@ -133,6 +133,11 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
   JOIN notification AS n ON n.id = d.notification_id
   LEFT JOIN contact AS c ON c.id = d.contact_id
   LEFT JOIN address AS a ON a.id = d.address_id
+  LEFT JOIN LATERAL (
+       SELECT t.started_at, t.call_id, t.call_size FROM attempt AS t
+        WHERE d.attempt_count > 0 AND t.delivery_id = d.id AND t.account = d.account
+          AND t.outcome IN ('maybe_sent', 'unknown')
+        ORDER BY t.started_at LIMIT 1) AS doubt ON true
  ORDER BY d.notification_id
 """
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -11,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from channels.base import Message, Outcome, Retry
+from channels.base import Category, Message, Outcome, Retry
 from hub.accounts.book import LiveAccount, Need
 from hub.accounts.breaker import Breaker
 from hub.accounts.limits import Grant, RateLimits
@@ -29,7 +30,7 @@ from hub.notifications.recorder import Pair, Recorder
 from hub.notifications.rendering import CannotRender, asking_of, message_for
 from hub.notifications.settle import Settled, settle
 from hub.notifications.shares import Shares
-from hub.notifications.sorting import in_hand, sort_out
+from hub.notifications.sorting import in_hand, left_unknown, not_recognised, sort_out
 from hub.notifications.steps import Due
 from hub.queue import LANES, Lane, QueueAway
 from hub.resources import Hub
@@ -183,7 +184,7 @@ class Deliverer:
         await self._record(failed, {})
         by_key = {str(d.id): d for d in batch}
         messages = await self._recipients_free(account, messages, by_key)
-        calls = account.adapter.split(messages)
+        calls = await self._without_doubles(account, account.adapter.split(messages), by_key)
         lane = LANES[batch[0].category]
         grant = await self._limits.calls(account.bucket, account.limits, lane, len(calls))
         await self._give_back(_one_after_another(calls[grant.calls :], grant, by_key))
@@ -230,6 +231,23 @@ class Deliverer:
                 failed.append((delivery, _unrenderable(delivery, "an error while rendering")))
         return messages, failed
 
+    async def _without_doubles(
+        self, account: LiveAccount, calls: list[list[Message]], by_key: dict[str, Claimed]
+    ) -> list[list[Message]]:
+        """Where the provider would not recognise a repeat in this call, it is marked; marketing stays away."""
+        if not account.whole_calls:
+            return calls
+        unknown: list[Pair] = []
+        for call in calls:
+            for delivery in not_recognised([by_key[m.key] for m in call], account):
+                by_key[str(delivery.id)] = replace(delivery, maybe_duplicate=True)
+                if delivery.category is Category.MARKETING:
+                    unknown.append((delivery, left_unknown(delivery)))
+        await self._record(unknown, {})
+        ended = {str(delivery.id) for delivery, _ in unknown}
+        rest = ([m for m in call if m.key not in ended] for call in calls)
+        return [call for call in rest if call]
+
     async def _recipients_free(
         self, account: LiveAccount, messages: list[Message], by_key: dict[str, Claimed]
     ) -> list[Message]:
@@ -258,7 +276,11 @@ class Deliverer:
                 await self._give_back({d.id: _AT_ONCE for d in deliveries})
                 return
             attempts = await outcomes.begin(
-                self._hub.db, deliveries, account, batch_key, self._worker
+                self._hub.db,
+                [[by_key[m.key] for m in call] for call in calls],
+                account,
+                batch_key,
+                self._worker,
             )
             self._counters.moved(
                 account, [d.instead_of for d in deliveries if d.instead_of and d.id in attempts]

@@ -19,14 +19,21 @@ from hub.notifications.steps import Due
 
 
 async def begin(
-    db: Db, batch: Sequence[Claimed], account: LiveAccount, batch_key: UUID, worker: UUID
+    db: Db,
+    calls: Sequence[Sequence[Claimed]],
+    account: LiveAccount,
+    batch_key: UUID,
+    worker: UUID,
 ) -> dict[UUID, UUID]:
-    """Writes an attempt for each delivery before the call; {delivery: attempt} for those still ours.
+    """Writes an attempt for each delivery before the calls; {delivery: attempt} for those still ours.
 
     A delivery whose lease ran out meanwhile is not among them and must not be sent. That it may be a double is
     written now: should this worker die, nobody else would know of the account that was called before.
     """
+    batch = [d for call in calls for d in call]
     ids = [d.id for d in batch]
+    whole = [(new_id(), len(call)) if account.whole_calls else (None, None) for call in calls]
+    of_call = [one for one, call in zip(whole, calls, strict=True) for _ in call]
     rows = await db.fetch(
         """
         WITH ours AS (
@@ -37,10 +44,13 @@ async def begin(
              WHERE id = ANY($1) AND leased_by = $2 AND status = 'sending'
             RETURNING id, shop_id, attempt_count
         )
-        INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider, instead_of)
-        SELECT t.attempt_id, ours.shop_id, ours.id, ours.attempt_count, $4, $5, t.instead_of
-          FROM ours JOIN unnest($1::uuid[], $3::uuid[], $8::jsonb[]) AS t (id, attempt_id, instead_of)
-                 ON t.id = ours.id
+        INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider, instead_of, call_id,
+                             call_size)
+        SELECT t.attempt_id, ours.shop_id, ours.id, ours.attempt_count, $4, $5, t.instead_of, t.call_id,
+               t.call_size
+          FROM ours
+          JOIN unnest($1::uuid[], $3::uuid[], $8::jsonb[], $9::uuid[], $10::int[])
+            AS t (id, attempt_id, instead_of, call_id, call_size) ON t.id = ours.id
         RETURNING delivery_id, id
         """,
         ids,
@@ -51,6 +61,8 @@ async def begin(
         batch_key,
         [d.id for d in batch if d.maybe_duplicate],
         [_told(d.instead_of) for d in batch],
+        [call_id for call_id, _ in of_call],
+        [size for _, size in of_call],
     )
     return {r["delivery_id"]: r["id"] for r in rows}
 

@@ -65,7 +65,7 @@ def _with_account(
         account = choice.account
         if _may_double(delivery, account, now):
             if delivery.category is Category.MARKETING:
-                found.over.append((delivery, _unknown(delivery)))
+                found.over.append((delivery, left_unknown(delivery)))
                 return
             delivery = replace(delivery, maybe_duplicate=True)
         if choice.instead_of:
@@ -87,7 +87,18 @@ def _may_double(delivery: Claimed, account: LiveAccount, now: datetime) -> bool:
     return not (same and now - delivery.doubt_since < account.deduplicates)
 
 
-def _unknown(delivery: Claimed) -> Settled:
+def not_recognised(call: Sequence[Claimed], account: LiveAccount) -> list[Claimed]:
+    """Those of the call that may be doubles: the provider recognises it only as a whole, and it is not the one that
+    got no clear answer."""
+    doubtful = [d for d in call if d.doubt_since and d.account == account.name]
+    known = {(d.doubt_call, d.doubt_size) for d in doubtful}
+    if len(doubtful) == len(call) and len(known) == 1 and known.pop()[1] == len(call):
+        return []
+    return [d for d in doubtful if not d.maybe_duplicate]
+
+
+def left_unknown(delivery: Claimed) -> Settled:
+    """Nobody can tell whether it went out, and it is not sent again."""
     return Settled(
         delivery.id, DeliveryStatus.UNKNOWN, reason="maybe_sent", code=delivery.code or None
     )
@@ -95,7 +106,7 @@ def _unknown(delivery: Claimed) -> Settled:
 
 def _no_way(delivery: Claimed, none: NoneUsable) -> Settled:
     if delivery.doubt_since:
-        return _unknown(delivery)
+        return left_unknown(delivery)
     reason = "no_account" if none.until is None else "account_paused"
     return Settled(
         delivery.id, DeliveryStatus.FAILED, reason=reason, code=none.code or delivery.code

@@ -31,6 +31,7 @@ from channels.base import (
     Sent,
     Told,
     Unavailable,
+    WholeCalls,
 )
 from channels.http import ProviderHttp
 from tests.contract.cases import (
@@ -294,6 +295,19 @@ async def test_a_recognised_repeat_is_not_a_second_message(rig: Rig) -> None:
         "`deduplicates` promises that a repeat is no second message: it must hand over the same key, "
         "and the simulator must recognise it"
     )
+
+
+async def test_a_repeat_of_a_part_is_recognised_too_or_the_adapter_says_that_it_is_not(
+    rig: Rig,
+) -> None:
+    if rig.adapter.deduplicates == timedelta(0) or len(rig.call) < 2:
+        pytest.skip("this provider recognises no repeats, or takes one message a call")
+    await rig.send(rig.call)
+
+    await rig.send(rig.call[1:])
+
+    known = len(rig.simulator.sent) == len(rig.call)
+    assert known is not isinstance(rig.adapter, WholeCalls)
 
 
 async def test_check_names_who_answered(rig: Rig) -> None:

@@ -288,7 +288,7 @@ async def test_a_receipt_during_the_call_leaves_the_outcome_its_facts(
     account = hub.accounts.of(hub.shop("main").id, Channel.EMAIL)[0]
     [row] = await drive.rows(sent["id"])
     [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
-    attempts = await outcomes.begin(hub.db, [claimed], account, new_id(), drive.worker)
+    attempts = await outcomes.begin(hub.db, [[claimed]], account, new_id(), drive.worker)
     [accepted] = await account.adapter.send([message_for(hub, claimed, new_id())])
     [letter] = providers.unisender_go.sent
 

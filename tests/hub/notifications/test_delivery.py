@@ -389,6 +389,63 @@ async def test_an_account_that_breaks_off_call_after_call_is_left_for_the_next_o
     assert {a for a, _, _ in await attempts(shop, campaign)} == {"mail"}
 
 
+@pytest.mark.parametrize("all_of_them", [True, False])
+@pytest.mark.parametrize("template", ["order.shipped", "cart.abandoned"])
+async def test_what_is_recognised_as_a_whole_call_only_is_no_repeat_in_parts(
+    template: str, all_of_them: bool, hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.unisender_go.faults.append(Fault(status=502, after_taking=True))
+    subscribed = {"marketing": {"email": "subscribed"}}
+    ids = []
+    for n in range(3):
+        contact = await shop.contact(
+            f"c{n}", addresses={"email": f"c{n}@example.com"}, consents=subscribed
+        )
+        ids.append((await shop.send(contact, template=template, channels=["email"]))["id"])
+    await drive.once()
+    assert len(providers.unisender_go.calls) == 1
+    await drive.hurry()
+    if not all_of_them:
+        await hub.db.execute(
+            "UPDATE delivery SET due_at = now() + interval '1 hour' WHERE notification_id = $1",
+            UUID(ids[2]),
+        )
+
+    await drive.once()
+
+    stories = [await shop.story(id_) for id_ in ids[:2]]
+    marks = {d["maybe_duplicate"] for story in stories for d in story["deliveries"]}
+    statuses = {story["status"] for story in stories}
+    arrived = len(providers.unisender_go.sent)
+    if all_of_them:
+        assert (statuses, marks, arrived) == ({"sent"}, {False}, 3)
+    elif template == "order.shipped":
+        assert (statuses, marks, arrived) == ({"sent"}, {True}, 5)
+    else:
+        assert (statuses, arrived) == ({"unknown"}, 3)
+
+
+async def test_what_was_one_call_is_tried_together_on_the_way_back(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    providers.unisender_go.faults.append(Fault(status=502, after_taking=True))
+    ids = []
+    for n in range(3):
+        contact = await shop.contact(f"c{n}", addresses={"email": f"c{n}@example.com"})
+        ids.append((await shop.send(contact, channels=["email"]))["id"])
+    await drive.once()
+    main = hub.shop("main").id
+    await health.pause(hub.db, main, "mail", refused=False, reason="x", code="x", failures=1)
+    await drive.pass_time(timedelta(seconds=11))
+
+    await drive.once()
+
+    stories = [await shop.story(id_) for id_ in ids]
+    assert {d["maybe_duplicate"] for s in stories for d in s["deliveries"]} == {False}
+    assert len(providers.unisender_go.sent) == 3
+    assert not providers.smtp.sent
+
+
 async def test_an_order_message_does_not_wait_for_long_to_be_recognised(
     hub: Hub, shop: Shop, drive: Drive, providers: Providers
 ) -> None:
@@ -424,7 +481,7 @@ async def test_that_it_may_be_a_double_is_known_before_the_call(
     assert account
 
     doubtful = replace(claimed, maybe_duplicate=True)
-    await outcomes.begin(hub.db, [doubtful], account, new_id(), drive.worker)
+    await outcomes.begin(hub.db, [[doubtful]], account, new_id(), drive.worker)
 
     assert (await drive.rows(id_))[0]["maybe_duplicate"] is True
 
