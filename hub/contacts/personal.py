@@ -140,6 +140,8 @@ IMPERSONAL: Mapping[str, str] = {
     "message_edit": "ids",
     "message_page": "ids",
     "status_question": "ids",
+    "held_delivery": "ids and times",
+    "held_step": "ids and times",
     "erasure": "ids of contacts that are no more",
     "audit": "what keys and operators did, by ids",
     "schema_step": "of the schema",
