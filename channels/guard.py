@@ -2,7 +2,14 @@
 
 import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import Any
 
 Network = IPv4Network | IPv6Network
@@ -25,9 +32,9 @@ class PublicOnly:
         # Both forms are looked for: a mapped address in 127.0.0.0/8, and ::1 in ::1/128.
         if any(form in network for form in (ip, inner) if form for network in self._allow):
             return True
-        if any(ip in network for network in _INNER):
-            return False
         real = inner or ip
+        if any(form in network for form in (ip, real) for network in _INNER):
+            return False
         return real.is_global and not real.is_multicast
 
     def socket_factory(self, addr_info: tuple[Any, ...]) -> socket.socket:
@@ -43,8 +50,24 @@ class PublicOnly:
 # Each carries an IPv4 address in its last 32 bits: NAT64, SIIT, and the old "IPv4-compatible" form.
 _CARRY_V4 = tuple(map(IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
 
-# Inner networks that `ipaddress` of Python 3.11 takes for global: NAT64 of one's own, site-local.
-_INNER = tuple(map(IPv6Network, ("64:ff9b:1::/48", "fec0::/10")))
+# What `ipaddress` (of Python 3.11, some of it of all) takes for global and is none of the public internet's.
+_INNER = tuple(
+    map(
+        ip_network,
+        (
+            "64:ff9b:1::/48",  # NAT64 of one's own
+            "fec0::/10",  # site-local
+            "3fff::/20",  # documentation
+            "5f00::/16",  # segment routing
+            "192.0.0.0/24",  # protocol assignments; Oracle's clouds tell their machines' secrets at .192
+            "192.88.99.0/24",  # relays of 6to4
+            "168.63.129.16/32",  # Azure tells its machines' settings here
+        ),
+    )
+)
+
+# The last 64 bits of ISATAP: these 32, then an IPv4 address.
+_ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def _embedded_v4(ip: IPv6Address) -> IPv4Address | None:
@@ -54,5 +77,7 @@ def _embedded_v4(ip: IPv6Address) -> IPv4Address | None:
     if ip.sixtofour:
         return ip.sixtofour
     if any(ip in network for network in _CARRY_V4):
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    if int(ip) >> 32 & 0xFFFFFFFF in _ISATAP:
         return IPv4Address(int(ip) & 0xFFFFFFFF)
     return None

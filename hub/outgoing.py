@@ -3,7 +3,8 @@
 import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from unicodedata import normalize
+from urllib.parse import unquote, urlsplit
 
 from channels.guard import Network, PublicOnly
 
@@ -18,8 +19,10 @@ def inner_host(url: str, allow: Sequence[Network]) -> str | None:
     to, by the guard in `ProviderHttp`.
     """
     try:
-        # A dot at the end says that the name is whole; resolvers take it after a literal, too.
-        host = (urlsplit(url).hostname or "").rstrip(".")
+        # As it will be connected to: digits in circles, other dots and escapes all become an address again. A dot
+        # at the end says that the name is whole; resolvers take it after a literal, too.
+        written = normalize("NFKC", unquote(urlsplit(url).hostname or ""))
+        host = written.replace("\u3002", ".").rstrip(".")
     except ValueError:
         return "is not a URL"
     address = _literal(host)
