@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from channels.base import BadHook, HookRequest, Receipt, ReceiptStatus, Sent, Told
 from channels.email.sender import ascii_address
+from channels.proof import same
 
 _FIELDS = 20
 
@@ -141,7 +142,7 @@ def _prove(request: HookRequest, form: Mapping[str, str], url: str, key: SecretS
     signed = url + "".join(name + form[name] for name in sorted(form))
     digest = hmac.digest(key.get_secret_value().encode(), signed.encode(), hashlib.sha1)
     given = request.headers.get("x-mandrill-signature", "")
-    if not hmac.compare_digest(base64.b64encode(digest), given.encode(errors="replace")):
+    if not same(given, base64.b64encode(digest).decode()):
         raise BadHook(
             "wrong signature: look at webhook_key, and at the address that is registered",
             forged=True,

@@ -1,7 +1,6 @@
 """SMS through SMS.ru, up to a hundred a call (API: sms.ru/api)."""
 
 import hashlib
-import hmac
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,6 +30,7 @@ from channels.base import (
 )
 from channels.batches import calls
 from channels.http import NoReply, ProviderHttp, Reply, unclear
+from channels.proof import same
 from channels.sms.forms import fields
 
 _NUMBERS = 100
@@ -150,7 +150,7 @@ class SmsRu:
         said = [form[name] for i in range(_MAX_ENTRIES) if (name := f"data[{i}]") in form]
         signed = self._config.token.get_secret_value() + "".join(said)
         digest = hashlib.sha256(signed.encode()).hexdigest()
-        if not hmac.compare_digest(form.get("hash", "").lower().encode(), digest.encode()):
+        if not same(form.get("hash", "").lower(), digest):
             raise BadHook("wrong hash", forged=True)
         receipts = [receipt for entry in said if (receipt := _receipt(entry))]
         return Told(receipts, reply=HookReply(str(_OK)))

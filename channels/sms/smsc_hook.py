@@ -1,7 +1,6 @@
 """What SMSC.ru tells of an SMS later: signature, statuses, errors (smsc.ru/api/http/status_messages)."""
 
 import hashlib
-import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -10,6 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from channels.base import BadHook, Heard, HookReply, HookRequest, Receipt, ReceiptStatus, Told
+from channels.proof import same
 from channels.sms.forms import fields
 
 WRONG_NUMBER = frozenset({22})
@@ -88,11 +88,7 @@ def _verify(form: Mapping[str, str], headers: Mapping[str, str], secret: SecretS
         "sha1": hashlib.sha1(signed, usedforsecurity=False).hexdigest(),
     }
     given = {name: form.get(name) or headers.get(f"x-smsc-{name}") for name in digests}
-    proofs = [
-        hmac.compare_digest(value.lower().encode(), digests[name].encode())
-        for name, value in given.items()
-        if value
-    ]
+    proofs = [same(value.lower(), digests[name]) for name, value in given.items() if value]
     if not proofs or not all(proofs):
         raise BadHook("wrong signature" if proofs else "no signature", forged=True)
 

@@ -1,11 +1,11 @@
 """Telegram's updates: from which chat they are, and whether a webhook call is Telegram's."""
 
-import hmac
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels.base import BadHook, HookReply, HookRequest
+from channels.proof import same
 from channels.updates import Incoming, storable
 
 KINDS = ("message", "callback_query", "my_chat_member")
@@ -36,8 +36,8 @@ def _chat(raw: Mapping[str, Any]) -> str:
 
 def read_hook(request: HookRequest, secrets: Sequence[str]) -> tuple[list[Incoming], HookReply]:
     """`secrets`: what may have been given to setWebhook. Any 2xx is enough for Telegram. Raises `BadHook`."""
-    given = request.headers.get(_SECRET_HEADER, "").encode()
-    if not any(hmac.compare_digest(given, secret.encode()) for secret in secrets):
+    given = request.headers.get(_SECRET_HEADER, "")
+    if not any(same(given, secret) for secret in secrets):
         raise BadHook("the secret token does not match", forged=True)
     try:
         raw = json.loads(request.body)

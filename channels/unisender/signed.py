@@ -36,7 +36,7 @@ def authentic(body: bytes, token: SecretStr) -> dict[str, Any]:
         raise BadHook("wrong auth", forged=True)
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadHook("not JSON") from None
     if not isinstance(said, dict):
         raise BadHook("not a JSON object")

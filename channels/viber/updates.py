@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from channels.base import BadHook, Heard, HookRequest, Receipt, ReceiptStatus, Told
+from channels.proof import same
 from channels.updates import Incoming, storable
 
 KINDS = (
@@ -65,7 +66,7 @@ def read(request: HookRequest, token: str) -> Read:
     """One event a call. Raises `BadHook`."""
     expected = hmac.new(token.encode(), request.body, sha256).hexdigest()
     given = request.headers.get(_SIGNATURE, "").lower()
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+    if not same(given, expected):
         raise BadHook("wrong signature", forged=True)
     try:
         raw = json.loads(request.body)

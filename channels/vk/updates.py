@@ -1,11 +1,11 @@
 """VK's events: whom they are about, and whether a call of the Callback API is VK's."""
 
-import hmac
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from channels.base import BadHook, HookReply, HookRequest
+from channels.proof import same
 from channels.updates import Incoming, storable
 from channels.vk.community import CommunityConfig
 
@@ -47,7 +47,7 @@ def read_hook(request: HookRequest, config: CommunityConfig) -> tuple[list[Incom
         # May come without the secret; the answer is known to the community's managers only by itself.
         return [], HookReply(config.confirmation)
     secret = config.secret.get_secret_value() if config.secret else ""
-    if not secret or not hmac.compare_digest(str(raw.get("secret", "")).encode(), secret.encode()):
+    if not secret or not same(str(raw.get("secret", "")), secret):
         raise BadHook("the secret does not match", forged=True)
     try:
         return [incoming({key: value for key, value in raw.items() if key != "secret"})], _DONE

@@ -19,6 +19,7 @@ from channels.base import (
     ReceiptStatus,
     Told,
 )
+from channels.proof import same
 from channels.whatsapp import errors
 
 _STATUSES: Mapping[str, ReceiptStatus] = {
@@ -64,7 +65,7 @@ def _challenge(query: Mapping[str, str], verify_token: SecretStr | None) -> Hook
     if verify_token is None:
         raise BadHook("the account has no verify_token")
     given = query.get("hub.verify_token", "")
-    if not hmac.compare_digest(given.encode(), verify_token.get_secret_value().encode()):
+    if not same(given, verify_token.get_secret_value()):
         raise BadHook("hub.verify_token does not match", forged=True)
     return HookReply(query.get("hub.challenge", "")[:200])
 
@@ -75,7 +76,7 @@ def _verify(request: HookRequest, app_secret: SecretStr | None) -> None:
         raise BadHook("the account has no app_secret", forged=True)
     expected = hmac.new(app_secret.get_secret_value().encode(), request.body, sha256).hexdigest()
     given = request.headers.get("x-hub-signature-256", "").removeprefix("sha256=")
-    if not hmac.compare_digest(given.lower().encode(), expected.encode()):
+    if not same(given.lower(), expected):
         raise BadHook("wrong signature", forged=True)
 
 

@@ -135,6 +135,9 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
+        if isinstance(resp, web.HTTPException):
+            # What aiohttp refuses before it asks the application (an expectation on a path that is not there).
+            resp = self._response(problems.of_status(resp.status))
         try:
             async with asyncio.timeout(self._bounds.answer.total_seconds()):
                 return await super().finish_response(request, resp, start_time)

@@ -26,6 +26,9 @@ _REQUEST_ID = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
 }
 
+# Any other text does no harm, so it is not against the rules either.
+_ANY_REQUEST_ID = {**_REQUEST_ID, "schema": {"type": "string"}}
+
 _RESPONSE_HEADERS: Mapping[str, Mapping[str, Any]] = {
     "X-Request-Id": _REQUEST_ID,
     "Retry-After": {
@@ -108,7 +111,7 @@ def document(routes: Iterable[Route], *, server: str) -> dict[str, Any]:
             "headers": _RESPONSE_HEADERS,
             "parameters": {
                 name: {"name": name, "in": "header"} | dict(header)
-                for name, header in {**REQUEST_HEADERS, "X-Request-Id": _REQUEST_ID}.items()
+                for name, header in {**REQUEST_HEADERS, "X-Request-Id": _ANY_REQUEST_ID}.items()
             },
             "securitySchemes": {
                 "key": {

@@ -45,11 +45,16 @@ async def transaction(db: Db) -> AsyncIterator[Connection]:
             yield db
 
 
+def as_json(value: Any) -> str:
+    """As it goes into a column of type jsonb."""
+    return orjson.dumps(value).decode()
+
+
 async def _prepare(connection: Any) -> None:
     for name in ("json", "jsonb"):
         await connection.set_type_codec(
             name,
-            encoder=lambda value: orjson.dumps(value).decode(),
+            encoder=as_json,
             decoder=orjson.loads,
             schema="pg_catalog",
         )

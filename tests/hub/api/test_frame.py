@@ -285,6 +285,7 @@ async def test_a_bug_is_500_with_an_id_and_without_its_text(
         b"GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET //[x/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         b"GET /v1/keys HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nConnection: close\r\n\r\n",
+        b"GET /nowhere HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nConnection: close\r\n\r\n",
     ],
 )
 async def test_broken_http_is_4xx_in_our_words_and_no_traceback(
@@ -295,6 +296,7 @@ async def test_broken_http_is_4xx_in_our_words_and_no_traceback(
     assert answer.split()[1].startswith(b"4"), answer
     assert b"aiohttp" not in answer
     assert b"problem+json" in answer
+    assert b"X-Content-Type-Options: nosniff" in answer
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
