@@ -13,7 +13,7 @@ import asyncpg
 
 from hub import logs
 from hub.config import Settings, SettingsError, load
-from hub.db.migrate import UnknownSchema
+from hub.db.migrate import CannotMigrate
 from hub.db.pool import UNREACHABLE
 from hub.embedded import secret
 from hub.embedded.folder import StartFailed
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(settings, arguments) or 0)
     except SettingsError as error:
         return _failed(str(error), 2)
-    except (StartFailed, HubError, UnknownSchema) as error:
+    except (StartFailed, HubError, CannotMigrate) as error:
         return _failed(str(error), 1)
     except asyncpg.ClientConfigurationError:
         return _failed("hub.database_url = [hidden]: is not a URL that PostgreSQL understands", 2)

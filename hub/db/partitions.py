@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-import asyncpg
 import structlog
 
+from hub.db.locks import IN_THE_WAY, briefly
 from hub.db.pool import Connection
 
 log = structlog.get_logger()
@@ -21,7 +21,6 @@ GROWING = (
     "audit",
 )
 _AHEAD = 3
-_PATIENCE = "1s"
 
 
 def first_id(at: datetime) -> UUID:
@@ -49,12 +48,11 @@ async def make_ahead(db: Connection, now: datetime | None = None) -> None:
                 start, end = _month(now, ahead), _month(now, ahead + 1)
                 values = f"FROM ('{first_id(start)}') TO ('{first_id(end)}')"
                 await _make(db, f"{table}_{start:%Y_%m}", f"{table} FOR VALUES {values}")
-    except asyncpg.LockNotAvailableError:
+    except IN_THE_WAY:
         log.warning("partitions.later", hint="somebody reads the tables, a backup for one")
 
 
 async def _make(db: Connection, name: str, of: str) -> None:
     if await db.fetchval("SELECT to_regclass($1)", name) is None:
-        async with db.transaction():
-            await db.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+        async with briefly(db):
             await db.execute(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {of}")

@@ -1,0 +1,1 @@
+"""An upgrade as it goes: machine by machine, while the others work on."""
