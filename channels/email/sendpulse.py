@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from channels.access_token import NoToken
 from channels.base import (
     Accepted,
     AccountConfig,
@@ -31,7 +32,6 @@ from channels.email.sender import Mailbox, MailboxField, OwnMailboxField
 from channels.http import NoReply, ProviderHttp, unclear
 from channels.sendpulse.api import LIMITS, Api, Declined, SendpulseConfig
 from channels.sendpulse.refusals import accepts, refusal
-from channels.sendpulse.token import NoToken
 
 _NO_SUCH_LETTERS = 14
 

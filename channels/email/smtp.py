@@ -33,6 +33,7 @@ from channels.email.connections import Connections, Unfit
 from channels.email.replies import Stage
 from channels.email.sender import MailboxField, ascii_address
 from channels.http import ProviderHttp
+from channels.server_url import server_url
 
 # What cannot break out of the angle brackets of a command; whether it exists the server knows.
 _ONE_ADDRESS = re.compile(r"[^\s<>\x00-\x1f\x7f]+@[^\s<>@\x00-\x1f\x7f]+")
@@ -64,14 +65,7 @@ class SmtpConfig(AccountConfig):
     @field_validator("base_url")
     @classmethod
     def _smtp_url(cls, value: str) -> str:
-        url = urlsplit(value)
-        if value and (url.scheme != "smtp" or not url.hostname or url.path not in ("", "/")):
-            raise ValueError("must be smtp://host:port; encryption is chosen by security")
-        if url.username or url.password or url.query or url.fragment:
-            raise ValueError("must hold host and port only")
-        if url.port == 0:
-            raise ValueError("must name a port from 1 to 65535")
-        return value
+        return server_url(value, "smtp")
 
     @field_validator("ca_file")
     @classmethod

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
 
+from channels.access_token import NoToken
 from channels.base import (
     Accepted,
     AccountConfig,
@@ -29,7 +30,7 @@ from channels.base import (
 )
 from channels.http import NoReply, ProviderHttp, Reply
 from channels.push import fcm_replies
-from channels.push.google_token import AccessToken, NoToken, ServiceAccount
+from channels.push.google_token import GoogleToken, ServiceAccount
 from channels.push.payload import apns_collapse_id, data_for_app, is_urgent, topic, ttl
 
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -68,7 +69,7 @@ class Fcm:
         account = ServiceAccount.read(config.credentials)
         self._project = account.project_id
         self._url = f"{config.base_url}/v1/projects/{account.project_id}/messages:send"
-        self._token = AccessToken(account, _SCOPE, http)
+        self._token = GoogleToken(account, _SCOPE, http)
         self._test = config.test
         self._http = http
 

@@ -1,8 +1,6 @@
-"""The access token of a Google service account: signed for, fetched, renewed ahead of its end."""
+"""The access token of a Google service account: what signs for it, and how it is fetched."""
 
-import asyncio
 import time
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -14,16 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from channels.access_token import LIFETIME, WITHIN, AccessToken, NoToken
 from channels.base import Refused, Retry, Scope
 from channels.http import NoReply, ProviderHttp, Reply
 
 # Google's own libraries name this audience whatever `token_uri` the key file holds.
 _AUDIENCE = "https://oauth2.googleapis.com/token"
-_LIFETIME = timedelta(hours=1)
-_RENEW_BEFORE = timedelta(minutes=5)
-# With a token that still holds, a failed renewal is not tried again at every message.
-_PAUSE_AFTER_FAILURE = timedelta(seconds=20)
-_WITHIN = timedelta(seconds=10)
 
 
 class ServiceAccount(BaseModel):
@@ -63,88 +57,26 @@ class ServiceAccount(BaseModel):
         return key
 
 
-class NoToken(Exception):
-    """There is no token; `outcome` is what that means for the messages that wait for one."""
-
-    def __init__(self, outcome: Retry | Refused) -> None:
-        super().__init__(outcome.reason)
-        self.outcome = outcome
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    value: str
-    renew_at: float
-    ends_at: float
-
-
-class AccessToken:
-    """One token for all messages of an account; whoever finds it old renews it, the others wait or go on."""
+class GoogleToken(AccessToken):
+    """Of one service account, for one scope."""
 
     def __init__(self, account: ServiceAccount, scope: str, http: ProviderHttp) -> None:
+        super().__init__()
         self._account = account
         self._key = account.load_key()
         self._scope = scope
         self._http = http
-        self._lock = asyncio.Lock()
-        self._token: _Token | None = None
-        self._failed_at = float("-inf")
-        self._failure: Retry | Refused = Retry("no-token")
 
-    async def get(self) -> str:
-        """A token that holds for now. Raises `NoToken`."""
-        asked_at = time.monotonic()
-        token = self._token
-        if token and (
-            asked_at < token.renew_at or (self._lock.locked() and asked_at < token.ends_at)
-        ):
-            return token.value
-        async with self._lock:
-            if self._token and time.monotonic() < self._token.renew_at:
-                return self._token.value
-            if self._failed_at > asked_at:
-                # Somebody else's attempt failed while this one waited: a hundred waiting messages must
-                # not each wait for a timeout of their own.
-                raise NoToken(self._failure)
-            return await self._renew()
-
-    def forget(self, value: str) -> None:
-        """The provider does not take this token any more; a newer one, if there is one by now, is kept."""
-        if self._token and self._token.value == value:
-            self._token = None
-
-    async def _renew(self) -> str:
-        try:
-            self._token = await self._fetch()
-        except NoToken as none:
-            now = time.monotonic()
-            self._failed_at, self._failure = now, none.outcome
-            old = self._token
-            if old is None or old.ends_at <= now:
-                raise
-            self._token = replace(old, renew_at=now + _PAUSE_AFTER_FAILURE.total_seconds())
-        return self._token.value
-
-    async def _fetch(self) -> _Token:
-        asked_at = time.monotonic()
-        try:
-            reply = await self._http.post(
-                self._account.token_uri,
-                data={
-                    "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-                    "assertion": self._assertion(),
-                },
-                within=_WITHIN,
-            )
-            value, holds = _read(reply)
-        except NoReply as none:
-            # The message itself has not left, whatever became of this call.
-            raise NoToken(
-                replace(none.outcome, reason=f"token-{none.outcome.reason}", maybe_sent=False)
-            ) from None
-        ends_at = asked_at + holds.total_seconds()
-        renew_at = ends_at - _RENEW_BEFORE.total_seconds()
-        return _Token(value, max(renew_at, asked_at + 1), ends_at)
+    async def fetch(self) -> tuple[str, timedelta]:
+        reply = await self._http.post(
+            self._account.token_uri,
+            data={
+                "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "assertion": self._assertion(),
+            },
+            within=WITHIN,
+        )
+        return _read(reply)
 
     def _assertion(self) -> str:
         now = int(time.time())
@@ -153,7 +85,7 @@ class AccessToken:
             "scope": self._scope,
             "aud": _AUDIENCE,
             "iat": now,
-            "exp": now + int(_LIFETIME.total_seconds()),
+            "exp": now + int(LIFETIME.total_seconds()),
         }
         headers = {"kid": self._account.private_key_id}
         return jwt.encode(claims, self._key, algorithm="RS256", headers=headers)
@@ -173,7 +105,7 @@ def _read(reply: Reply) -> tuple[str, timedelta]:
         case {"access_token": str(value), "expires_in": int(seconds)}:
             return value, timedelta(seconds=seconds)
         case {"access_token": str(value)}:
-            return value, _LIFETIME
+            return value, LIFETIME
         case _:
             raise NoToken(Retry(f"token-http-{status}-unreadable"))
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from channels.access_token import NoToken
 from channels.base import (
     Accepted,
     AccountConfig,
@@ -34,7 +35,6 @@ from channels.push.payload import data_for_app, ttl
 from channels.sendpulse import tasks
 from channels.sendpulse.api import Api, SendpulseConfig
 from channels.sendpulse.refusals import accepts, refusal
-from channels.sendpulse.token import NoToken
 
 _LONGEST_TTL = 86_400
 # Left out, the service takes five hours to send a campaign.

@@ -5,10 +5,11 @@ from typing import Any, Self
 
 from pydantic import SecretStr, model_validator
 
+from channels.access_token import NoToken
 from channels.base import AccountConfig, BaseUrl, Limits, Refused, Unavailable
 from channels.http import NoReply, ProviderHttp, Reply
 from channels.sendpulse.refusals import denies, error_code, refusal
-from channels.sendpulse.token import AccessToken, NoToken
+from channels.sendpulse.token import ClientToken
 
 # A hard limit, of all services of an account together.
 LIMITS = Limits(per_second=10, concurrency=10)
@@ -49,9 +50,9 @@ class Api:
         self._base_url = config.base_url
         self._http = http
         self._key = config.token.get_secret_value() if config.token else ""
-        self._access: AccessToken | None = None
+        self._access: ClientToken | None = None
         if not self._key and config.client_secret:
-            self._access = AccessToken(
+            self._access = ClientToken(
                 config.base_url, config.client_id, config.client_secret, http
             )
 

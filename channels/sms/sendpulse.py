@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from channels.access_token import NoToken
 from channels.base import (
     Accepted,
     AccountConfig,
@@ -28,7 +29,6 @@ from channels.http import NoReply, ProviderHttp, Reply, unclear
 from channels.sendpulse import tasks
 from channels.sendpulse.api import LIMITS, Api, SendpulseConfig, digits
 from channels.sendpulse.refusals import accepts, refusal
-from channels.sendpulse.token import NoToken
 
 # The reference names no maximum; a hundred is what comparable services take.
 _NUMBERS = 100

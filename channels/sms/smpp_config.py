@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from channels.base import AccountConfig
 from channels.duration import DurationOrSeconds
+from channels.server_url import server_url
 from channels.sms.smpp_pdu import Address
 from channels.sms.smpp_receipts import Ids
 from channels.sms.smpp_status import Kind
@@ -76,14 +77,7 @@ class SmppConfig(AccountConfig):
     @field_validator("base_url")
     @classmethod
     def _smpp_url(cls, value: str) -> str:
-        url = urlsplit(value)
-        if value and (url.scheme != "smpp" or not url.hostname or url.path not in ("", "/")):
-            raise ValueError("must be smpp://host:port; encryption is chosen by security")
-        if url.username or url.password or url.query or url.fragment:
-            raise ValueError("must hold host and port only")
-        if url.port == 0:
-            raise ValueError("must name a port from 1 to 65535")
-        return value
+        return server_url(value, "smpp")
 
     @field_validator("login", "system_type", "service_type")
     @classmethod

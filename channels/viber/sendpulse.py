@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from channels.access_token import NoToken
 from channels.base import (
     Accepted,
     AccountConfig,
@@ -30,7 +31,6 @@ from channels.http import NoReply, ProviderHttp, unclear
 from channels.sendpulse import tasks
 from channels.sendpulse.api import LIMITS, Api, SendpulseConfig, digits
 from channels.sendpulse.refusals import accepts, refusal
-from channels.sendpulse.token import NoToken
 
 _PHONES = 1000
 _TEXT_LENGTH = 1000
