@@ -27,6 +27,7 @@ from channels.base import (
     Unavailable,
 )
 from channels.batches import calls
+from channels.duration import DurationOrSeconds
 from channels.http import NoReply, ProviderHttp, unclear
 from channels.sendpulse import tasks
 from channels.sendpulse.api import LIMITS, Api, SendpulseConfig, digits
@@ -71,7 +72,7 @@ class SendpulseViberConfig(SendpulseConfig):
     sender_id: Annotated[int, Field(gt=0)]
     message_type: Literal["auto", "promo", "transactional"] = "auto"
     image: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    live_time: Annotated[timedelta, Field(ge=_SHORTEST, le=_LONGEST)] = _LONGEST
+    live_time: Annotated[DurationOrSeconds, Field(ge=_SHORTEST, le=_LONGEST)] = _LONGEST
 
 
 class SendpulseViber:

@@ -344,7 +344,7 @@ class TestViberCalls:
         least: int,
         most: int,
     ) -> None:
-        viber = make_viber(simulator, http, live_time=7200)
+        viber = make_viber(simulator, http, live_time="2h")
 
         await viber.send([message(expires_at=None if until is None else soon(until))])
 
