@@ -1,0 +1,145 @@
+"""Valid updates of every messenger, as their documentation has them, to be changed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from channels.base import Channel, HookRequest
+
+_ANNA = {
+    "id": 7001,
+    "is_bot": False,
+    "first_name": "Анна",
+    "username": "anna",
+    "language_code": "ru",
+}
+_PRIVATE = {"id": 7001, "type": "private", "first_name": "Анна"}
+_GROUP = {"id": -100500, "type": "supergroup", "title": "Склад"}
+_BOT = {"id": 1, "is_bot": True, "first_name": "Лавка", "username": "shop_bot"}
+
+
+def _message(chat: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return {"message_id": 5, "from": _ANNA, "chat": chat, "date": 1767225600, "text": text}
+
+
+def _member(status: str) -> dict[str, Any]:
+    return {"user": _BOT, "status": status}
+
+
+TELEGRAM: Sequence[dict[str, Any]] = (
+    {"update_id": 1, "message": _message(_PRIVATE, "/start abc")},
+    {"update_id": 2, "message": _message(_GROUP, "/bind@shop_bot K7QM-4TXP")},
+    {
+        "update_id": 3,
+        "callback_query": {
+            "id": "9",
+            "from": _ANNA,
+            "message": _message(_PRIVATE, "Есть?"),
+            "chat_instance": "1",
+            "data": "AAAA",
+        },
+    },
+    {
+        "update_id": 4,
+        "my_chat_member": {
+            "chat": _PRIVATE,
+            "from": _ANNA,
+            "date": 1767225600,
+            "old_chat_member": _member("member"),
+            "new_chat_member": {**_member("kicked"), "until_date": 0},
+        },
+    },
+)
+
+
+def _event(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "group_id": 1,
+        "type": kind,
+        "event_id": f"e-{kind}",
+        "v": "5.199",
+        "object": content,
+        "secret": "secret",
+    }
+
+
+VK: Sequence[dict[str, Any]] = (
+    _event("message_new", {"message": {"peer_id": 7, "from_id": 7, "text": "да", "ref": "abc"}}),
+    _event(
+        "message_new",
+        {"message": {"peer_id": 2000000001, "from_id": 7, "text": "[club1|@shop] /bind K7QM-4TXP"}},
+    ),
+    _event(
+        "message_event",
+        {
+            "peer_id": 7,
+            "user_id": 7,
+            "event_id": "x",
+            "conversation_message_id": 3,
+            "payload": {"d": "AAAA"},
+        },
+    ),
+    _event("message_allow", {"user_id": 7, "key": "abc"}),
+    _event("message_deny", {"user_id": 7}),
+    _event("message_read", {"peer_id": 7, "from_id": 7, "conversation_message_id": 3}),
+    {"type": "confirmation", "group_id": 1},
+)
+
+_USER = {"user_id": 7001, "first_name": "Анна", "last_name": "", "is_bot": False, "name": "Анна"}
+
+MAX: Sequence[dict[str, Any]] = (
+    {
+        "update_type": "message_created",
+        "timestamp": 1767225600000,
+        "user_locale": "ru",
+        "message": {
+            "sender": _USER,
+            "recipient": {"chat_id": 5, "chat_type": "dialog", "user_id": 1},
+            "timestamp": 1767225600000,
+            "body": {"mid": "mid.1", "seq": 1, "text": "привет", "attachments": []},
+        },
+    },
+    {
+        "update_type": "message_callback",
+        "timestamp": 1767225600000,
+        "callback": {
+            "timestamp": 1767225600000,
+            "callback_id": "c",
+            "payload": "AAAA",
+            "user": _USER,
+        },
+        "message": {
+            "sender": _USER,
+            "recipient": {"chat_id": -5, "chat_type": "chat"},
+            "body": {"mid": "mid.1", "text": "Есть?"},
+        },
+    },
+    {
+        "update_type": "bot_started",
+        "timestamp": 1767225600000,
+        "chat_id": 5,
+        "user": _USER,
+        "payload": "abc",
+    },
+    {"update_type": "bot_added", "timestamp": 1767225600000, "chat_id": -5, "user": _USER},
+)
+
+UPDATES: Mapping[Channel, Sequence[dict[str, Any]]] = {
+    Channel.TELEGRAM: TELEGRAM,
+    Channel.VK: VK,
+    Channel.MAX: MAX,
+}
+
+
+def _calls(updates: Sequence[dict[str, Any]]) -> list[HookRequest]:
+    headers = {
+        "x-telegram-bot-api-secret-token": "secret",
+        "x-max-bot-api-secret": "secret",
+        "content-type": "application/json",
+    }
+    return [HookRequest("POST", headers, {}, json.dumps(one).encode()) for one in updates]
+
+
+BOT_CALLS: Mapping[Channel, Sequence[HookRequest]] = {
+    channel: _calls(updates) for channel, updates in UPDATES.items()
+}
