@@ -5,14 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup run test lint bench docs format lock clean
+.PHONY: help setup run test fuzz lint audit bench docs format lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make setup    everything that is needed, in .venv (PYTHON=python3.12 to choose one of 3.11 to 3.13)'
 	@echo 'make run      vestnik up: own PostgreSQL and Redis, API, worker, bots'
 	@echo 'make test     all tests (ARGS="tests/hub -k name" for some)'
+	@echo 'make fuzz     rubbish at every door until FUZZ_MINUTES (10) are over; ARGS="--seed 17 --rounds 1" for one again'
 	@echo 'make lint     ruff, mypy, import-linter'
+	@echo 'make audit    known weaknesses of the locked dependencies'
 	@echo 'make bench    figures of this machine: intake, time to the provider, sending'
 	@echo 'make docs     the tables of providers in the README and docs anew from the registry'
 	@echo 'make format   ruff puts the layout right'
@@ -36,11 +38,17 @@ run: setup
 test: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
+fuzz: setup
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 lint: setup
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
+
+audit: setup
+	$(BIN)/python -m tests.rules.audit $(ARGS)
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)

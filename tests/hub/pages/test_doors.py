@@ -158,6 +158,17 @@ async def test_a_route_that_answers_html_says_so_in_the_table(api: Api, links: G
             assert route.path in pages, f"{route.name}: answers={{200: 'text/html'}} is missing"
 
 
+async def test_a_link_opens_its_own_door_alone(api: Api, links: GoodLinks) -> None:
+    tokens = {begins: path.removeprefix(begins) for begins, path in links.items()}
+    del tokens["/docs"]
+    for begins, token in tokens.items():
+        for door in tokens:
+            answer = await api.get(door + token, key=None)
+            assert answer.status == (200 if door == begins else 404), (door, begins)
+        assert (await api.get(f"/hooks/{token}", key=None)).status == 404
+        assert (await api.get(f"/v1/contacts?cursor={token}")).status == 400
+
+
 async def test_two_pages_never_have_the_same_nonce(api: Api) -> None:
     answers = [await api.get("/u/nonsense", key=None) for _ in range(3)]
 
