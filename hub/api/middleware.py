@@ -19,7 +19,7 @@ from hub.api.limits import Limits, WrongKeys
 from hub.api.metrics import RequestMetrics
 from hub.api.patience import within
 from hub.api.routes import PUBLIC, TIMEOUT, Handler, Route
-from hub.db.pool import UNREACHABLE
+from hub.db.pool import UNFIT, UNREACHABLE
 from hub.errors import (
     HubError,
     InvalidInput,
@@ -88,6 +88,8 @@ async def _answered(
         return problems.response_of(error, request[REQUEST_ID])
     except web.HTTPException as error:
         return _of_aiohttp(error, request[REQUEST_ID])
+    except UNFIT as error:
+        return _bug(error, request, route)
     except UNREACHABLE as error:
         if isinstance(error, TimeoutError) and not request.content.is_eof():
             slow = TooSlow("the body was still on its way when the time was up")
@@ -96,15 +98,19 @@ async def _answered(
         away = Unavailable("the database cannot be reached right now", after=_RETRY_AFTER)
         return problems.response_of(away, request[REQUEST_ID])
     except Exception as error:  # noqa: BLE001 (the top: a bug must not end the connection)
-        # The message may hold anything, the lines of code hold nothing.
-        log.error(
-            "request.failed",
-            error=type(error).__name__,
-            route=_name(route),
-            stack="".join(traceback.format_tb(error.__traceback__)),
-        )
-        hint = "it was logged with this request_id"
-        return problems.response_of(HubError(hint), request[REQUEST_ID])
+        return _bug(error, request, route)
+
+
+def _bug(error: Exception, request: web.Request, route: Route | None) -> web.Response:
+    # The message may hold anything, the lines of code hold nothing.
+    log.error(
+        "request.failed",
+        error=type(error).__name__,
+        route=_name(route),
+        stack="".join(traceback.format_tb(error.__traceback__)),
+    )
+    hint = "it was logged with this request_id"
+    return problems.response_of(HubError(hint), request[REQUEST_ID])
 
 
 async def _admit(request: web.Request, route: Route | None, keys: KeyRing, limits: Limits) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import orjson
+from asyncpg.exceptions._base import DataError as ClientDataError
 
 Pool = asyncpg.Pool
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
@@ -32,6 +33,10 @@ UNREACHABLE = (
     TimeoutError,
     OSError,
 )
+
+# A value that does not fit its column. asyncpg counts it among its `InterfaceError`s, so it is among the above, but
+# no waiting helps: whoever waits looks at this one first.
+UNFIT = ClientDataError
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from hub.db.pool import UNREACHABLE, Pool
+from hub.db.pool import UNFIT, UNREACHABLE, Pool
 from hub.notifications import outcomes
 from hub.notifications.claims import Claimed
 from hub.notifications.settle import Settled
@@ -65,6 +65,8 @@ class Recorder:
         while True:
             try:
                 return await outcomes.record(self._db, pairs, attempts, self._worker)
+            except UNFIT:
+                raise
             except _TRY_AGAIN as error:
                 log.warning(
                     "outcomes.not_written_yet", error=type(error).__name__, waiting=len(pairs)

@@ -268,6 +268,18 @@ async def test_a_bug_is_500_with_an_id_and_without_its_text(
     assert "m.subject does not exist" not in logged
 
 
+async def test_a_value_that_does_not_fit_is_a_bug_and_not_the_database_away(
+    hub: Hub, api: Api, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def listed(*_: object, **__: object) -> None:
+        await hub.db.fetchval("SELECT $1::int", "seven")
+
+    monkeypatch.setattr(keys, "listed", listed)
+
+    assert (await api.get("/v1/keys")).status == 500
+    assert "DataError" in "".join(capfd.readouterr())
+
+
 @pytest.mark.parametrize(
     "data",
     [
