@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import hub
 from channels.base import Category, Channel
+from hub.api.acting import visitor_of
 from hub.api.body import LIMIT, read_all
 from hub.api.keys import HUB
 from hub.api.routes import PUBLIC, Routes
@@ -103,7 +104,7 @@ async def done(request: web.Request) -> web.StreamResponse:
     leaving = _leaving(request)
     if leaving is None:
         return gone(request)
-    await unsubscribe.leave(request.app[HUB].db, leaving)
+    await unsubscribe.leave(request.app[HUB].db, leaving, by=visitor_of(request))
     return await _unsubscribe_page(request, "unsubscribed", leaving)
 
 

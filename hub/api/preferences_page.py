@@ -7,6 +7,7 @@ from aiohttp import web
 
 from channels.base import Channel
 from hub.api import pages, preferences_sheet
+from hub.api.acting import visitor_of
 from hub.api.keys import HUB
 from hub.api.preferences_sheet import Offer, WrongQuietHours
 from hub.api.routes import PUBLIC, Routes
@@ -55,7 +56,7 @@ async def done(request: web.Request) -> web.StreamResponse:
     contact, db = there.contact, request.app[HUB].db
     form = await pages.read_form(request)
     if form.get("do") == ["leave"]:
-        await choices.leave_all(db, contact.id)
+        await choices.leave_all(db, contact.id, by=visitor_of(request))
         return _see("left")
     if not form:
         return _see("")
@@ -63,7 +64,9 @@ async def done(request: web.Request) -> web.StreamResponse:
         wanted = preferences_sheet.wanted(there, form, _own_locale(shop, there))
     except WrongQuietHours:
         return _page(request, shop, there, note="quiet_wrong", form=form)
-    await choices.save(db, shop.id, contact.external_id or "", contact.id, wanted)
+    await choices.save(
+        db, shop.id, contact.external_id or "", contact.id, wanted, by=visitor_of(request)
+    )
     return _see("saved")
 
 

@@ -11,6 +11,8 @@ from uuid import UUID
 class ActorKind(StrEnum):
     KEY = "key"
     """A program, by an API key."""
+    PERSON = "person"
+    """Somebody on a page of ours, whom his link names."""
     CLI = "cli"
     """Somebody at the machine, by the command `vestnik`."""
     SYSTEM = "system"

@@ -10,6 +10,7 @@ from channels.base import Channel
 from hub.accounts.book import AccountBook
 from hub.audit import log as audit
 from hub.audit.model import SYSTEM, Action, Actor
+from hub.contacts import history
 from hub.contacts.addresses import KINDS_OF, Kind
 from hub.contacts.forgetting import BY_LABEL, ORDER_STEPS, STEPS
 from hub.db.pool import Connection, Pool
@@ -73,6 +74,7 @@ async def sweep(hub: Hub, now: datetime) -> int:
         )
         ids = [row["contact_id"] for row in rows]
         if ids:
+            await history.forget(conn, ids)
             await _forget_messages(conn, hub.signer, ids)
             for step in STEPS:
                 if step.again:
@@ -101,6 +103,7 @@ async def _erase(conn: Connection, hub: Hub, shop_id: int, contact_id: UUID) -> 
     held = await _addresses(conn, ids)
     names = await _names(conn, ids)
     labels = [f"{kind}:{value}" for kind, value in held] + names
+    await history.forget(conn, ids)
     await _forget_messages(conn, hub.signer, ids)
     await _forget_said(conn, hub.accounts, shop_id, held)
     await _forget_strays(conn, shop_id, [value for _, value in held])

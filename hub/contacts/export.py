@@ -10,7 +10,7 @@ import orjson
 
 from hub.audit import log as audit
 from hub.audit.model import SYSTEM, Action, Actor
-from hub.contacts import links, model, service
+from hub.contacts import history, links, model, service
 from hub.contacts.addresses import KIND_OF, Kind
 from hub.contacts.erasure import SAID_BY, identities
 from hub.contacts.model import Contact
@@ -27,6 +27,8 @@ async def export(db: Pool, shop_id: int, contact: Contact) -> AsyncIterator[byte
     """
     ids = await identities(db, contact.id)
     yield b'{"contact":' + _json(model.shown(contact))
+    lines = [history.shown(line) for line in reversed(await history.page(db, ids))]
+    yield b',"consent_history":' + _json(lines)
     for name, statement in _SHORT.items():
         rows = [dict(row) for row in await db.fetch(statement, ids)]
         if name == "links":

@@ -1,12 +1,15 @@
 """What a contact is after a request: pure, so that a request which changes nothing writes nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from channels.base import Category
+from hub.audit.model import Actor
 from hub.config import QuietHours
 from hub.contacts.addresses import Kind
+from hub.contacts.history import Said
 from hub.contacts.model import (
     Address,
     AddressesIn,
@@ -78,7 +81,10 @@ def _consents(
     if given is None or given.marketing is None:
         left_out = given is not None and "marketing" not in given.model_fields_set
         return dict(held) if left_out else {k: v for k, v in held.items() if k != "marketing"}
-    patch = {str(k): None if v is None else str(v) for k, v in given.marketing.items()}
+    patch = {
+        str(channel): None if one is None else str(one.state)
+        for channel, one in given.marketing.items()
+    }
     marketing = _patched(held.get("marketing", {}), patch)
     others = {category: states for category, states in held.items() if category != "marketing"}
     return others | ({"marketing": marketing} if marketing else {})
@@ -107,3 +113,36 @@ def _addresses(
             for value, device in devices.items()
         ]
     return tuple(sorted(kept, key=lambda address: (address.kind, address.id)))
+
+
+def said(
+    before: Contact | None, after: Contact, given: Iterable[ContactIn], by: Actor
+) -> Iterator[Said]:
+    """What is new about the contact's consents. `given`: all that was said of it, the later words count."""
+    held = before.consents if before else {}
+    told = {
+        str(channel): one
+        for patch in given
+        if patch.consents and patch.consents.marketing
+        for channel, one in patch.consents.marketing.items()
+        if one
+    }
+    for category in sorted({*held, *after.consents}):
+        was, is_ = held.get(category, {}), after.consents.get(category, {})
+        for channel in sorted({*was, *is_}):
+            more = told.get(channel) if category == Category.MARKETING else None
+            state = is_.get(channel)
+            changed = state != was.get(channel)
+            if changed or (more and more.says_more):
+                yield Said(
+                    after.id,
+                    category,
+                    channel,
+                    state,
+                    "api",
+                    by,
+                    source=more.source if more else "",
+                    wording=more.wording if more else "",
+                    said_at=more.at if more else None,
+                    changed=changed,
+                )

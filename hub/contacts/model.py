@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
@@ -26,10 +26,14 @@ from channels.base import Channel
 from hub.config import Locale, QuietHours, Zone
 from hub.contacts import addresses, email, phone, push
 from hub.contacts.addresses import Kind
+from hub.contacts.instant import Instant
 from hub.contacts.push import Device
 
 MAX_ATTRIBUTES_BYTES = 16 * 1024
 MAX_DEVICES = 20
+
+_CLOCKS = timedelta(minutes=5)
+"""By how much the clocks of two machines may differ."""
 
 
 class Role(StrEnum):
@@ -135,8 +139,73 @@ class PreferencesIn(Given):
     quiet_hours: QuietHours | None = None
 
 
+def _not_to_come(value: datetime) -> datetime:
+    if value > datetime.now(UTC) + _CLOCKS:
+        raise ValueError("must not be in the future")
+    return value
+
+
+class GivenConsent(Given):
+    """With what proves it: where the person said it, when, and the words that stood there."""
+
+    state: ConsentState
+    wording: Annotated[StrictStr, Field(max_length=10_000)] = ""
+    source: Annotated[StrictStr, Field(max_length=200)] = ""
+    at: Annotated[Instant, AfterValidator(_not_to_come)] | None = None
+
+    @property
+    def says_more(self) -> bool:
+        """Than the state alone."""
+        return bool(self.wording or self.source or self.at)
+
+
+def _as_state(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """The state alone is read as the object it is short for."""
+    if not isinstance(given, str):
+        return read(given)
+    try:
+        return read({"state": given})
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+_CONSENT_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "enum": [str(state) for state in ConsentState]},
+            {
+                "type": "object",
+                "properties": {
+                    "state": {"type": "string", "enum": [str(state) for state in ConsentState]},
+                    "wording": {
+                        "type": "string",
+                        "maxLength": 10_000,
+                        "description": "What the person read and agreed to.",
+                    },
+                    "source": {
+                        "type": "string",
+                        "maxLength": 200,
+                        "description": "Where it was said: `checkout form`.",
+                    },
+                    "at": {
+                        "type": "string",
+                        "format": "date-time",
+                        "description": "When; now if left out.",
+                    },
+                },
+                "required": ["state"],
+                "additionalProperties": False,
+            },
+        ]
+    }
+)
+
+
 class ConsentsIn(Given):
-    marketing: Mapping[Channel, ConsentState | None] | None = None
+    marketing: (
+        Mapping[Channel, Annotated[GivenConsent, WrapValidator(_as_state), _CONSENT_SCHEMA] | None]
+        | None
+    ) = None
 
 
 def _attributes(given: dict[str, Any]) -> dict[str, Any]:

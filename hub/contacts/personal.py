@@ -40,6 +40,11 @@ PERSONAL: Mapping[str, Held] = {
         digest=_DIGEST,
     ),
     "consent": _held("state source changed_at", "contact_id category channel"),
+    # What is left of it when the person is erased: the plain columns.
+    "consent_event": _held(
+        "source wording said_at remote addresses",
+        "id shop_id contact_id category channel state via at actor_id actor_name request_id erased_at digests proof",
+    ),
     "contact_link": _held(
         "",
         "shop_id contact_id channel expires_at used_at created_at",

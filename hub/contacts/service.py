@@ -1,19 +1,22 @@
 """Contacts made, changed and found. Erasing and exporting are in modules of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from channels.base import Channel
 from channels.guard import Network
+from hub.audit.model import SYSTEM, Actor
 from hub.config import Locale
-from hub.contacts import merge, queries
+from hub.contacts import history, merge, queries
 from hub.contacts.addresses import Kind, digest, digest_at, kind_of
 from hub.contacts.model import Address, Contact, ContactIn, Role, Upserted
 from hub.db.pool import Connection, Db
 from hub.errors import Fault, NotFound
 from hub.ids import new_id
 from hub.outgoing import inner_host
+
+_NOBODY: Mapping[str, Actor] = {}
 
 
 def endpoint_faults(given: ContactIn, allow: Sequence[Network], pointer: str = "") -> list[Fault]:
@@ -30,17 +33,24 @@ def endpoint_faults(given: ContactIn, allow: Sequence[Network], pointer: str = "
     return faults
 
 
-async def upsert(conn: Connection, shop_id: int, external_id: str, given: ContactIn) -> Upserted:
+async def upsert(
+    conn: Connection, shop_id: int, external_id: str, given: ContactIn, *, by: Actor = SYSTEM
+) -> Upserted:
     """As `upsert_many`, for one."""
-    [upserted] = await upsert_many(conn, shop_id, [(external_id, given)])
+    [upserted] = await upsert_many(conn, shop_id, [(external_id, given)], by={external_id: by})
     return upserted
 
 
 async def upsert_many(
-    conn: Connection, shop_id: int, given: Sequence[tuple[str, ContactIn]]
+    conn: Connection,
+    shop_id: int,
+    given: Sequence[tuple[str, ContactIn]],
+    *,
+    by: Mapping[str, Actor] = _NOBODY,
 ) -> list[Upserted]:
     """Makes or changes contacts inside the caller's transaction; the same one may come twice, the later
-    words then count, and both are told that it was created.
+    words then count, and both are told that it was created. `by`: who says so, by external_id: kept with what is said
+    of consents.
 
     One statement where nothing changes, two where all that changes is new. All of one transaction's
     contacts belong into one call: locks are taken in one order for everybody, so concurrent calls wait
@@ -59,12 +69,38 @@ async def upsert_many(
         if contact.id not in added and contact != known.get(external_id)
     ]
     if stale:
-        ids |= await _change(conn, shop_id, [item for item in given if item[0] in stale])
+        ids |= await _change(conn, shop_id, [item for item in given if item[0] in stale], by)
+    settled = {key: contact for key, contact in after.items() if key not in stale}
+    await _keep_what_was_said(conn, known, settled, given, by)
     return [ids[external_id] for external_id, _ in given]
 
 
+async def _keep_what_was_said(
+    conn: Connection,
+    before: Mapping[str, Contact],
+    after: Mapping[str, Contact],
+    given: Sequence[tuple[str, ContactIn]],
+    by: Mapping[str, Actor],
+) -> None:
+    patches: dict[str, list[ContactIn]] = {}
+    for external_id, patch in given:
+        if "consents" in patch.model_fields_set and external_id in after:
+            patches.setdefault(external_id, []).append(patch)
+    said = [
+        one
+        for external_id, its in patches.items()
+        for one in merge.said(
+            before.get(external_id), after[external_id], its, by.get(external_id, SYSTEM)
+        )
+    ]
+    await history.note(conn, said)
+
+
 async def _change(
-    conn: Connection, shop_id: int, given: Sequence[tuple[str, ContactIn]]
+    conn: Connection,
+    shop_id: int,
+    given: Sequence[tuple[str, ContactIn]],
+    by: Mapping[str, Actor],
 ) -> dict[str, Upserted]:
     """Reads again under the lock: between the first look and now another request may have changed them."""
     wanted = sorted({external_id for external_id, _ in given})
@@ -74,9 +110,10 @@ async def _change(
     changes = [(before[key], contact) for key, contact in after.items() if before[key] != contact]
     if changes:
         await queries.change(conn, shop_id, changes)
+    await _keep_what_was_said(conn, before, after, given, by)
     ids = {external_id: Upserted(contact.id, False) for external_id, contact in before.items()}
     if erased := [item for item in given if item[0] not in before]:
-        made = await upsert_many(conn, shop_id, erased)
+        made = await upsert_many(conn, shop_id, erased, by=by)
         ids |= dict(zip((external_id for external_id, _ in erased), made, strict=True))
     return ids
 

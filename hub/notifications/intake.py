@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from channels.base import Category, Channel
+from hub.audit.model import SYSTEM, Actor
 from hub.config import Locale
 from hub.contacts import service as contacts
 from hub.contacts.model import ContactIn, KnownContactIn
@@ -70,6 +71,7 @@ class _Request:
     shop: Shop
     items: Sequence[Asked]
     key: IdempotencyKey | None
+    by: Actor
     single: bool
     body_of: BodyOf
     done: "asyncio.Future[Stored]"
@@ -96,13 +98,14 @@ class Intake:
         *,
         body_of: BodyOf,
         key: IdempotencyKey | None = None,
+        by: Actor = SYSTEM,
         single: bool = True,
     ) -> Stored:
         """Answers once everything is committed, with what `body_of` makes of the results. Raises `HubError`:
         of a single one its own fault, else what concerns the whole call (an Idempotency-Key in use, the
         database away)."""
         done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
-        request = _Request(shop, items, key, single, body_of, done)
+        request = _Request(shop, items, key, by, single, body_of, done)
         if key is None:
             return await self._accept(request)
         running = (shop.id, key.path, key.key)
@@ -191,7 +194,8 @@ class Intake:
             fresh = [r for r in batch if not _replay(r, stored)]
             for shop, requests in _by_shop(fresh):
                 asked = [item for r in requests for item in r.items]
-                results = iter(await self._prepared(connection, shop, asked))
+                actors = [r.by for r in requests for _ in r.items]
+                results = iter(await self._prepared(connection, shop, asked, actors))
                 for request in requests:
                     request.results = [next(results) for _ in request.items]
             fresh = await self._claim_keys(connection, fresh)
@@ -226,9 +230,13 @@ class Intake:
         return [r for r in requests if r not in lost]
 
     async def _prepared(
-        self, connection: Connection, shop: Shop, asked: Sequence[Asked]
+        self,
+        connection: Connection,
+        shop: Shop,
+        asked: Sequence[Asked],
+        actors: Sequence[Actor] = (),
     ) -> list[Result]:
-        people = await self._receivers(connection, shop, asked)
+        people = await self._receivers(connection, shop, asked, actors)
         now = datetime.now(UTC)
         return [
             self._result(shop, item, person, now)
@@ -248,9 +256,14 @@ class Intake:
             return error
 
     async def _receivers(
-        self, connection: Connection, shop: Shop, asked: Sequence[Asked]
+        self,
+        connection: Connection,
+        shop: Shop,
+        asked: Sequence[Asked],
+        actors: Sequence[Actor],
     ) -> list[ContactFacts | HubError]:
-        """Everybody who is written to, the whole contacts among them made or changed first."""
+        """Everybody who is written to, the whole contacts among them made or changed first. `actors`: who asks
+        for each."""
         found: dict[int, ContactFacts | HubError] = {}
         ids: dict[int, UUID] = {}
         upserts: list[tuple[int, str, ContactIn]] = []
@@ -275,8 +288,12 @@ class Intake:
             found_ids = await contacts.one_off_many(connection, shop.id, list(one_offs.values()))
             ids |= dict(zip(one_offs, found_ids, strict=True))
         if upserts:
+            said_by = {name: actors[i] for i, name, _ in upserts if actors}
             made = await contacts.upsert_many(
-                connection, shop.id, [(external_id, given) for _, external_id, given in upserts]
+                connection,
+                shop.id,
+                [(external_id, given) for _, external_id, given in upserts],
+                by=said_by,
             )
             ids |= {i: upserted.id for (i, _, _), upserted in zip(upserts, made, strict=True)}
         return await self._with_facts(connection, shop, asked, found, ids)

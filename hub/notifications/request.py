@@ -1,15 +1,11 @@
 """What a caller may say of a notification; everything that can be seen from the request alone is checked."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -22,10 +18,10 @@ from pydantic import (
 from channels.base import Category, Channel, Tells
 from hub.config import Locale
 from hub.contacts import addresses
+from hub.contacts.instant import Instant
 from hub.contacts.model import KnownContactIn
 from hub.notifications.model import Ask, Strategy
 
-_EARLIEST_YEAR, _LATEST_YEAR = 2000, 2100
 _DEFAULT_WAIT = timedelta(minutes=10)
 
 
@@ -33,33 +29,6 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
-# pydantic takes 1790000000, also as text, for seconds since 1970, which nobody means who was asked for RFC 3339.
-_RFC_3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
-)
-
-
-def _rfc_3339(value: Any) -> Any:
-    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
-        raise ValueError(
-            "must be a time like 2026-12-01T10:00:00+03:00 (RFC 3339, with its offset)"
-        )
-    return value
-
-
-def _in_range(value: datetime) -> datetime:
-    if not _EARLIEST_YEAR <= value.year < _LATEST_YEAR:
-        raise ValueError(f"must be between the years {_EARLIEST_YEAR} and {_LATEST_YEAR}")
-    return value
-
-
-Instant = Annotated[
-    # What comes out of a validator counts as Python's own, where strict means no text at all.
-    AwareDatetime,
-    Field(strict=False),
-    BeforeValidator(_rfc_3339),
-    AfterValidator(_in_range),
-]
 Key = Annotated[str, Field(min_length=1, max_length=255)]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from channels.base import Category, Channel
+from hub.audit.model import SYSTEM, Actor
 from hub.config import Locale, QuietHours
 from hub.contacts import service as contacts
 from hub.contacts.model import ConsentState, ContactIn, PreferencesIn
@@ -66,7 +67,15 @@ def named(
     return (*chosen, *(c for c in before or () if c not in offered))
 
 
-async def save(db: Pool, shop_id: int, external_id: str, contact_id: UUID, wanted: Wanted) -> None:
+async def save(
+    db: Pool,
+    shop_id: int,
+    external_id: str,
+    contact_id: UUID,
+    wanted: Wanted,
+    *,
+    by: Actor = SYSTEM,
+) -> None:
     """All of it or nothing; safe to repeat."""
     async with db.acquire() as connection, connection.transaction():
         given = ContactIn(
@@ -78,21 +87,27 @@ async def save(db: Pool, shop_id: int, external_id: str, contact_id: UUID, wante
             ),
         )
         await contacts.upsert(connection, shop_id, external_id, given)
-        await _consent(connection, contact_id, wanted.consents)
+        await _consent(connection, contact_id, wanted.consents, by)
 
 
-async def leave_all(db: Pool, contact_id: UUID) -> None:
+async def leave_all(db: Pool, contact_id: UUID, *, by: Actor = SYSTEM) -> None:
     """No marketing on any channel, those included that the person may get later. Safe to repeat."""
     everywhere = dict.fromkeys(Channel, ConsentState.UNSUBSCRIBED)
     async with db.acquire() as connection, connection.transaction():
-        await _consent(connection, contact_id, everywhere)
+        await _consent(connection, contact_id, everywhere, by)
 
 
 async def _consent(
-    connection: Connection, contact_id: UUID, states: Mapping[Channel, ConsentState]
+    connection: Connection, contact_id: UUID, states: Mapping[Channel, ConsentState], by: Actor
 ) -> None:
     # In one order for everybody, so that two of them never wait for each other.
     for channel in sorted(states):
         await consents.set_state(
-            connection, contact_id, channel, Category.MARKETING, states[channel], source=SOURCE
+            connection,
+            contact_id,
+            channel,
+            Category.MARKETING,
+            states[channel],
+            source=SOURCE,
+            by=by,
         )

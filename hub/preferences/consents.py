@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from channels.base import Category, Channel
-from hub.contacts import events
+from hub.audit.model import SYSTEM, Actor
+from hub.contacts import events, history
 from hub.contacts.model import ConsentState
 from hub.db.pool import Db
 
@@ -16,15 +17,17 @@ async def set_state(
     state: ConsentState,
     *,
     source: str,
+    by: Actor = SYSTEM,
 ) -> bool:
     """`contact_id` comes from us (a signed link, a bot's chat), not from a request, so no shop is asked for.
+    `source`: by what it came (`page`, `bot`), `by`: whom and from where, as far as that is known.
 
     Safe to repeat: the time of the first time stays. False where there is no such contact (any more). The
     shop's backend is told of an unsubscription in the caller's transaction."""
     known = await db.fetchrow(
         """
         WITH known AS (
-            SELECT id FROM contact WHERE id = $1
+            SELECT id, shop_id FROM contact WHERE id = $1
         ), said AS (
             INSERT INTO consent AS c (contact_id, category, channel, state, source)
             SELECT id, $2, $3, $4, $5 FROM known
@@ -32,6 +35,14 @@ async def set_state(
                SET state = excluded.state, source = excluded.source, changed_at = now()
              WHERE c.state <> excluded.state
             RETURNING true
+        ), kept AS (
+            INSERT INTO consent_event (shop_id, contact_id, category, channel, state, via, request_id, remote,
+                                       addresses)
+            SELECT shop_id, id, $2, $3, $4, $5, $6, $7,
+                   ARRAY(SELECT a.value FROM address AS a
+                          WHERE a.contact_id = known.id AND a.kind = ANY(string_to_array($8, ','))
+                          ORDER BY a.kind, a.id)
+              FROM known WHERE EXISTS (SELECT FROM said)
         )
         SELECT EXISTS (SELECT FROM said) AS changed FROM known
         """,
@@ -40,6 +51,9 @@ async def set_state(
         channel,
         state,
         source,
+        by.request_id,
+        by.remote,
+        history.kinds_of(channel),
     )
     if known and known["changed"] and state is ConsentState.UNSUBSCRIBED:
         await events.unsubscribed(db, contact_id, channel, category, source=source)

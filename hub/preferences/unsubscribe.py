@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from channels.base import Category, Channel
+from hub.audit.model import SYSTEM, Actor
 from hub.contacts.model import ConsentState
 from hub.db.pool import Pool
 from hub.preferences import consents
@@ -46,7 +47,7 @@ def unsubscribe_url(hub: Hub, contact_id: UUID, channel: Channel, category: Cate
     return f"{hub.settings.public_url}/u/{token_of(hub.signer, leaving)}"
 
 
-async def leave(db: Pool, leaving: Leaving) -> None:
+async def leave(db: Pool, leaving: Leaving, *, by: Actor = SYSTEM) -> None:
     """Safe to repeat. A contact that was erased has left already."""
     async with db.acquire() as connection, connection.transaction():
         await consents.set_state(
@@ -56,4 +57,5 @@ async def leave(db: Pool, leaving: Leaving) -> None:
             leaving.category,
             ConsentState.UNSUBSCRIBED,
             source="one-click",
+            by=by,
         )

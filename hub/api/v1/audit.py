@@ -13,7 +13,7 @@ from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
 from hub.audit import log
 from hub.audit.model import Action, ActorKind, Entry
-from hub.notifications.request import Instant
+from hub.contacts.instant import Instant
 from hub.shops.keys import Scope
 
 routes = Routes("Audit")

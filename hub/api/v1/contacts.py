@@ -15,9 +15,11 @@ from hub.api.keys import HUB, SHOP
 from hub.api.paging import ListQuery, Page, page, position
 from hub.api.paths import path_external_id
 from hub.api.routes import Routes
-from hub.contacts import erasure, export, links, model, service
-from hub.contacts.model import Contact, ContactIn, Role
-from hub.errors import InvalidInput
+from hub.audit import log as audit
+from hub.audit.model import Action
+from hub.contacts import addresses, erasure, export, history, links, model, service
+from hub.contacts.model import ConsentState, Contact, ContactIn, Role
+from hub.errors import Fault, InvalidInput
 from hub.shops.keys import Scope
 
 routes = Routes("Contacts")
@@ -49,6 +51,55 @@ class ContactOut(Out):
     @classmethod
     def of(cls, contact: Contact) -> Self:
         return cls.model_validate(model.shown(contact))
+
+
+class ConsentOut(Out):
+    category: str
+    channel: Channel
+    state: ConsentState | None = Field(description="null: taken back.")
+    via: str = Field(
+        description="By what it came: `api`, `page`, `one-click`, `bot`, `reply`, `provider`."
+    )
+    source: str = Field(description="As it was given.")
+    wording: str = Field(description="What the person read, as it was given.")
+    said_at: datetime = Field(description="When the person said it, as the shop tells.")
+    at: datetime = Field(description="When the hub heard of it.")
+    key_id: UUID | None = Field(description="The API key by which the shop said so.")
+    key: str = Field(description="The beginning of that key.")
+    remote: str = Field(description="From which address, where it came over HTTP.")
+    addresses: list[str] = Field(description="The person's on that channel at the time.")
+    proof: str = Field(
+        description="SHA-256 of this object without `proof`, as JSON with sorted names and without spaces, in UTF-8;"
+        " of its times as they stand here. It is what stays when the person is erased."
+    )
+
+    @classmethod
+    def of(cls, line: history.Line) -> Self:
+        return cls.model_validate(line, from_attributes=True)
+
+
+class ProofsIn(In):
+    channel: Channel
+    address: str = Field(min_length=1, max_length=4096)
+
+
+class ProofOut(Out):
+    category: str
+    channel: Channel
+    state: ConsentState | None
+    via: str
+    said_at: datetime
+    at: datetime
+    erased_at: datetime
+    proof: str = Field(description="As `GET /v1/contacts/{external_id}/consents` had shown it.")
+
+    @classmethod
+    def of(cls, proof: history.Proof) -> Self:
+        return cls.model_validate(proof, from_attributes=True)
+
+
+class ProofsOut(Out):
+    items: list[ProofOut]
 
 
 class LinkIn(In):
@@ -84,7 +135,7 @@ async def put(request: web.Request) -> web.StreamResponse:
     if faults := service.endpoint_faults(body, hub.settings.hub.outgoing_allow):
         raise InvalidInput(faults=faults)
     async with hub.db.acquire() as conn, conn.transaction():
-        upserted = await service.upsert(conn, shop.id, external_id, body)
+        upserted = await service.upsert(conn, shop.id, external_id, body, by=actor_of(request))
         contact = await service.get(conn, shop.id, external_id)
     status = HTTPStatus.CREATED if upserted.created else HTTPStatus.OK
     return answer(ContactOut.of(contact), status=status)
@@ -171,6 +222,53 @@ async def exported(request: web.Request) -> web.StreamResponse:
             request.transport.abort()
         raise
     return response
+
+
+@routes.get(
+    "/v1/contacts/{external_id}/consents",
+    name="contacts.consents",
+    scope=Scope.READ,
+    also=Scope.CONTACTS,
+    summary="Show how a contact's consents came about",
+    query=ListQuery,
+    answers={HTTPStatus.OK: Page[ConsentOut]},
+)
+async def consents(request: web.Request) -> web.StreamResponse:
+    """Newest first: every change, who said it when, from where and in answer to which words. Lines are only added."""
+    hub, shop = request.app[HUB], request[SHOP]
+    query = read_query(request, ListQuery)
+    last = position(request, query)
+    contact = await service.get(hub.db, shop.id, path_external_id(request))
+    rows = await history.page(
+        hub.db, [contact.id], before=int(last) if last else None, limit=query.limit + 1
+    )
+    return answer(page(request, query, rows, key=lambda row: str(row.id), show=ConsentOut.of))
+
+
+@routes.post(
+    "/v1/consents/proofs",
+    name="consents.proofs",
+    scope=Scope.CONTACTS,
+    summary="Find what proves consents of an erased person",
+    body=ProofsIn,
+    answers={HTTPStatus.OK: ProofsOut},
+)
+async def proofs(request: web.Request) -> web.StreamResponse:
+    """When a person is erased, of each change of a consent stays when it was, which channel it was about, and a
+    digest of the line that `GET /v1/contacts/{external_id}/consents` and the export had shown. They are found by the
+    address only."""
+    hub, shop = request.app[HUB], request[SHOP]
+    body = await parse(request, ProofsIn)
+    try:
+        value = addresses.normalise(body.channel, body.address)
+    except ValueError as fault:
+        raise InvalidInput(faults=[Fault("/address", str(fault))]) from None
+    async with hub.db.acquire() as conn, conn.transaction():
+        found = await history.proofs(conn, shop.id, body.channel, value)
+        await audit.record(
+            conn, shop.id, actor_of(request), Action.CONSENT_PROVEN, channel=body.channel
+        )
+    return answer(ProofsOut(items=[ProofOut.of(one) for one in found]))
 
 
 @routes.post(

@@ -13,17 +13,19 @@ from pydantic import Field
 from channels.base import Channel
 from hub.accounts.choice import Why
 from hub.api import problems
+from hub.api.acting import actor_of
 from hub.api.background import INTAKE
 from hub.api.body import In, Out, Query, answer, check, parse, path_id, read_json, read_query
 from hub.api.keys import HUB, REQUEST_ID, SHOP
 from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
+from hub.contacts.instant import Instant
 from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound
 from hub.notifications import storage
 from hub.notifications.intake import Result, Stored
 from hub.notifications.model import DeliveryStatus, NotificationStatus, SkipReason, Strategy
 from hub.notifications.prepare import Prepared
-from hub.notifications.request import Instant, NotificationIn
+from hub.notifications.request import NotificationIn
 from hub.notifications.storage import IdempotencyKey
 from hub.shops.keys import Scope
 
@@ -193,7 +195,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     intake, shop = request.app[INTAKE], request[SHOP]
     if dry_run:
         return answer(_dry_run(await intake.dry_run(shop, asked)))
-    stored = await intake.accept(shop, [asked], key=key, body_of=_single_body)
+    stored = await intake.accept(shop, [asked], key=key, by=actor_of(request), body_of=_single_body)
     return _stored(stored)
 
 
@@ -225,7 +227,7 @@ async def create_many(request: web.Request) -> web.StreamResponse:
         )
 
     stored = await request.app[INTAKE].accept(
-        request[SHOP], items, key=key, single=False, body_of=body_of
+        request[SHOP], items, key=key, by=actor_of(request), single=False, body_of=body_of
     )
     return _stored(stored)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from bots.conversation.said import Coded, Pressed, Said
 from bots.conversation.talk import Talk
 from bots.sandbox import SandboxBot
-from channels.base import Channel, Receipt, ReceiptStatus
+from channels.base import Category, Channel, Receipt, ReceiptStatus
 from hub.contacts.addresses import digest
 from hub.embedded.postgres import bin_dir
 from hub.inbound import service as inbound
@@ -22,6 +22,7 @@ from hub.orders import warehouses
 from hub.orders.messages import interactives
 from hub.orders.model import Answerer, Via
 from hub.preferences import suppressions
+from hub.preferences.unsubscribe import Leaving, token_of
 from hub.resources import Hub
 from tests.hub.api.client import Api
 from tests.hub.notifications.conftest import Drive
@@ -79,7 +80,16 @@ class Person:
                 "marketing": ["email"],
                 "quiet_hours": {"from": "22:00", "to": "09:00"},
             },
-            "consents": {"marketing": {"email": "subscribed"}},
+            "consents": {
+                "marketing": {
+                    "email": {
+                        "state": "subscribed",
+                        "source": f"form of {self.word}",
+                        "wording": f"I, {self.word}, agree",
+                        "at": "2026-01-02T03:04:05+03:00",
+                    }
+                }
+            },
         }
 
 
@@ -240,6 +250,8 @@ class Life:
             raw,
         )
         await self._ok("post", f"/v1/contacts/{person.external_id}/links", {"channel": "telegram"})
+        leaving = Leaving(self.ids[word], Channel.EMAIL, Category.MARKETING)
+        await self.api.call("POST", f"/u/{token_of(hub.signer, leaving)}", key=None)
         gone = digest("email", f"{word}@example.com")
         await suppressions.suppress(
             hub.db, self.shop.id, Channel.EMAIL, gone, "bounced", code="550"

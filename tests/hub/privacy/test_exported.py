@@ -55,19 +55,16 @@ async def _values(life: Life, table: str, column: str) -> list[str]:
     known = {
         "receipt": "delivery_id IS NOT NULL",
         "event": "contact_id IS NOT NULL",
+        "callback_attempt": "event_id IN (SELECT id FROM event WHERE contact_id IS NOT NULL)",
         "notification": f"contact_id NOT IN ({others})",
         "sandbox_message": f"delivery_id IS NULL OR NOT EXISTS (SELECT FROM delivery AS d"
         f" WHERE d.id = delivery_id AND d.contact_id IN ({others}))",
     }
     rows = await life.hub.db.fetch(
-        f"SELECT DISTINCT {shown}::text AS value FROM {table} WHERE {known.get(table, 'true')}"
+        f"SELECT DISTINCT to_jsonb({shown}) AS value FROM {table} WHERE {known.get(table, 'true')}"
     )
-    texts = [text for row in rows if row["value"] for text in _texts(_read(row["value"]))]
+    texts = [text for row in rows for text in _texts(row["value"])]
     return [text for text in texts if any(mark in text for mark in life.marks)]
-
-
-def _read(value: str) -> Any:
-    return orjson.loads(value) if value.startswith(('{"', "[")) else value
 
 
 def _texts(value: Any) -> Iterator[str]:
