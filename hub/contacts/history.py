@@ -113,6 +113,35 @@ async def note(conn: Connection, said: Sequence[Said]) -> None:
     )
 
 
+async def adopt(conn: Connection, *, limit: int) -> int:
+    """Consents from before there was a history get their first line: those that a version without one has written.
+    How many; 0: there are no more."""
+    rows = await conn.fetch(
+        """
+        SELECT k.contact_id, k.category, k.channel, k.state, k.source, k.changed_at
+          FROM consent AS k
+         WHERE NOT EXISTS (SELECT FROM consent_event AS e
+                            WHERE e.contact_id = k.contact_id AND e.category = k.category
+                              AND e.channel = k.channel)
+         ORDER BY k.contact_id LIMIT $1 FOR NO KEY UPDATE OF k SKIP LOCKED
+        """,
+        limit,
+    )
+    said = [
+        Said(
+            r["contact_id"],
+            r["category"],
+            r["channel"],
+            r["state"],
+            r["source"],
+            said_at=r["changed_at"],
+        )
+        for r in rows
+    ]
+    await note(conn, said)
+    return len(said)
+
+
 def kinds_of(channel: str) -> str:
     """Of the addresses on a channel, for SQL."""
     return ",".join(KINDS_OF[Channel(channel)])

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from hub.contacts import erasure
+from hub.contacts import erasure, history
+from hub.db.pool import Connection
 from hub.notifications import receipts
 from hub.resources import Hub
 
@@ -14,6 +15,7 @@ log = structlog.get_logger()
 _LOCK = 0x76657374_6B656570
 _FIRST = timedelta(minutes=1)
 _EVERY = timedelta(minutes=10)
+_AT_ONCE = 1000
 
 
 class Keeper:
@@ -21,6 +23,7 @@ class Keeper:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._adopted = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -39,6 +42,13 @@ class Keeper:
                 if swept := await erasure.sweep(self._hub, now):
                     log.info("retention.swept", contacts=swept)
                 await receipts.forget_strays(connection, now)
+                await self._adopt_consents(connection)
             finally:
                 if not connection.is_closed():
                     await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+    async def _adopt_consents(self, connection: Connection) -> None:
+        """Once in the life of a process: whatever an earlier version has written is known then."""
+        while not self._adopted:
+            self._adopted = await history.adopt(connection, limit=_AT_ONCE) < _AT_ONCE
+            await asyncio.sleep(0.1)

@@ -44,12 +44,3 @@ END
 $$;
 CREATE TRIGGER consent_event_is_only_added_to BEFORE UPDATE OR DELETE ON consent_event
     FOR EACH ROW EXECUTE FUNCTION consent_event_is_only_added_to();
-
--- What was known before.
-INSERT INTO consent_event (shop_id, contact_id, category, channel, state, via, said_at, at, addresses)
-SELECT c.shop_id, c.id, k.category, k.channel, k.state, k.source, k.changed_at, k.changed_at,
-       ARRAY(SELECT a.value FROM address AS a
-              WHERE a.contact_id = c.id
-                AND a.kind = CASE k.channel WHEN 'sms' THEN 'phone' WHEN 'whatsapp' THEN 'phone' ELSE k.channel END)
-  FROM consent AS k JOIN contact AS c ON c.id = k.contact_id
- ORDER BY k.changed_at;

@@ -5,10 +5,11 @@ from tests.hub.contacts.conftest import (
     hub,
     hub_database,
     key_for,
+    max_,
     settings,
     telegram,
     url,
     vk,
 )
 
-__all__ = ["api", "hub", "hub_database", "key_for", "settings", "telegram", "url", "vk"]
+__all__ = ["api", "hub", "hub_database", "key_for", "max_", "settings", "telegram", "url", "vk"]

@@ -1,6 +1,7 @@
 """Consents as proof: who said what, when and in answer to which words; and what is left of it in the end."""
 
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_network
 from typing import Any
@@ -16,6 +17,7 @@ from hub.contacts.model import ConsentState
 from hub.preferences import choices, consents, unsubscribe
 from hub.preferences.unsubscribe import Leaving
 from hub.resources import Hub
+from hub.retention.keeper import Keeper
 from hub.shops.keys import Scope
 from tests.hub.api.client import Api
 
@@ -202,3 +204,19 @@ async def test_the_history_is_only_added_to(hub: Hub, api: Api) -> None:
     await api.delete("/v1/contacts/anna")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await hub.db.execute("UPDATE consent_event SET proof = NULL")
+
+
+async def test_consents_from_before_there_was_a_history_get_their_line(hub: Hub, api: Api) -> None:
+    contact = await put(api, None, addresses={"email": "anna@example.com"})
+    await hub.db.execute(
+        "INSERT INTO consent (contact_id, category, channel, state, source, changed_at)"
+        " VALUES ($1, 'marketing', 'email', 'unsubscribed', 'one-click', '2025-05-05T05:05:05Z')",
+        contact,
+    )
+
+    for _ in range(2):
+        await Keeper(hub).turn(datetime.now(UTC))
+
+    [line] = await lines(api)
+    assert (line["state"], line["via"]) == ("unsubscribed", "one-click")
+    assert line["said_at"] == "2025-05-05T05:05:05Z"
