@@ -20,6 +20,9 @@ BULK_SHARE = 0.8
 
 _LOCAL_RECIPIENTS = 100_000
 
+_MS = timedelta(milliseconds=1)
+_FULL_FOR = timedelta(seconds=1)
+
 # KEYS: bucket, pause. ARGV: rate per s, burst, floor kept for others, wanted. Answer: granted, wait in ms.
 _TAKE = """
 local paused = redis.call('PTTL', KEYS[2])
@@ -111,6 +114,24 @@ class RateLimits:
         except (RedisError, OSError):
             # The rows themselves wait as long as the provider asked; only new ones may come early.
             return
+
+    async def note_full(self, account: str) -> None:
+        """This process has as much of the account as it can hold; said again and again while it is so."""
+        try:
+            await self._redis.set(f"vestnik:full:{account}", 1, px=_FULL_FOR // _MS)
+        except (RedisError, OSError):
+            # Who hands out hears nothing of Redis either.
+            return
+
+    async def full(self, accounts: Sequence[str]) -> set[str]:
+        """Those of which some process said so within the last second."""
+        if not accounts:
+            return set()
+        try:
+            said = await self._redis.mget([f"vestnik:full:{account}" for account in accounts])
+        except (RedisError, OSError):
+            return set()
+        return {account for account, one in zip(accounts, said, strict=True) if one}
 
     def _take_local(
         self, account: str, rate: float, burst: float, floor: float, wanted: int, lane: Lane

@@ -11,6 +11,7 @@ from prometheus_client import generate_latest as text_of
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from channels.base import Category
 from hub import metrics as shared
 from hub.accounts import health
 from hub.accounts.health import Pause
@@ -18,6 +19,7 @@ from hub.api.keys import HUB
 from hub.api.patience import within
 from hub.api.routes import PUBLIC, Routes
 from hub.db.pool import UNREACHABLE
+from hub.notifications.handout import waiting_routes
 from hub.resources import Hub
 
 REQUESTS = Counter("vestnik_http_requests", "Requests answered.", ["route", "method", "status"])
@@ -71,7 +73,12 @@ class Backlog(Collector):
         """At most every 5 s. Raises what `UNREACHABLE` lists."""
         if time.monotonic() - self._read_at < _FRESH:
             return
-        rows = await hub.db.fetch(_WAITING, _COUNTED)
+        shops, now = list(hub.shops), datetime.now(UTC)
+        counts = {c: await hub.db.fetchval(_DUE, shops, c, _COUNTED) for c in Category}
+        since = {
+            category: [w.since for w in await waiting_routes(hub.db, shops, category)]
+            for category in Category
+        }
         pauses = await health.pauses(hub.db)
         waiting = GaugeMetricFamily(
             "vestnik_deliveries_waiting",
@@ -83,9 +90,10 @@ class Backlog(Collector):
             "How long the oldest due delivery has been waiting.",
             labels=["category"],
         )
-        for row in rows:
-            waiting.add_metric([row["category"]], row["waiting"])
-            oldest.add_metric([row["category"]], row["age"])
+        for category in Category:
+            waiting.add_metric([category], counts[category])
+            age = now - min(since[category], default=now)
+            oldest.add_metric([category], max(0.0, age.total_seconds()))
         accounts = GaugeMetricFamily(
             "vestnik_accounts_paused", "Accounts that are not used for now.", labels=["shop"]
         )
@@ -95,16 +103,11 @@ class Backlog(Collector):
         self._read_at = time.monotonic()
 
 
-_WAITING = """
-SELECT category,
-       (SELECT count(*) FROM (
-            SELECT 1 FROM delivery
-             WHERE status = 'queued' AND category = c.category AND handout_at <= now()
-             LIMIT $1) AS due) AS waiting,
-       coalesce((SELECT extract(epoch FROM now() - min(handout_at)) FROM delivery
-                  WHERE status = 'queued' AND category = c.category
-                    AND handout_at <= now()), 0)::float8 AS age
-  FROM unnest(ARRAY['security', 'transactional', 'marketing']) AS c (category)
+_DUE = """
+SELECT count(*) FROM (
+       SELECT FROM delivery
+        WHERE shop_id = ANY($1) AND category = $2 AND status = 'queued' AND handout_at <= now()
+        LIMIT $3) AS due
 """
 
 

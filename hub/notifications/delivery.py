@@ -174,6 +174,7 @@ class Deliverer:
             if free:
                 await self._send(account, batch)
             else:
+                await self._limits.note_full(account.bucket)
                 await self._give_back({i: _SHARE_WAIT * random.uniform(1.0, 1.5) for i in ids})
         chosen.ended(account)
 

@@ -25,7 +25,7 @@ from hub.errors import (
     Unavailable,
     Unprocessable,
 )
-from hub.notifications import claims, facts, storage
+from hub.notifications import claims, facts, routes, storage
 from hub.notifications.model import ContactFacts, NotificationStatus
 from hub.notifications.prepare import Known, Prepared, prepare
 from hub.notifications.request import NotificationIn, OneOffIn
@@ -203,11 +203,12 @@ class Intake:
             # Decided once: what this process does not hand out must not wait for it either.
             ours = not any(self._congested[lane] for lane in _lanes(made))
             after = _TICK_STEPS_IN if ours else timedelta(0)
-            await storage.add(connection, made, handout_after=after)
+            waiting = routes.kept_waiting(self._hub.accounts, made)
+            await storage.add(connection, made, handout_after=after, waiting=waiting)
         for request in fresh:
             _answer(request)
         if ours:
-            self._pass_on(made)
+            self._pass_on([p for p in made if p.id not in waiting])
 
     async def _claim_keys(
         self, connection: Connection, requests: Sequence[_Request]

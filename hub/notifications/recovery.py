@@ -28,12 +28,26 @@ async def take_back(db: Db) -> None:
     await db.execute(
         "UPDATE delivery SET leased_until = now() - interval '1 second' WHERE status = 'sending'"
     )
-    await db.execute(
-        "UPDATE delivery SET handout_at = now()"
-        " WHERE status = 'queued' AND due_at <= now() AND handout_at > now()"
-    )
+    await hand_out_anew(db)
     await health.lift_all(db)
     await callbacks.take_back(db)
+
+
+async def hand_out_anew(db: Db) -> None:
+    """Whatever was handed out and is not in a worker's hand: nobody knows of it any more."""
+    await db.execute(
+        """
+        WITH gone AS (
+            SELECT d.id FROM shop CROSS JOIN unnest($1::text[]) AS c (category)
+             CROSS JOIN LATERAL (
+                   SELECT id FROM delivery
+                    WHERE shop_id = shop.id AND category = c.category AND status = 'queued'
+                      AND handout_at > now() AND due_at <= now()) AS d
+        )
+        UPDATE delivery AS d SET handout_at = now() FROM gone WHERE d.id = gone.id
+        """,
+        list(Category),
+    )
 
 
 async def free(db: Db, worker: UUID) -> None:

@@ -25,7 +25,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A row to be made."""
+    """A row to be made. `has_next`: the plan has another channel after this one."""
 
     id: UUID
     shop_id: int
@@ -38,6 +38,7 @@ class NewDelivery:
     ordering_key: str | None
     due_at: datetime
     give_up_at: datetime
+    has_next: bool = False
 
 
 def stored(plan: Plan, patience: timedelta) -> list[dict[str, Any]]:
@@ -62,6 +63,7 @@ def step_deliveries(
     planned = notification["plan"][step]
     category = Category(notification["category"])
     patient = planned["patience"] is not None and notification["strategy"] != Strategy.ALL
+    has_next = notification["strategy"] != Strategy.ALL and step + 1 < len(notification["plan"])
     lasts = timedelta(seconds=planned["patience"]) if patient else LIFETIME[category]
     give_up_at = min(start + lasts, notification["expires_at"] or datetime.max.replace(tzinfo=UTC))
     return [
@@ -77,25 +79,38 @@ def step_deliveries(
             ordering_key=notification["ordering_key"],
             due_at=start,
             give_up_at=give_up_at,
+            has_next=has_next,
         )
         for address in planned["addresses"]
     ]
 
 
-async def add(db: Db, rows: Sequence[NewDelivery], *, handout_after: timedelta) -> None:
+async def add(
+    db: Db,
+    rows: Sequence[NewDelivery],
+    *,
+    handout_after: timedelta,
+    waiting: Collection[UUID] = (),
+) -> None:
     """`handout_after`: when the tick steps in, should the direct hand-out be lost; what is due later has no
-    other hand-out."""
+    other hand-out, nor has what is `waiting`: deliveries of these notifications are the tick's from the beginning."""
     await db.execute(
         """
         INSERT INTO delivery (id, shop_id, notification_id, contact_id, address_id, channel, category, step,
-                              ordering_key, due_at, handout_at, give_up_at)
-        SELECT id, shop_id, notification_id, contact_id, address_id, channel, category, step,
-               ordering_key, due_at,
-               CASE WHEN due_at > now() + interval '1 second' THEN due_at ELSE now() + $12 END, give_up_at
+                              ordering_key, due_at, handout_at, give_up_at, route)
+        SELECT t.id, t.shop_id, t.notification_id, t.contact_id, t.address_id, t.channel, t.category, t.step,
+               t.ordering_key, t.due_at,
+               CASE WHEN t.due_at > now() + interval '1 second' THEN t.due_at
+                    WHEN t.waits THEN now() ELSE now() + $12 END,
+               t.give_up_at,
+               concat_ws('/', t.channel, coalesce(a.kind, ''), coalesce(a.provider, ''),
+                         CASE WHEN t.has_next THEN 'next' ELSE 'last' END)
           FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
-                      $7::text[], $8::smallint[], $9::text[], $10::timestamptz[], $11::timestamptz[])
+                      $7::text[], $8::smallint[], $9::text[], $10::timestamptz[], $11::timestamptz[],
+                      $13::boolean[], $14::boolean[])
             AS t (id, shop_id, notification_id, contact_id, address_id, channel, category, step,
-                  ordering_key, due_at, give_up_at)
+                  ordering_key, due_at, give_up_at, has_next, waits)
+          LEFT JOIN address AS a ON a.id = t.address_id
         """,
         [r.id for r in rows],
         [r.shop_id for r in rows],
@@ -109,6 +124,8 @@ async def add(db: Db, rows: Sequence[NewDelivery], *, handout_after: timedelta) 
         [r.due_at for r in rows],
         [r.give_up_at for r in rows],
         handout_after,
+        [r.has_next for r in rows],
+        [r.notification_id in waiting for r in rows],
     )
 
 

@@ -1,6 +1,6 @@
 """Notifications as rows: added by many, read one by one and in lists."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,10 +65,14 @@ _ADD = (
 
 
 async def add(
-    connection: Connection, made: Sequence[Prepared], *, handout_after: timedelta
+    connection: Connection,
+    made: Sequence[Prepared],
+    *,
+    handout_after: timedelta,
+    waiting: Collection[UUID] = (),
 ) -> None:
     """Writes notifications with their first deliveries; what a newer one of the same `collapse_key` replaces
-    ends."""
+    ends. `handout_after` and `waiting` (ids of some of them): see `steps.add`."""
     if not made:
         return
     await connection.execute(
@@ -80,7 +84,7 @@ async def add(
     )
     deliveries = [d for p in made for d in p.deliveries]
     if deliveries:
-        await steps.add(connection, deliveries, handout_after=handout_after)
+        await steps.add(connection, deliveries, handout_after=handout_after, waiting=waiting)
     # What has nobody to go to, or came too late, has ended already.
     await events.tell(
         connection, {p.id: p.row["status"] for p in made if p.row["status"] in _ENDED}

@@ -2,20 +2,21 @@
 cascades on, keeps house. Any worker can run it; one at a time does (advisory lock)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import structlog
 
-from channels.base import Category
 from hub.accounts import sandbox
+from hub.accounts.limits import RateLimits
 from hub.db import partitions
 from hub.db.pool import UNREACHABLE, Connection
 from hub.ids import new_id
-from hub.notifications import claims, held, receipts, recovery, steps
+from hub.notifications import held, receipts, recovery, steps
+from hub.notifications.handout import HandOut
 from hub.notifications.steps import Due
-from hub.queue import BATCH, LANES, Lane, QueueAway
+from hub.queue import LANES, QueueAway
 from hub.resources import Hub
 from hub.webhooks import service as webhooks
 
@@ -30,17 +31,6 @@ _STANDSTILL = timedelta(seconds=10)
 # After PostgreSQL itself was away every lease may have run out: the living renew theirs first.
 _GRACE = timedelta(seconds=3)
 
-# Jobs that may wait or be in hand in a lane before the tick adds more: enough to keep workers busy, few enough
-# that a wiped Redis costs little and that shops take turns.
-_DEPTH: Mapping[Lane, int] = {Lane.SECURITY: 200, Lane.TRANSACTIONAL: 140, Lane.BULK: 24}
-
-# When a delivery that was handed out and not claimed is handed out again.
-_AGAIN: Mapping[Lane, timedelta] = {
-    Lane.SECURITY: timedelta(seconds=10),
-    Lane.TRANSACTIONAL: timedelta(seconds=30),
-    Lane.BULK: timedelta(minutes=2),
-}
-
 Chore = Callable[[Hub, Connection], Awaitable[list[Due]]]
 """What another part of the product does by the clock, once a second: in transactions of its own, and what it
 returns is handed out."""
@@ -50,11 +40,13 @@ class Tick:
     def __init__(
         self,
         hub: Hub,
+        limits: RateLimits,
         hand_out: Callable[[list[Due]], Awaitable[None]],
         chores: Sequence[Chore] = (),
         house: Sequence[Callable[[Connection], Awaitable[None]]] = (),
     ) -> None:
         self._hub = hub
+        self._due_ones = HandOut(hub, limits)
         self._hand_out = hand_out
         self._chores = chores
         self._house = house
@@ -94,8 +86,8 @@ class Tick:
         try:
             if self._due("wiped", timedelta(seconds=1)):
                 await self._notice_wiped_redis(connection)
-            for category, lane in LANES.items():
-                await self._hand_out_due(connection, category, lane)
+            for category in LANES:
+                await self._due_ones.turn(connection, category)
         except QueueAway:
             # Nothing is lost: what is due stays due.
             self._mark = new_id().hex
@@ -124,48 +116,8 @@ class Tick:
         """A Redis without our mark has forgotten what was handed out: all of it is handed out again."""
         if not await self._hub.queue.was_wiped(self._mark):
             return
-        await connection.execute(
-            "UPDATE delivery SET handout_at = now()"
-            " WHERE status = 'queued' AND due_at <= now() AND handout_at > now()"
-        )
+        await recovery.hand_out_anew(connection)
         await self._hub.queue.set_mark(self._mark)
-
-    async def _hand_out_due(self, connection: Connection, category: Category, lane: Lane) -> None:
-        """Shops take turns: each gets an equal share of what the lane has room for."""
-        room = _DEPTH[lane] - await self._hub.queue.depth(lane)
-        if room <= 0:
-            return
-        shops = list(self._hub.shops)
-        share = max(1, room * BATCH // len(shops))
-        rows = await connection.fetch(
-            """
-            WITH due AS (
-                SELECT d.id FROM unnest($1::smallint[]) AS shop (id)
-                 CROSS JOIN LATERAL (
-                       SELECT id FROM delivery
-                        WHERE shop_id = shop.id AND category = $2 AND status = 'queued'
-                          AND handout_at <= now()
-                        ORDER BY handout_at LIMIT $3
-                          FOR UPDATE SKIP LOCKED) AS d
-            )
-            UPDATE delivery AS d SET handout_at = now() + $4
-              FROM due WHERE d.id = due.id
-            RETURNING d.id
-            """,
-            shops,
-            category,
-            min(share, 20 * BATCH),
-            _AGAIN[lane],
-        )
-        if not rows:
-            return
-        # After the commit: a worker is often faster than that, and does not wait for rows that are locked.
-        ids = [r["id"] for r in rows]
-        try:
-            await self._hub.queue.hand_out(lane, ids)
-        except QueueAway:
-            await claims.hand_out_now(connection, ids)
-            raise
 
 
 async def _steps_due(connection: Connection) -> list[Due]:

@@ -109,6 +109,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     )
     tick = Tick(
         hub,
+        limits,
         deliverer.hand_out,
         chores=[escalation.due_steps, inbound.handle_waiting],
         house=[inbound.keep_house],

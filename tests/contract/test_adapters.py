@@ -342,6 +342,15 @@ async def test_check_survives_a_provider_that_is_away(rig: Rig) -> None:
     assert not rig.leaks(check.text)
 
 
+async def test_split_tells_how_many_messages_a_call_carries_without_looking_at_them(
+    rig: Rig,
+) -> None:
+    """By that the hub knows how much of a backlog to hand out."""
+    alike = [Message(key=str(i), to=str(i), text="-") for i in range(500)]
+
+    assert len(list(chain.from_iterable(rig.adapter.split(alike)))) == 500
+
+
 async def test_split_loses_nothing_and_keeps_the_order_of_each_address(rig: Rig) -> None:
     messages = [
         replace(message, key=f"{message.key}-{i}")

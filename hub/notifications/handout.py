@@ -1,0 +1,312 @@
+"""Gives due deliveries to workers: shops and routes take turns, and no route gets more than its accounts take.
+
+What its accounts cannot take lies in its row and costs nothing, however much of it there is: rows that a worker
+would only give back are not handed out.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from channels.base import Category, Message
+from hub.accounts.book import LiveAccount
+from hub.accounts.limits import RateLimits
+from hub.db.pool import Connection, Db
+from hub.notifications import claims, routes
+from hub.notifications.routes import Way
+from hub.queue import BATCH, LANES, Lane, QueueAway
+from hub.resources import Hub
+
+# Jobs that may wait or be in hand in a lane before more are added: enough to keep workers busy, few enough
+# that a wiped Redis costs little and that shops take turns.
+_DEPTH: Mapping[Lane, int] = {Lane.SECURITY: 200, Lane.TRANSACTIONAL: 140, Lane.BULK: 24}
+
+# When a delivery that was handed out and not claimed is handed out again.
+_AGAIN: Mapping[Lane, timedelta] = {
+    Lane.SECURITY: timedelta(seconds=10),
+    Lane.TRANSACTIONAL: timedelta(seconds=30),
+    Lane.BULK: timedelta(minutes=2),
+}
+
+_MOST = 20 * BATCH
+"""Of one route in one turn."""
+
+_FEW = BATCH // 5
+"""In one turn, while a worker has as much of its accounts as it can hold."""
+
+_TRIAL_PACE = 10.0
+_AHEAD = 1.25
+"""A little more than its accounts take in that time, so that they never wait for us."""
+_LEAST_PACE = 2.0
+_STORED = 2.0
+"""Seconds of its pace that may be made good at once."""
+
+_BESIDE = 500
+"""Rows looked at beyond those wanted: some are held back by an earlier one of their ordering key."""
+
+_PEEK_EVERY = timedelta(seconds=1)
+_PEEK = 500
+
+_REMEMBERED = 10_000
+_PROBE = 500
+
+Key = tuple[Category, int, str]
+"""Category, shop, route."""
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How much of one route was handed out lately."""
+
+    at: float
+    stored: float | None = None
+    window: int = BATCH
+    peeked_at: float = float("-inf")
+
+    def room(self, now: float, rate: float | None, *, full: bool) -> int:
+        """How many may be handed out now. `rate`: a second, None where nobody knows; then it is felt for: while no
+        worker says that it is `full`, more and more."""
+        self.window = _FEW if full else min(max(BATCH, self.window * 2), _MOST)
+        if rate is None:
+            return self.window
+        most = max(1.0, rate * _STORED)
+        since = now - self.at
+        self.stored = most if self.stored is None else min(most, self.stored + since * rate)
+        self.at = now
+        return min(self.window, int(self.stored))
+
+    def took(self, count: int) -> None:
+        if self.stored is not None:
+            self.stored -= count
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """`until`: only what gives up by then."""
+
+    key: Key
+    most: int
+    until: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """`free` can be sent, `held` wait for an earlier one of their ordering key."""
+
+    free: list[UUID] = field(default_factory=list)
+    held: list[UUID] = field(default_factory=list)
+
+
+class HandOut:
+    """One per tick."""
+
+    def __init__(self, hub: Hub, limits: RateLimits) -> None:
+        self._hub = hub
+        self._limits = limits
+        self._paces: dict[Key, _Pace] = {}
+        self._in_a_call: dict[tuple[int, str], int] = {}
+
+    async def turn(self, connection: Connection, category: Category) -> None:
+        """Raises `QueueAway`; nothing is lost by it."""
+        lane = LANES[category]
+        room = _DEPTH[lane] - await self._hub.queue.depth(lane)
+        if room <= 0:
+            return
+        waiting = await waiting_routes(connection, list(self._hub.shops), category)
+        now = datetime.now(UTC)
+        due = [(category, w.shop_id, w.route) for w in waiting if w.since <= now]
+        if not due:
+            return
+        full = await self._full(due)
+        shares = _shares(due, room * BATCH)
+        wanted = [w for key in due for w in self._wanted(key, shares[key], now, full)]
+        await self._hand_out(connection, lane, [w for w in wanted if w.most > 0])
+
+    async def _full(self, due: Iterable[Key]) -> set[str]:
+        """Of the accounts of these shops: those of which some worker holds as much as it can."""
+        shops = {shop_id for _, shop_id, _ in due}
+        buckets = {a.bucket for a in self._hub.accounts.all() if a.shop_id in shops}
+        return await self._limits.full(sorted(buckets))
+
+    def _wanted(self, key: Key, share: int, now: datetime, full: set[str]) -> Iterable[_Wanted]:
+        _, shop_id, text = key
+        found = routes.standing(self._hub.accounts, shop_id, routes.read(text), now=now)
+        pace, clock = self._pace(key), monotonic()
+        if found.way is not Way.CLOSED:
+            rate = _TRIAL_PACE if found.way is Way.TRIAL else self._rate(found.accounts)
+            is_full = any(account.bucket in full for account in found.accounts)
+            yield _Wanted(key, min(share, pace.room(clock, rate, full=is_full)))
+        if found.until and clock - pace.peeked_at >= _PEEK_EVERY.total_seconds():
+            pace.peeked_at = clock
+            yield _Wanted(key, min(share, _PEEK), found.until)
+
+    def _pace(self, key: Key) -> _Pace:
+        if len(self._paces) > _REMEMBERED:
+            self._paces.clear()
+        return self._paces.setdefault(key, _Pace(monotonic()))
+
+    def _rate(self, accounts: Sequence[LiveAccount]) -> float | None:
+        """Messages a second; None: nobody knows."""
+        found = 0.0
+        for account in accounts:
+            if account.limits.per_second is None:
+                return None
+            found += account.limits.per_second * self._messages_in_a_call(account)
+        return max(found * _AHEAD, _LEAST_PACE) if accounts else None
+
+    def _messages_in_a_call(self, account: LiveAccount) -> int:
+        """At most: where they are all alike."""
+        name = (account.shop_id, account.name)
+        if name not in self._in_a_call:
+            alike = [Message(key=str(i), to=str(i), text="-") for i in range(_PROBE)]
+            self._in_a_call[name] = -(-_PROBE // len(account.adapter.split(alike)))
+        return self._in_a_call[name]
+
+    async def _hand_out(
+        self, connection: Connection, lane: Lane, wanted: Sequence[_Wanted]
+    ) -> None:
+        if not wanted:
+            return
+        chosen = await _look(connection, wanted)
+        ids = [id_ for one in chosen for id_ in (*one.free, *one.held)]
+        if not ids:
+            return
+        taken = await _take(connection, ids, _AGAIN[lane])
+        for one, found in zip(wanted, chosen, strict=True):
+            gone = len(taken.intersection(found.free))
+            self._paces[one.key].took(gone)
+            if one.until and gone == one.most:
+                # There are more of them: the next turn goes on.
+                self._paces[one.key].peeked_at = float("-inf")
+        # After the commit: a worker is often faster than that, and does not wait for rows that are locked.
+        free = [id_ for one in chosen for id_ in one.free if id_ in taken]
+        try:
+            await self._hub.queue.hand_out(lane, free)
+        except QueueAway:
+            await claims.hand_out_now(connection, free)
+            raise
+
+
+def _shares(due: Sequence[Key], room: int) -> Mapping[Key, int]:
+    """Each shop as much as the others, and of that each of its routes."""
+    by_shop = {
+        shop_id: list(keys) for shop_id, keys in groupby(sorted(due), key=lambda key: key[1])
+    }
+    of_shop = room / len(by_shop)
+    return {key: max(1, int(of_shop / len(keys))) for keys in by_shop.values() for key in keys}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A route with queued deliveries; `since`: when the foremost of them was to be handed out, or is."""
+
+    shop_id: int
+    route: str
+    since: datetime
+
+
+async def waiting_routes(db: Db, shops: Sequence[int], category: Category) -> list[Waiting]:
+    """Every route there is, found by a leap from each one's first entry to the next one's: what lies in between is
+    not looked at."""
+    rows = await db.fetch(
+        """
+        WITH RECURSIVE way AS (
+            SELECT shop.id AS shop_id, found.*
+              FROM unnest($1::smallint[]) AS shop (id)
+             CROSS JOIN LATERAL (
+                   SELECT d.route, d.handout_at FROM delivery AS d
+                    WHERE d.shop_id = shop.id AND d.category = $2 AND d.status = 'queued'
+                    ORDER BY d.route, d.handout_at LIMIT 1) AS found
+            UNION ALL
+            SELECT way.shop_id, found.*
+              FROM way
+             CROSS JOIN LATERAL (
+                   SELECT d.route, d.handout_at FROM delivery AS d
+                    WHERE d.shop_id = way.shop_id AND d.category = $2 AND d.status = 'queued'
+                      AND d.route > way.route
+                    ORDER BY d.route, d.handout_at LIMIT 1) AS found
+        )
+        SELECT shop_id, route, handout_at AS since FROM way
+        """,
+        shops,
+        category,
+    )
+    return [Waiting(**row) for row in rows]
+
+
+async def _look(connection: Connection, wanted: Sequence[_Wanted]) -> list[_Chosen]:
+    """The foremost of each. Compared as whole rows and ordered by all of it, so that only one index will do: any
+    other would be read through."""
+    rows = await connection.fetch(
+        """
+        SELECT w.nth, s.*
+          FROM unnest($1::int[], $2::smallint[], $3::text[], $4::int[], $5::timestamptz[])
+            AS w (nth, shop_id, route, most, until)
+         CROSS JOIN LATERAL (
+               SELECT d.id, d.handout_at, d.give_up_at, d.attempt_count > 0 AS again,
+                      d.ordering_key IS NOT NULL AND EXISTS (
+                         SELECT FROM delivery AS earlier
+                          WHERE earlier.contact_id = d.contact_id
+                            AND earlier.ordering_key = d.ordering_key
+                            AND earlier.notification_id < d.notification_id
+                            AND earlier.status IN ('queued', 'sending')) AS held
+                 FROM delivery AS d
+                WHERE (d.shop_id, d.category, d.route, d.handout_at)
+                      >= (w.shop_id, $6, w.route, '-infinity'::timestamptz)
+                  AND (d.shop_id, d.category, d.route, d.handout_at) <= (w.shop_id, $6, w.route, now())
+                  AND d.status = 'queued'
+                ORDER BY d.shop_id, d.category, d.route, d.handout_at
+                LIMIT w.most + $7) AS s
+         WHERE w.until IS NULL OR s.give_up_at <= w.until
+         ORDER BY w.nth, s.handout_at
+        """,
+        list(range(len(wanted))),
+        [shop_id for _, shop_id, _ in (w.key for w in wanted)],
+        [route for _, _, route in (w.key for w in wanted)],
+        [w.most for w in wanted],
+        [w.until for w in wanted],
+        wanted[0].key[0],
+        _BESIDE,
+    )
+    found: dict[int, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row["nth"], []).append(row)
+    return [_chosen(found.get(nth, []), one.most) for nth, one in enumerate(wanted)]
+
+
+def _chosen(rows: Iterable[Mapping[str, Any]], most: int) -> _Chosen:
+    chosen, last = _Chosen(), None
+    for row in rows:
+        # What failed together is tried together: some providers recognise a repeat only of the whole call.
+        together = row["again"] and row["handout_at"] == last
+        if row["held"]:
+            chosen.held.append(row["id"])
+        elif len(chosen.free) < most or together:
+            chosen.free.append(row["id"])
+            last = row["handout_at"]
+        else:
+            break
+    return chosen
+
+
+async def _take(db: Db, ids: Sequence[UUID], again_after: timedelta) -> set[UUID]:
+    """Those of them that nobody else has at the moment; the tick comes back to them later."""
+    rows = await db.fetch(
+        """
+        WITH due AS (
+            SELECT id FROM delivery
+             WHERE id = ANY($1) AND status || '' = 'queued' AND handout_at <= now()
+               FOR UPDATE SKIP LOCKED
+        )
+        UPDATE delivery AS d SET handout_at = now() + $2
+          FROM due WHERE d.id = due.id AND d.id = ANY($1)
+        RETURNING d.id
+        """,
+        ids,
+        again_after,
+    )
+    return {r["id"] for r in rows}

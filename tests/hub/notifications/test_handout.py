@@ -1,0 +1,256 @@
+"""What the tick gives to workers: nothing that they would only give back."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from channels.base import Category
+from hub.accounts.limits import RateLimits
+from hub.notifications.handout import HandOut, waiting_routes
+from hub.queue import Lane
+from hub.resources import Hub
+from tests.hub.notifications.conftest import Drive
+
+TRANSACTIONAL, MARKETING = Category.TRANSACTIONAL, Category.MARKETING
+
+
+class Backlog:
+    """Deliveries that are due, written as intake writes them, and what of them is handed out."""
+
+    def __init__(self, hub: Hub, drive: Drive) -> None:
+        self.handed = Handed()
+        queue: Any = self.handed
+        self.hub = replace(hub, queue=queue)
+        self.limits = RateLimits(drive.redis)
+        self.shop = hub.shop("main").id
+
+    async def add(
+        self,
+        count: int,
+        *,
+        route: str = "telegram/telegram//last",
+        category: Category = TRANSACTIONAL,
+        since: timedelta = timedelta(minutes=1),
+        gives_up_in: timedelta = timedelta(hours=4),
+        ordering_key: str | None = None,
+        **more: Any,
+    ) -> list[UUID]:
+        """The oldest first."""
+        rows = await self.hub.db.fetch(
+            """
+            INSERT INTO delivery (id, shop_id, notification_id, contact_id, address_id, channel, category,
+                                  due_at, handout_at, give_up_at, route, ordering_key, attempt_count)
+            SELECT uuidv7(), $1, uuidv7(), $8, $8, split_part($2, '/', 1), $3,
+                   now(), now() - $4::interval + g * interval '1 microsecond', now() + $5, $2, $6, $9
+              FROM generate_series(1, $7::int) AS g
+            RETURNING id
+            """,
+            self.shop,
+            route,
+            category,
+            since,
+            gives_up_in,
+            ordering_key,
+            count,
+            UUID(int=1),
+            more.get("attempts", 0),
+        )
+        return [r["id"] for r in rows]
+
+    async def turns(self, count: int = 1, category: Category = TRANSACTIONAL) -> list[UUID]:
+        """What a new tick hands out in so many turns, in the order of its jobs."""
+        return await self.turned(HandOut(self.hub, self.limits), count, category)
+
+    async def turned(
+        self, handing: HandOut, count: int = 1, category: Category = TRANSACTIONAL
+    ) -> list[UUID]:
+        self.handed.ids = []
+        async with self.hub.db.acquire() as connection:
+            for _ in range(count):
+                await handing.turn(connection, category)
+        return self.handed.ids
+
+    async def pause(
+        self, *accounts: str, lasts: timedelta = timedelta(minutes=1), refused: bool = False
+    ) -> None:
+        for account in accounts:
+            await self.hub.db.execute(
+                """
+                INSERT INTO account_state (shop_id, account, refused, reason, paused_until)
+                VALUES ($1, $2, $3, 'silent', now() + $4)
+                """,
+                self.shop,
+                account,
+                refused,
+                lasts,
+            )
+        await self.hub.accounts.refresh(self.hub.db)
+
+
+class Handed:
+    """Takes the place of the queue, of which nothing is left in Redis."""
+
+    def __init__(self) -> None:
+        self.ids: list[UUID] = []
+
+    async def depth(self, _lane: Lane) -> int:
+        return 0
+
+    async def hand_out(self, _lane: Lane, ids: Sequence[UUID]) -> None:
+        self.ids += ids
+
+
+@pytest.fixture
+async def backlog(hub: Hub, drive: Drive) -> Backlog:
+    return Backlog(hub, drive)
+
+
+async def test_what_waits_for_a_paused_account_is_not_touched(backlog: Backlog, hub: Hub) -> None:
+    await backlog.add(2000)
+    await backlog.pause("tg")
+    before = await hub.db.fetch("SELECT id, xmin FROM delivery ORDER BY id")
+
+    assert await backlog.turns(5) == []
+
+    assert await hub.db.fetch("SELECT id, xmin FROM delivery ORDER BY id") == before
+
+
+async def test_others_go_out_from_behind_it(backlog: Backlog) -> None:
+    await backlog.add(3000)
+    ours = await backlog.add(3, route="vk/vk//last", since=timedelta(0))
+    await backlog.pause("tg")
+
+    assert await backlog.turns() == ours
+
+
+async def test_who_has_a_stand_in_does_not_wait(backlog: Backlog) -> None:
+    ours = await backlog.add(3, route="email/email//last")
+    await backlog.pause("mail")
+
+    assert await backlog.turns() == ours
+
+
+async def test_push_devices_wait_for_their_own_provider(backlog: Backlog) -> None:
+    await backlog.add(3, route="push/push/fcm/last")
+    ours = await backlog.add(3, route="push/push/webpush/last")
+    await backlog.pause("fcm")
+
+    assert await backlog.turns() == ours
+
+
+async def test_what_the_version_before_wrote_goes_out(backlog: Backlog) -> None:
+    ours = await backlog.add(3, route="")
+    await backlog.pause("tg")
+
+    assert await backlog.turns() == ours
+
+
+async def test_what_gives_up_is_handed_out_all_the_same(backlog: Backlog) -> None:
+    await backlog.add(3)
+    ours = await backlog.add(3, gives_up_in=timedelta(seconds=-1))
+    await backlog.pause("tg")
+
+    assert await backlog.turns() == ours
+
+
+async def test_what_another_channel_can_do_sooner_does_not_wait(backlog: Backlog) -> None:
+    """The pause lasts longer than this channel is given."""
+    route = "telegram/telegram//next"
+    ours = await backlog.add(700, route=route, gives_up_in=timedelta(seconds=30))
+    await backlog.add(3, route=route, gives_up_in=timedelta(hours=1))
+    await backlog.pause("tg", lasts=timedelta(minutes=1))
+
+    assert await backlog.turns(2) == ours
+
+
+async def test_where_only_a_person_can_help_the_next_channel_is_taken_at_once(
+    backlog: Backlog,
+) -> None:
+    ours = await backlog.add(3, route="telegram/telegram//next")
+    await backlog.add(3)
+    await backlog.pause("tg", refused=True)
+
+    assert await backlog.turns() == ours
+
+
+async def test_an_account_that_comes_back_gets_a_few(backlog: Backlog) -> None:
+    await backlog.add(2000)
+    await backlog.pause("tg", lasts=timedelta(seconds=-1))
+
+    assert 1 <= len(await backlog.turns(5)) <= 30
+
+
+async def test_no_more_is_handed_out_than_the_account_takes(backlog: Backlog) -> None:
+    """25 a second."""
+    ours = await backlog.add(2000)
+    handing = HandOut(backlog.hub, backlog.limits)
+
+    first = await backlog.turned(handing, 4)
+    await asyncio.sleep(0.4)
+    more = await backlog.turned(handing, 1)
+
+    assert 25 <= len(first) <= 100
+    assert 5 <= len(more) <= 50
+    assert first + more == ours[: len(first + more)]
+
+
+async def test_calls_of_many_messages_are_counted_as_such(backlog: Backlog) -> None:
+    """SMSC takes a hundred numbers in one call, and no rate of it is published."""
+    ours = await backlog.add(2000, route="sms/phone//last")
+
+    assert await backlog.turns(4) == ours
+
+
+async def test_while_a_worker_is_full_little_is_added(backlog: Backlog) -> None:
+    await backlog.add(5000, route="sms/phone//last")
+    for account in ("smsc", "sms-ru"):
+        await backlog.limits.note_full(f"{backlog.shop}:{account}")
+
+    assert len(await backlog.turns(3)) == 300
+
+
+async def test_what_an_earlier_one_holds_back_takes_nobodys_place(
+    backlog: Backlog, hub: Hub
+) -> None:
+    first, *held = await backlog.add(400, ordering_key="order-1")
+    ours = await backlog.add(10, since=timedelta(0))
+
+    assert await backlog.turns() == [first, *ours]
+
+    later = await hub.db.fetchval(
+        "SELECT count(*) FROM delivery WHERE id = ANY($1) AND handout_at > now()", held
+    )
+    assert later == len(held)
+
+
+async def test_what_failed_together_is_handed_out_together(backlog: Backlog, hub: Hub) -> None:
+    """Some providers recognise a repeat only of the whole call."""
+    ours = await backlog.add(90, attempts=1)
+    await hub.db.execute("UPDATE delivery SET handout_at = now() - interval '1 minute'")
+    await backlog.pause("tg", lasts=timedelta(seconds=-1))
+
+    assert set(await backlog.turns()) == set(ours)
+
+
+async def test_lanes_do_not_know_of_each_other(backlog: Backlog) -> None:
+    await backlog.add(100)
+    ours = await backlog.add(3, category=MARKETING)
+
+    assert await backlog.turns(category=MARKETING) == ours
+
+
+async def test_every_route_is_found(backlog: Backlog, hub: Hub) -> None:
+    routes = ["", "email/email//last", "push/push/fcm/next", "sms/phone//last", "vk/vk//last"]
+    for route in routes:
+        await backlog.add(50, route=route)
+    shops = list(hub.shops)
+
+    found = await waiting_routes(hub.db, shops, TRANSACTIONAL)
+
+    assert [w.route for w in found] == routes
+    assert await waiting_routes(hub.db, shops, MARKETING) == []
