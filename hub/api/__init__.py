@@ -40,8 +40,11 @@ A handler module parses, calls one use case and answers; errors are raised:
                                     limit=query.limit + 1, name=query.name)
         return answer(page(request, query, rows, key=lambda row: str(row.id), show=ThingOut.of))
 
-`hub.api.app` lists the modules. What the frame does for every route, in this order: request id, key (401),
-unknown path and method (404, 405), rate limit (429), scope (403), unknown query parameters (400), arrival of
+A page says `"text/html"` among its `answers`, reads forms by `pages.read_form` and is given a good link in
+tests/hub/pages/test_doors.py, which holds it to the headers that every page has.
+
+`hub.api.app` lists the modules. What the frame does for every route, in this order: request id, one `Host` (400),
+key (401, or 429 after too many wrong ones), unknown path and method (404, 405), rate limit (429), scope (403), unknown query parameters (400), arrival of
 the body (408, 413, 415); then the handler, in `timeout` at most; then errors to problem+json, headers, metrics.
 While PostgreSQL is away whatever a handler lets through of `hub.db.pool.UNREACHABLE` becomes 503.
 A handler that runs out of time is cancelled: what others wait for too has to be shielded.

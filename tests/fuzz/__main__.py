@@ -31,13 +31,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     minutes = float(os.environ.get("FUZZ_MINUTES", "10"))
     parser.add_argument("--minutes", type=float, default=minutes)
-    parser.add_argument("--examples", type=int, default=int(os.environ.get("FUZZ_EXAMPLES", "100")))
+    parser.add_argument("--examples", type=int, default=int(os.environ.get("FUZZ_EXAMPLES", "25")))
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
     parser.add_argument("--rounds", type=int, default=sys.maxsize, help="at most so many")
     parser.add_argument("pytest", nargs="*", help="more for pytest, after --")
     given = parser.parse_args()
     ends, found = time.monotonic() + given.minutes * 60, Summary()
-    while found.rounds < given.rounds and (left := ends - time.monotonic()) > 0:
+    while found.rounds < given.rounds and (left := ends - time.monotonic()) > 1:
         _round(found, given.seed + found.rounds, given.examples, given.pytest, left)
     print(
         f"\nfuzzing: {found.rounds} rounds from seed {given.seed} on, {given.examples} examples a test"
@@ -51,30 +51,30 @@ def main() -> int:
 
 
 def _round(found: Summary, seed: int, examples: int, more: list[str], left: float) -> None:
-    """The last one is cut off when the time is up; what it had not come to counts as nothing."""
+    """The last one is cut off when the time is up: what it found until then counts, and no more."""
     print(f"round {found.rounds + 1}, seed {seed}", flush=True)
     command = [
         *(sys.executable, "-m", "pytest", str(_FOLDER), "-q", "--tb=short", "-rfE", "-p"),
         *("no:cacheprovider", f"--hypothesis-seed={seed}", "-n", "2", "--dist", "loadfile", *more),
     ]
-    environment = os.environ | {"FUZZ_EXAMPLES": str(examples)}
+    environment, cut = os.environ | {"FUZZ_EXAMPLES": str(examples)}, False
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as running:
         try:
-            out, _ = running.communicate(timeout=max(left, 30))
+            out, _ = running.communicate(timeout=left)
         except subprocess.TimeoutExpired:
-            out = _stopped(running)
+            out, cut = _stopped(running), True
         except KeyboardInterrupt:
             _stopped(running)
             raise
-    found.rounds += 1
+    found.rounds += not cut
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+?\[.*?\]|\S+)(?: - |$)", out, re.MULTILINE)
     for test in failed:
         found.failed.setdefault(test, seed)
     for number, word in _COUNTS.findall(out.splitlines()[-1] if out else ""):
         found.passed += int(number) if word == "passed" else 0
-    if failed or running.returncode not in (0, 2, 5):
+    if failed or (running.returncode not in (0, 5) and not cut):
         print(out)
         if not failed:
             found.failed.setdefault("the round itself", seed)
