@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import traceback
-from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import cast
 
@@ -34,9 +33,6 @@ log = structlog.get_logger()
 
 _CANDIDATE_PAUSE = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-
-_KEPT = timedelta(days=3)
-"""Longer than any messenger tells the same again."""
 
 _PATIENCE = 5.0
 """Seconds for what is being answered when the process is told to stop."""
@@ -159,7 +155,6 @@ async def _tidy(hub: Hub, stop: asyncio.Event) -> None:
     """Drops what nobody needs any more, once an hour."""
     while not stop.is_set():
         try:
-            await updates.forget(hub.db, before=datetime.now(UTC) - _KEPT)
             await codes.forget(hub.db)
         except DATABASE_AWAY as error:
             log.warning("bots.database_away", error=type(error).__name__)

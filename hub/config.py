@@ -42,6 +42,8 @@ def _zone(value: str) -> str:
     return value
 
 
+_CENTURY = timedelta(days=36_500)
+
 _CLOCK = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
@@ -246,6 +248,39 @@ class Patience(Section):
         }[category]
 
 
+class Retention(Section):
+    """How long what people's data stands in is kept at least. Where other shops keep theirs longer it goes to the
+    day, else with its month.
+    """
+
+    notifications: Annotated[Duration, Field(ge=timedelta(days=7), le=_CENTURY)] = timedelta(
+        days=180
+    )
+    attempts: Annotated[Duration, Field(ge=timedelta(days=7), le=_CENTURY)] = timedelta(days=90)
+    """With the receipts: what providers said."""
+    events: Annotated[Duration, Field(ge=timedelta(days=3), le=_CENTURY)] = timedelta(days=30)
+    """What the backend was told; longer than it is tried."""
+    heard: Annotated[Duration, Field(ge=timedelta(days=3), le=_CENTURY)] = timedelta(days=90)
+    """Longer than the 24 hours in which an answer is free."""
+    bot_updates: Annotated[Duration, Field(ge=timedelta(days=3), le=_CENTURY)] = timedelta(days=3)
+    """Longer than any messenger tells the same again."""
+    sandbox: Annotated[Duration, Field(ge=timedelta(days=1), le=_CENTURY)] = timedelta(days=30)
+    orders: Annotated[Duration, Field(ge=timedelta(days=30), le=_CENTURY)] = timedelta(days=1095)
+    """Since their last change; then they lose their person and stay."""
+    consents: Annotated[Duration, Field(ge=timedelta(days=30), le=_CENTURY)] = timedelta(days=1095)
+    """What proves the consents of somebody who was erased."""
+    audit: Annotated[Duration, Field(ge=timedelta(days=30), le=_CENTURY)] = timedelta(days=365)
+
+    @model_validator(mode="after")
+    def _parts_go_before_the_whole(self) -> "Retention":
+        for name in ("attempts", "sandbox"):
+            if getattr(self, name) > self.notifications:
+                raise ValueError(
+                    f'"{name}" must not be longer than "notifications", of which they are part'
+                )
+        return self
+
+
 SLOW_AFTER = timedelta(seconds=8)
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -291,6 +326,7 @@ class Shop(Section):
     channels: ChannelOrder = ChannelOrder()
     fallback_after: Patience = Patience()
     replies: tuple[AutoReply, ...] = ()
+    retention: Retention = Retention()
     accounts: tuple[Account, ...] = ()
 
     @property

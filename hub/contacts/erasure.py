@@ -100,6 +100,10 @@ def stand_ins(signer: Signer, provider_id: str) -> list[str]:
 
 async def _erase(conn: Connection, hub: Hub, shop_id: int, contact_id: UUID) -> None:
     ids = await identities(conn, contact_id)
+    # In the order in which intake holds those that it writes to.
+    await conn.execute(
+        "SELECT FROM address WHERE contact_id = ANY($1) ORDER BY digest FOR UPDATE", ids
+    )
     held = await _addresses(conn, ids)
     names = await _names(conn, ids)
     labels = [f"{kind}:{value}" for kind, value in held] + names

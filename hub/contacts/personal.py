@@ -94,7 +94,7 @@ PERSONAL: Mapping[str, Held] = {
     "code_guess": _held("", "shop_id code_digest guessed_at", digest=_DIGEST),
     "shop_order": _held(
         "buyer_id delivery labels_url",
-        "id shop_id external_id number status told_status currency total revision created_at updated_at",
+        "id shop_id external_id number status told_status currency total revision created_at updated_at forgotten_at",
     ),
     "order_history": _held("reason", "id shop_id order_id status source late at"),
     "order_line": _held(
@@ -148,6 +148,7 @@ IMPERSONAL: Mapping[str, str] = {
     "held_delivery": "ids and times",
     "held_step": "ids and times",
     "erasure": "ids of contacts that are no more",
+    "delivery_total": "counts",
     "audit": "what keys and operators did, by ids",
     "schema_step": "of the schema",
 }

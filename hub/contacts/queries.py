@@ -196,9 +196,11 @@ async def change(
 
 
 async def one_offs(db: Db, shop_id: int, digests: Sequence[bytes]) -> dict[bytes, UUID]:
-    """The anonymous contacts that were made for these addresses, where they were."""
+    """The anonymous contacts that were made for these addresses, where they were. Until the caller's transaction ends
+    they stay: who keeps house passes over them. In the order of digests, as everybody does."""
     rows = await db.fetch(
-        "SELECT digest, contact_id FROM address WHERE shop_id = $1 AND digest = ANY($2) AND one_off",
+        "SELECT digest, contact_id FROM address WHERE shop_id = $1 AND digest = ANY($2) AND one_off"
+        " ORDER BY digest FOR KEY SHARE",
         shop_id,
         digests,
     )

@@ -193,10 +193,3 @@ async def handled(db: Db, id_: int) -> None:
 
 async def failed(db: Db, id_: int) -> None:
     await db.execute("UPDATE bot_update SET failures = failures + 1 WHERE id = $1", id_)
-
-
-async def forget(db: Db, *, before: datetime) -> None:
-    """Drops what was handled and came before that: long enough after which nobody tells it again."""
-    await db.execute(
-        "DELETE FROM bot_update WHERE received_at < $1 AND handled_at IS NOT NULL", before
-    )

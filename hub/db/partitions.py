@@ -1,6 +1,8 @@
 """Tables that grow are cut by month of their UUIDv7 key, made ahead of time."""
 
-from datetime import UTC, datetime
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -21,6 +23,7 @@ GROWING = (
     "audit",
 )
 _AHEAD = 3
+_DROP_WAIT = timedelta(milliseconds=200)
 
 
 def first_id(at: datetime) -> UUID:
@@ -45,11 +48,50 @@ async def make_ahead(db: Connection, now: datetime | None = None) -> None:
         for table in GROWING:
             await _make(db, f"{table}_default", f"{table} DEFAULT")
             for ahead in range(-1, _AHEAD + 1):
-                start, end = _month(now, ahead), _month(now, ahead + 1)
-                values = f"FROM ('{first_id(start)}') TO ('{first_id(end)}')"
-                await _make(db, f"{table}_{start:%Y_%m}", f"{table} FOR VALUES {values}")
+                await make(db, table, _month(now, ahead))
     except IN_THE_WAY:
         log.warning("partitions.later", hint="somebody reads the tables, a backup for one")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One month of a table: what was made from `start` to before `end`."""
+
+    table: str
+    name: str
+    start: datetime
+    end: datetime
+
+
+async def parts(db: Connection, table: str) -> list[Part]:
+    """The months there are, the oldest first; the default partition is none of them."""
+    rows = await db.fetch(
+        """
+        SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+         WHERE i.inhparent = to_regclass($1)
+        """,
+        table,
+    )
+    found = []
+    for row in rows:
+        if named := re.fullmatch(rf"{table}_(\d{{4}})_(\d\d)", row["relname"]):
+            start = datetime(int(named[1]), int(named[2]), 1, tzinfo=UTC)
+            found.append(Part(table, row["relname"], start, _month(start, 1)))
+    return sorted(found, key=lambda part: part.start)
+
+
+async def drop(db: Connection, part: Part) -> None:
+    """In the caller's transaction, which ends soon. Whoever uses the table waits behind us as long as we wait: no
+    longer than `_DROP_WAIT`. Raises what `IN_THE_WAY` lists."""
+    await db.execute(f"SET LOCAL lock_timeout = '{_DROP_WAIT // timedelta(milliseconds=1)}ms'")
+    await db.execute(f"DROP TABLE {part.name}")
+
+
+async def make(db: Connection, table: str, at: datetime) -> None:
+    """The month in which that is. Raises what `IN_THE_WAY` lists."""
+    start, end = _month(at), _month(at, 1)
+    values = f"FROM ('{first_id(start)}') TO ('{first_id(end)}')"
+    await _make(db, f"{table}_{start:%Y_%m}", f"{table} FOR VALUES {values}")
 
 
 async def _make(db: Connection, name: str, of: str) -> None:

@@ -8,11 +8,9 @@ from uuid import UUID
 
 from channels.base import Channel, Heard
 from hub.contacts import addresses
-from hub.db.pool import Connection, Db
+from hub.db.pool import Db
 from hub.db.text import storable
 from hub.ids import new_id
-
-KEPT_FOR = timedelta(days=90)
 
 _LONGEST = 4096
 _SAME_WITHIN = 120
@@ -119,10 +117,3 @@ async def lately(db: Db, one: Waiting, within: timedelta) -> int:
         within,
     )
     return count
-
-
-async def forget(db: Connection) -> None:
-    await db.execute(
-        "DELETE FROM heard WHERE handled_at IS NOT NULL AND received_at < now() - $1::interval",
-        KEPT_FOR,
-    )

@@ -69,11 +69,6 @@ async def handle_waiting(hub: Hub, connection: Connection) -> list[Due]:
     return due
 
 
-async def keep_house(connection: Connection) -> None:
-    """What was handled long ago goes."""
-    await queries.forget(connection)
-
-
 async def play(hub: Hub, shop_id: int, channel: Channel, address: str, text: str) -> None:
     """Somebody at that address writes to the sandbox. Raises `Unprocessable`: on that channel nobody can be
     played."""

@@ -3,12 +3,11 @@ cascades on, keeps house. Any worker can run it; one at a time does (advisory lo
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 
 import structlog
 
-from hub.accounts import sandbox
 from hub.accounts.limits import RateLimits
 from hub.db import partitions
 from hub.db.pool import UNREACHABLE, Connection
@@ -18,7 +17,6 @@ from hub.notifications.handout import HandOut
 from hub.notifications.steps import Due
 from hub.queue import LANES, QueueAway
 from hub.resources import Hub
-from hub.webhooks import service as webhooks
 
 log = structlog.get_logger()
 
@@ -43,13 +41,11 @@ class Tick:
         limits: RateLimits,
         hand_out: Callable[[list[Due]], Awaitable[None]],
         chores: Sequence[Chore] = (),
-        house: Sequence[Callable[[Connection], Awaitable[None]]] = (),
     ) -> None:
         self._hub = hub
         self._due_ones = HandOut(hub, limits)
         self._hand_out = hand_out
         self._chores = chores
-        self._house = house
         self._last: dict[str, float] = {}
         self._leading_since = monotonic()
         self._mark = new_id().hex
@@ -102,8 +98,6 @@ class Tick:
             await self._hand_out(await receipts.match_strays(connection))
         if self._due("house", timedelta(minutes=10)):
             await _keep_house(connection)
-            for keep in self._house:
-                await keep(connection)
 
     def _due(self, name: str, every: timedelta) -> bool:
         now = monotonic()
@@ -159,6 +153,4 @@ async def _keep_house(connection: Connection) -> None:
     await connection.execute(
         "DELETE FROM answer_link WHERE expires_at < now() - interval '30 days'"
     )
-    await sandbox.trim(connection)
     await held.end_outlived(connection)
-    await webhooks.keep_house(connection, datetime.now(UTC))

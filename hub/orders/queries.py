@@ -129,7 +129,8 @@ async def change(conn: Connection, order: Order, now: datetime) -> None:
         """
         UPDATE shop_order
            SET number = $2, status = $3, told_status = $4, buyer_id = $5, currency = $6, total = $7,
-               delivery = $8, labels_url = $9, revision = $10, updated_at = $11
+               delivery = $8, labels_url = $9, revision = $10, updated_at = $11,
+               forgotten_at = NULL
          WHERE id = $1
         """,
         order.id,

@@ -253,21 +253,6 @@ async def attempts(
     return [Attempt(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
 
 
-async def forget(db: Db, before: UUID, *, at_once: int) -> None:
-    """Drops events and all that came of them up to that id, some of them at a time."""
-    for table, column in (
-        ("callback_attempt", "id"),
-        ("callback", "event_id"),
-        ("event", "id"),
-    ):
-        await db.execute(
-            f"DELETE FROM {table} WHERE {column} IN ("  # noqa: S608 (constants)
-            f"SELECT {column} FROM {table} WHERE {column} < $1 ORDER BY {column} LIMIT $2)",
-            before,
-            at_once,
-        )
-
-
 async def forget_removed(db: Db, before: datetime) -> None:
     """Webhooks that were removed by then; nothing refers to them any more."""
     await db.execute("DELETE FROM webhook WHERE deleted_at < $1", before)

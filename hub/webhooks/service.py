@@ -12,7 +12,6 @@ import orjson
 from channels.guard import Network
 from hub.audit import log as audit
 from hub.audit.model import SYSTEM, Action, Actor
-from hub.db.partitions import first_id
 from hub.db.pool import Db, Pool, transaction
 from hub.errors import Conflict, Fault, InvalidInput, NotFound
 from hub.ids import made_at, new_id
@@ -29,10 +28,8 @@ MOST = 50
 OVERLAP = timedelta(hours=24)
 """How long a former secret signs along after a rotation."""
 
-KEPT_FOR = timedelta(days=30)
-"""Events and attempts; what has not got through by then is dropped with them."""
-
-_AT_ONCE = 20_000
+_REMOVED_FOR = timedelta(days=30)
+"""A webhook that was removed, so that its last attempts have something to refer to."""
 
 
 async def publish(
@@ -191,9 +188,8 @@ async def resend(db: Db, shop_id: int, id_: UUID, attempt_id: UUID, *, by: Actor
 
 
 async def keep_house(db: Db, now: datetime) -> None:
-    """Drops what is older than `KEPT_FOR`."""
-    await queries.forget(db, first_id(now - KEPT_FOR), at_once=_AT_ONCE)
-    await queries.forget_removed(db, now - KEPT_FOR)
+    """Webhooks that were removed long ago; events go by the shop's `retention`."""
+    await queries.forget_removed(db, now - _REMOVED_FOR)
 
 
 _UNKNOWN = "there is no webhook with this id"

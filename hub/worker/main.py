@@ -112,7 +112,6 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         limits,
         deliverer.hand_out,
         chores=[escalation.due_steps, inbound.handle_waiting],
-        house=[inbound.keep_house],
     )
     loops = [_Lane(hub, lane, deliverer) for lane in lanes]
     chores: list[Callable[[], Awaitable[None]]] = [

@@ -1,6 +1,5 @@
 """Updates as rows: stored once, kept as long as anybody may tell them again."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -33,18 +32,6 @@ async def test_what_cannot_be_stored_moves_no_cursor(hub: Hub) -> None:
         await updates.store(hub.db, shop, "tg", [_update("1", text="\0")], cursor="2")
 
     assert await updates.cursor_of(hub.db, shop, "tg") is None
-
-
-async def test_only_what_was_handled_is_forgotten(hub: Hub) -> None:
-    shop = hub.shop("main").id
-    await updates.store(hub.db, shop, "tg", [_update("1"), _update("2")])
-    first, second = await updates.waiting(hub.db, shop, "tg")
-    await updates.handled(hub.db, first.id)
-
-    await updates.forget(hub.db, before=datetime.now(UTC) + timedelta(minutes=1))
-
-    rows = await hub.db.fetch("SELECT id FROM bot_update")
-    assert [row["id"] for row in rows] == [second.id]
 
 
 def test_what_postgresql_does_not_keep_is_taken_out() -> None:

@@ -165,3 +165,27 @@ def test_secrets_are_not_shown(tmp_path: Path, text: str) -> None:
 
     assert "[hidden]" in line
     assert "hunter2" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('notifications = "2d"', "shops.main.retention.notifications"),
+        ('attempts = "200d"', "shops.main.retention"),
+        ('sandbox = "181d"', "shops.main.retention"),
+        ('heard = "90"', "shops.main.retention.heard"),
+        ('audit = "999999d"', "shops.main.retention.audit"),
+        ('letters = "9d"', "shops.main.retention.letters"),
+    ],
+)
+def test_how_long_data_is_kept_is_checked(tmp_path: Path, text: str, said: str) -> None:
+    assert fault(tmp_path, f"[shops.main.retention]\n{text}\n").startswith(said)
+
+
+def test_how_long_data_is_kept(tmp_path: Path) -> None:
+    text = '[shops.main.retention]\nnotifications = "365d"\nattempts = "365d"\n[shops.b]\n'
+
+    settings = read(tmp_path, text)
+
+    assert settings.shops["main"].retention.attempts.days == 365
+    assert settings.shops["b"].retention.notifications.days == 180

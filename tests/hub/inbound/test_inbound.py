@@ -150,17 +150,3 @@ async def test_nobody_is_played_on_a_channel_where_nobody_writes(api: Api) -> No
     )
 
     assert answer.status == 422
-
-
-async def test_after_three_months_it_is_forgotten(hub: Hub, write: Write) -> None:
-    await write("часы", by=PHONE)
-    await write("СТОП", by=PHONE)
-    await hub.db.execute(
-        "UPDATE heard SET received_at = now() - $1::interval WHERE text = 'часы'",
-        timedelta(days=91),
-    )
-
-    async with hub.db.acquire() as connection:
-        await inbound.keep_house(connection)
-
-    assert [row["text"] for row in await hub.db.fetch("SELECT text FROM heard")] == ["СТОП"]

@@ -396,26 +396,6 @@ async def test_logs_hold_neither_secrets_nor_urls(
         assert word not in str(logs)
 
 
-async def test_the_old_is_dropped(
-    subscribe: Subscribe, publish: Publish, loop: Loop, hub: Hub
-) -> None:
-    await subscribe()
-    await publish()
-    await loop.until(1)
-
-    await service.keep_house(hub.db, datetime.now(UTC) + timedelta(days=29))
-    kept = await _counts(hub)
-    await service.keep_house(hub.db, datetime.now(UTC) + timedelta(days=31))
-
-    assert kept == [1, 1, 1]
-    assert await _counts(hub) == [0, 0, 0]
-
-
-async def _counts(hub: Hub) -> list[int]:
-    tables = ("event", "callback", "callback_attempt")
-    return [await hub.db.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
-
-
 async def _admin(api: Api, locale: str = "ru") -> None:
     body: dict[str, Any] = {
         "role": "admin",
