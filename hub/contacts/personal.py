@@ -60,7 +60,7 @@ PERSONAL: Mapping[str, Held] = {
     "delivery": _held(
         "provider_id ordering_key",
         "id shop_id notification_id contact_id address_id channel category step status reason code account provider"
-        " batch_key attempt_count maybe_duplicate cost due_at handout_at give_up_at leased_until leased_by"
+        " batch_key attempt_count maybe_duplicate cost route due_at handout_at give_up_at leased_until leased_by"
         " created_at sent_at delivered_at read_at updated_at",
     ),
     "attempt": _held(
