@@ -124,10 +124,39 @@ MAX: Sequence[dict[str, Any]] = (
     {"update_type": "bot_added", "timestamp": 1767225600000, "chat_id": -5, "user": _USER},
 )
 
+_VIEWER = {"id": "01234567890A=", "name": "Анна", "language": "ru", "country": "RU"}
+
+VIBER: Sequence[dict[str, Any]] = (
+    {
+        "event": "message",
+        "timestamp": 1767225600000,
+        "message_token": 4912661846655238145,
+        "sender": _VIEWER,
+        "message": {"type": "text", "text": "привет", "tracking_data": "start:abc"},
+    },
+    {"event": "subscribed", "timestamp": 1767225600000, "message_token": 1, "user": _VIEWER},
+    {
+        "event": "unsubscribed",
+        "timestamp": 1767225600000,
+        "message_token": 2,
+        "user_id": "01234567890A=",
+    },
+    {
+        "event": "conversation_started",
+        "timestamp": 1767225600000,
+        "message_token": 3,
+        "type": "open",
+        "context": "abc",
+        "user": _VIEWER,
+        "subscribed": True,
+    },
+)
+
 UPDATES: Mapping[Channel, Sequence[dict[str, Any]]] = {
     Channel.TELEGRAM: TELEGRAM,
     Channel.VK: VK,
     Channel.MAX: MAX,
+    Channel.VIBER: VIBER,
 }
 
 
