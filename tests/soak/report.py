@@ -32,13 +32,17 @@ def _head(outcome: Outcome) -> str:
     kinds = len({fault.kind for fault in outcome.faults})
     slowest = max((f.recovery.all for f in outcome.faults), default=0.0)
     word = "passed" if outcome.good else "FAILED"
+    command = (
+        f"--notifications {size.notifications} --faults {size.faults} --seed {size.seed}"
+        f" --per-second {size.per_second:.0f}"
+    )
     return f"""# The soak run
 
 `make soak` starts an API, two workers and the bots on a PostgreSQL and a Redis of their own, has a shop's backend send
 through them to simulated providers that are slow, refuse, throttle, lie and fall silent, and meanwhile kills, freezes,
 wipes and fills up one thing after the other. In the end every notification that was accepted is held against what the
 providers took. This page was written by such a run; do it again with
-`make soak ARGS="--notifications {size.notifications} --faults {size.faults} --seed {size.seed}"`.
+`make soak ARGS="{command}"`.
 
 **{word}: {verdict.lost} lost of {verdict.accepted:,} accepted**, under {len(outcome.faults)} faults of {kinds} kinds;
 the slowest recovery took {slowest:.1f} s."""
@@ -83,15 +87,13 @@ def _promises(outcome: Outcome) -> str:
         ("**lost**", f"**{verdict.lost}**"),
         ("accepted", f"{verdict.accepted:,}"),
     ]
-    return (
-        "## What became of them\n\n"
-        + _table(("", "notifications"), rows)
-        + f"""
+    kept = f"""
 
 Each is in exactly one final state. Nothing arrived that had not been accepted, nothing was made twice for one
 `Idempotency-Key`, {verdict.ordered:,} pairs under an `ordering_key` came in their order, and every receipt for which a
 provider was thanked is written down."""
-    )
+    table = _table(("", "notifications"), rows)
+    return f"## What became of them\n\n{table}{kept if outcome.good else ''}"
 
 
 def _faults(outcome: Outcome) -> str:
@@ -145,11 +147,12 @@ def _doubles(outcome: Outcome) -> str:
     rows = [(by, category, f"{n:,}") for (by, category), n in sorted(verdict.doubles.items())]
     total = sum(verdict.doubles.values())
     table = "\n\n" + _table(("provider", "category", "doubles"), rows) if rows else ""
+    never = " No other message came twice, and marketing never did."
     return f"""## Doubles
 
 Where a call got no clear answer and the provider does not recognise a repeat, an order message is sent again and marked
-`maybe_duplicate`; marketing is not, and ends as `unknown`. {verdict.in_doubt:,} deliveries were marked, {total:,}
-messages did come once more, each of them marked. Marketing came twice never.{table}"""
+`maybe_duplicate`; marketing is not, and ends as `unknown`. {verdict.in_doubt:,} deliveries were marked, and {total:,}
+marked messages did come once more.{never if outcome.good else ""}{table}"""
 
 
 def _wrong(outcome: Outcome) -> str:
