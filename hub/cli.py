@@ -20,7 +20,7 @@ from hub.embedded.folder import StartFailed
 from hub.errors import HubError
 
 # Beside what these say on the screen nobody wants to read which steps the schema took.
-_QUIET = ("keys", "demo", "backup", "restore", "held", "secrets")
+_QUIET = ("keys", "demo", "backup", "restore", "held", "secrets", "scrub")
 LANES = ("security", "transactional", "bulk")
 SCOPES = ("send", "contacts", "orders", "read", "admin")
 
@@ -86,6 +86,9 @@ def parser() -> argparse.ArgumentParser:
     add("bots", _bots, "the messenger bots alone, for a fleet; needs database and Redis URLs")
     add("migrate", _migrate, "bring the database schema to the newest version")
     add("check", _check, "read the settings and try every account against its provider")
+    add(
+        "scrub", _scrub, "take what was erased off the disk, too: tables are written anew meanwhile"
+    )
     _add_backup(add)
     _add_demo(add("demo", _demo, "play an order's whole way through a running hub, in the sandbox"))
     _add_keys(add("keys", None, "create, list and revoke API keys"), common)
@@ -208,6 +211,10 @@ def _bots(settings: Settings, _arguments: argparse.Namespace) -> Any:
 
 def _migrate(settings: Settings, _arguments: argparse.Namespace) -> Any:
     return _module("hub.commands").bring_up_to_date(settings)
+
+
+def _scrub(settings: Settings, _arguments: argparse.Namespace) -> Any:
+    return _module("hub.commands").scrub(settings)
 
 
 def _check(settings: Settings, _arguments: argparse.Namespace) -> Any:

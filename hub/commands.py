@@ -1,4 +1,4 @@
-"""What the command line does by itself, with a database for a moment: migrate, and API keys."""
+"""What the command line does by itself, with a database for a moment: migrate, API keys, and scrubbing."""
 
 import asyncio
 import sys
@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from hub.audit import log as audit
 from hub.audit.machine import at_machine
+from hub.audit.model import Action
 from hub.config import Settings, SettingsError
 from hub.db.migrate import migrate
 from hub.db.pool import Pool, open_pool
 from hub.embedded.borrowed import database_url
 from hub.errors import NotFound
+from hub.retention import tidy
 from hub.shops import keys
 from hub.shops.registry import register
 
@@ -34,6 +37,25 @@ def list_keys(settings: Settings, shop: str) -> int:
 def revoke_key(settings: Settings, shop: str, key: str) -> int:
     """`vestnik keys revoke`; `key` is its id, its beginning as `list` shows it, or the whole key."""
     return asyncio.run(_revoke(settings, shop, key))
+
+
+def scrub(settings: Settings) -> int:
+    """`vestnik scrub`: 1 where something is left to do."""
+    return asyncio.run(_scrub(settings))
+
+
+async def _scrub(settings: Settings) -> int:
+    async with database_url(settings) as url:
+        await migrate(url)
+        async with await open_pool(url, size=1) as db, db.acquire() as connection:
+            left = [line async for line in tidy.scrub(connection)]
+            async with connection.transaction():
+                await audit.record(connection, None, at_machine(), Action.DATA_SCRUBBED)
+    for line in left:
+        _say(line)
+    if not left:
+        _say("nothing of what was erased is in the files of the database any more")
+    return 1 if left else 0
 
 
 async def _migrate(settings: Settings) -> int:

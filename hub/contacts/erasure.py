@@ -21,6 +21,8 @@ from hub.tokens import Signer
 SWEPT_AFTER = timedelta(minutes=15)
 """When all is looked through once more: longer than any call that was under way, and any request."""
 
+_NOTED_FOR = timedelta(days=30)
+
 _PURPOSE = "erased-message"
 
 # What messengers tell of who said something in a chat of many.
@@ -90,6 +92,11 @@ async def forget_orders(conn: Connection, orders: Sequence[UUID]) -> None:
     if orders:
         for statement in ORDER_STEPS:
             await conn.execute(statement, orders)
+
+
+async def forget(conn: Connection, now: datetime) -> None:
+    """That somebody was erased, when nothing is to be done about it any more."""
+    await conn.execute("DELETE FROM erasure WHERE tidied_at < $1", now - _NOTED_FOR)
 
 
 def stand_ins(signer: Signer, provider_id: str) -> list[str]:

@@ -14,7 +14,7 @@ from hub.contacts import erasure, history
 from hub.db.pool import Connection
 from hub.notifications import receipts
 from hub.resources import Hub
-from hub.retention import months, rows
+from hub.retention import months, rows, tidy
 from hub.retention.plan import TABLES, Kind, Times
 from hub.retention.rows import BY_TABLE, Portion
 from hub.webhooks import service as webhooks
@@ -68,13 +68,16 @@ class Keeper:
                 self._end = monotonic() + _LONGEST.total_seconds()
                 await self._sweep(connection, now)
                 await self._drop_old(connection, now)
+                if await tidy.after_erasures(connection, now):
+                    log.info("retention.tidied")
             finally:
                 if not connection.is_closed():
                     await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
     async def _sweep(self, connection: Connection, now: datetime) -> None:
-        if swept := await erasure.sweep(self._hub, now):
+        while swept := await erasure.sweep(self._hub, now):
             log.info("retention.swept", contacts=swept)
+        await erasure.forget(connection, now)
         await receipts.forget_strays(connection, now)
         await self._adopt_consents(connection)
         await sandbox.trim(connection)
