@@ -27,6 +27,7 @@ from hub.accounts.book import LiveAccount
 from hub.config import Settings
 from hub.contacts import codes, updates
 from hub.contacts.updates import config_of, hook_secret
+from hub.db import budget
 from hub.resources import Hub, open_hub
 
 log = structlog.get_logger()
@@ -64,11 +65,7 @@ async def _until_told(settings: Settings) -> None:
 
 
 async def _opened(settings: Settings, stop: asyncio.Event) -> None:
-    accounts = sum(
-        len(shop.accounts) or len(updates.BOT_CHANNELS) for shop in settings.shops.values()
-    )
-    # Each account that is led keeps one connection for its lock.
-    async with open_hub(settings, pool_size=6 + 2 * accounts) as hub:
+    async with open_hub(settings, pool_size=budget.bots(settings)) as hub:
         await serve(hub, stop)
 
 

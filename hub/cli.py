@@ -13,6 +13,7 @@ import asyncpg
 
 from hub import logs
 from hub.config import Settings, SettingsError, load
+from hub.db.budget import TooFewConnections
 from hub.db.migrate import CannotMigrate
 from hub.db.pool import UNREACHABLE
 from hub.embedded import secret
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(settings, arguments) or 0)
     except SettingsError as error:
         return _failed(str(error), 2)
-    except (StartFailed, HubError, CannotMigrate) as error:
+    except (StartFailed, HubError, CannotMigrate, TooFewConnections) as error:
         return _failed(str(error), 1)
     except asyncpg.ClientConfigurationError:
         return _failed("hub.database_url = [hidden]: is not a URL that PostgreSQL understands", 2)

@@ -69,6 +69,26 @@ def host_and_port(value: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+AUTOMATIC = -1
+"""Of a size: by what is there."""
+
+_UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
+
+def _size(value: Any) -> Any:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,12}) ?([KMGT]iB|)", value)):
+        return int(found[1]) * _UNITS[found[2]]
+    if value == "auto":
+        return AUTOMATIC
+    if isinstance(value, int) and value >= 0:
+        return value
+    raise ValueError('must be a size like "512MiB" or "20GiB" (0: none)')
+
+
+Size = Annotated[int, BeforeValidator(_size)]
+"""Bytes."""
+
+
 def _listen(value: str) -> str:
     if value:
         host_and_port(value)
@@ -359,6 +379,14 @@ class HubSettings(Section):
     """Whose `X-Forwarded-For` is believed."""
     max_connections: int = Field(default=1000, ge=10, le=60_000)
     """Of one API process at once."""
+    disk_reserve: Size = AUTOMATIC
+    """Of free disk where the database is: below that no new work is taken."""
+    database_folder: str = ""
+    """Where the database keeps its files, if that is this machine; `vestnik up` knows where its own are."""
+    database_limit: Size = 0
+    """Of the database, above which no new work is taken; 0: none."""
+    backlog_limit: int = Field(default=0, ge=0)
+    """Deliveries that wait to be sent, above which no new work is taken; 0: none."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_listen: Annotated[str, AfterValidator(_listen)] = ""
     """Where a worker serves its own `/metrics`, for a fleet; empty: nowhere."""

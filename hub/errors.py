@@ -100,3 +100,27 @@ class Unavailable(RetryLater):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
     title = "The service cannot take requests right now"
+
+
+class Overloaded(RetryLater):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "overloaded"
+    title = "Too much is asked at once"
+
+
+class DiskLow(RetryLater):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "disk-low"
+    title = "There is too little room on the disk to take more work"
+
+
+class DatabaseFull(RetryLater):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "database-full"
+    title = "The database has reached its limit and takes no more work"
+
+
+class BacklogFull(RetryLater):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "backlog-full"
+    title = "Too much waits to be sent to take more work"

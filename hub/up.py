@@ -18,6 +18,7 @@ import structlog
 import hub
 from hub import metrics
 from hub.config import Settings
+from hub.db import budget
 from hub.db.migrate import migrate
 from hub.db.pool import UNREACHABLE, Pool, open_pool
 from hub.embedded import address, secret
@@ -167,6 +168,8 @@ class _Supervisor:
             "VESTNIK_LISTEN": listen,
             metrics.FOLDER: str(metrics.empty_folder(self._settings.data)),
         }
+        if self._servers.database is not None:
+            environ["VESTNIK_DATABASE_FOLDER"] = str(self._servers.database.folder)
         if self._config is not None:
             environ["VESTNIK_CONFIG"] = str(self._config.absolute())
         return environ
@@ -176,6 +179,9 @@ class _Supervisor:
         await migrate(url)
         file = self._settings.data / "worker.json"
         async with await open_pool(url, size=1) as db:
+            await budget.check(
+                db, budget.of_one_machine(self._settings), self._connections_set_at()
+            )
             if self._servers.database is not None:
                 # Nobody but us uses it, so whatever is held there is held by the dead.
                 await take_back(db)
@@ -186,6 +192,11 @@ class _Supervisor:
             if count := sum(one.count for one in await held.waiting(db)):
                 log.warning("up.held", deliveries=count, hint="`vestnik held` tells more")
         write_private(file, json.dumps({"id": str(self._worker)}))
+
+    def _connections_set_at(self) -> str:
+        if self._servers.database is None:
+            return "max_connections of the server, or the limit of this user"
+        return f"max_connections in {self._servers.database.folder / 'postgresql.conf'}"
 
     async def _seal_anew(self, db: Pool) -> None:
         """After a rotation; the roles that start now know both secrets."""

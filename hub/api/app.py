@@ -21,7 +21,7 @@ from hub.api import (
 from hub.api.background import INTAKE, background
 from hub.api.body import LIMIT
 from hub.api.headers import dress
-from hub.api.keys import HUB
+from hub.api.keys import HUB, ROOM
 from hub.api.limits import Limits
 from hub.api.middleware import frame
 from hub.api.routes import Route, Routes
@@ -42,6 +42,7 @@ from hub.contacts.updates import is_called
 from hub.db.pool import UNREACHABLE
 from hub.notifications.intake import Intake
 from hub.resources import Hub
+from hub.room import Room
 from hub.shops.keys import KeyRing
 
 log = structlog.get_logger()
@@ -83,6 +84,7 @@ def make_app(hub: Hub) -> web.Application:
     )
     app[HUB] = hub
     app[INTAKE] = Intake(hub)
+    app[ROOM] = Room(hub.settings.hub, hub.db)
     app[hooks.HOOKS] = {
         token: account
         for account in hub.accounts.all()

@@ -1,4 +1,5 @@
-"""What runs beside the requests of an API process: the intake, and a fresh view of templates and accounts."""
+"""What runs beside the requests of an API process: the intake, a look at the room there is, and a fresh view of templates
+and accounts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +8,7 @@ from contextlib import suppress
 import structlog
 from aiohttp import web
 
-from hub.api.keys import HUB
+from hub.api.keys import HUB, ROOM
 from hub.db.pool import UNREACHABLE
 from hub.notifications.intake import Intake
 from hub.resources import Hub
@@ -21,8 +22,11 @@ _REFRESH_EVERY = 1.0
 
 async def background(app: web.Application) -> AsyncIterator[None]:
     """For `app.cleanup_ctx`."""
+    # Before the first request: a disk may be full already.
+    await app[ROOM].look()
     tasks = [
         asyncio.create_task(app[INTAKE].run()),
+        asyncio.create_task(app[ROOM].run()),
         asyncio.create_task(_refresh(app[HUB])),
     ]
     yield

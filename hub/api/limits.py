@@ -1,7 +1,9 @@
-"""How many requests one key may make, and how many wrong keys one address may try: buckets of tokens, per process."""
+"""How many requests one key may make, how many wrong keys one address may try, and how much may be under way at once:
+per process."""
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_network
@@ -10,11 +12,13 @@ from uuid import UUID
 from aiohttp import web
 
 from channels.guard import Network
+from hub.api.body import LIMIT
 from hub.api.remote import address_of, plain
 from hub.config import HubSettings
-from hub.errors import LimitExceeded
+from hub.errors import LimitExceeded, Overloaded
 
 _REMEMBERED = 10_000
+_MOST_OF_BODIES = 64 * LIMIT
 
 
 @dataclass(slots=True)
@@ -100,16 +104,39 @@ class WrongKeys:
         return found
 
 
+class Bodies:
+    """How many bytes of bodies requests may hold at once. What is made of a body takes many times its size."""
+
+    def __init__(self, most: int = _MOST_OF_BODIES) -> None:
+        self._most = most
+        self._held = 0
+
+    @contextmanager
+    def held(self, size: int | None) -> Iterator[None]:
+        """While one is read and worked on. `size` None: it does not say, and may be the largest. Raises
+        `Overloaded`."""
+        size = LIMIT if size is None else min(size, LIMIT)
+        if self._held and self._held + size > self._most:
+            raise Overloaded("too many large requests are under way, send this one again")
+        self._held += size
+        try:
+            yield
+        finally:
+            self._held -= size
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Both, as the settings have them."""
+    """All of them, as the settings have them."""
 
     requests: RateLimit
     wrong_keys: WrongKeys
+    bodies: Bodies
 
     @classmethod
     def of(cls, settings: HubSettings) -> "Limits":
         return cls(
             RateLimit(settings.rate_limit),
             WrongKeys(settings.wrong_keys, settings.trusted_proxies),
+            Bodies(),
         )

@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import sys
+from datetime import timedelta
 
 import structlog
 import uvloop
@@ -15,9 +16,13 @@ from hub.api.connection import Bounds
 from hub.api.headers import dress
 from hub.api.server import bind, serve
 from hub.config import Settings
+from hub.db import budget
 from hub.resources import open_hub
 
 log = structlog.get_logger()
+
+_PATIENCE = timedelta(seconds=2)
+"""While all connections are in use: then the client had better come again."""
 
 _OWN_FILES = 200
 """Database, Redis, providers, logs."""
@@ -79,7 +84,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
         bounds = Bounds(connections=settings.hub.max_connections)
         dressed = dress(settings.public_url)
         async with (
-            open_hub(settings) as hub,
+            open_hub(settings, pool_size=budget.API, patience=_PATIENCE) as hub,
             serve(make_app(hub), listening, bounds=bounds, dressed=dressed),
         ):
             sys.stdout.write(f"ready http://{settings.hub.listen}\n")

@@ -15,12 +15,13 @@ from channels.base import Category
 from hub import metrics as shared
 from hub.accounts import health
 from hub.accounts.health import Pause
-from hub.api.keys import HUB
+from hub.api.keys import HUB, ROOM
 from hub.api.patience import within
 from hub.api.routes import PUBLIC, Routes
 from hub.db.pool import UNREACHABLE
 from hub.notifications.handout import waiting_routes
 from hub.resources import Hub
+from hub.room import Room, Short
 
 REQUESTS = Counter("vestnik_http_requests", "Requests answered.", ["route", "method", "status"])
 SECONDS = Histogram(
@@ -103,6 +104,32 @@ class Backlog(Collector):
         self._read_at = time.monotonic()
 
 
+class RoomMetrics(Collector):
+    """What was found at the last look at the room there is."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        closed = GaugeMetricFamily(
+            "vestnik_intake_closed", "1: no new work is taken for want of that.", labels=["reason"]
+        )
+        for reason in Short:
+            closed.add_metric([reason], reason in self._room.short)
+        known = [
+            GaugeMetricFamily(name, text, value=self._room.known[key])
+            for key, (name, text) in _ROOM.items()
+            if key in self._room.known
+        ]
+        return [closed, *known]
+
+
+_ROOM = {
+    "disk_free": ("vestnik_disk_free_bytes", "Free where the database is."),
+    "disk_reserve": ("vestnik_disk_reserve_bytes", "Below that no new work is taken."),
+    "database": ("vestnik_database_bytes", "The size of the database, where it has a limit."),
+}
+
 _DUE = """
 SELECT count(*) FROM (
        SELECT FROM delivery
@@ -134,6 +161,9 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     at your proxy. While the database is away the backlog is left out."""
     backlog = request.app[BACKLOG]
     text = shared.text()
+    room = CollectorRegistry()
+    room.register(RoomMetrics(request.app[ROOM]))
+    text += text_of(room)
     try:
         await within(_PATIENCE, backlog.refresh(request.app[HUB]))
     except (*UNREACHABLE, asyncpg.PostgresError):

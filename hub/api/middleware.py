@@ -14,7 +14,7 @@ from aiohttp.typedefs import Middleware
 from hub.api import problems
 from hub.api.body import Query, TooSlow, read_query, receive
 from hub.api.headers import Dress
-from hub.api.keys import API_KEY, HUB, REQUEST_ID, SHOP
+from hub.api.keys import API_KEY, HUB, REQUEST_ID, ROOM, SHOP
 from hub.api.limits import Limits, WrongKeys
 from hub.api.metrics import RequestMetrics
 from hub.api.patience import within
@@ -80,9 +80,13 @@ async def _answered(
     """Never raises, but for cancellation."""
     try:
         await within(TIMEOUT, _admit(request, route, keys, limits))
+        if route and route.is_work:
+            request.app[ROOM].check()
         if route and route.body:
-            # A slow line is no fault of the handler's, so its clock starts afterwards.
-            await receive(request)
+            with limits.bodies.held(request.content_length):
+                # A slow line is no fault of the handler's, so its clock starts afterwards.
+                await receive(request)
+                return await within(route.timeout, handler(request))
         return await within(route.timeout if route else TIMEOUT, handler(request))
     except HubError as error:
         return problems.response_of(error, request[REQUEST_ID])

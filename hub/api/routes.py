@@ -28,7 +28,8 @@ class Details(TypedDict, total=False):
     `name` is unique, the name in metrics and `operationId`. `also`: another scope that is as good as `scope`,
     so that whoever may change something may look at it. `headers`: request headers by their names in
     `hub.api.openapi.REQUEST_HEADERS`. `problems`: statuses beyond those that key, body, query and path bring
-    along by themselves (404, 409, 422). `documented`: whether it stands in the OpenAPI document.
+    along by themselves (404, 409, 422). `is_work`: it brings work, and is refused where there is no room for more.
+    `documented`: whether it stands in the OpenAPI document.
     """
 
     name: Required[str]
@@ -41,6 +42,7 @@ class Details(TypedDict, total=False):
     headers: Sequence[str]
     problems: Sequence[int]
     timeout: timedelta
+    is_work: bool
     documented: bool
 
 
@@ -60,6 +62,7 @@ class Route:
     headers: Sequence[str] = ()
     problems: Sequence[int] = ()
     timeout: timedelta = TIMEOUT
+    is_work: bool = False
     documented: bool = True
 
     @property

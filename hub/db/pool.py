@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -65,16 +66,34 @@ async def _prepare(connection: Any) -> None:
         )
 
 
-async def open_pool(url: str, *, size: int = 10) -> Pool:
-    """A pool whose statements give up after 30 s. Raises what `UNREACHABLE` lists when nobody answers."""
-    return await asyncpg.create_pool(
+class _Impatient(asyncpg.Pool):
+    """Whoever finds no connection free waits a moment only."""
+
+    patience: timedelta
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        return super().acquire(timeout=timeout or self.patience.total_seconds())
+
+
+async def open_pool(url: str, *, size: int = 10, patience: timedelta | None = None) -> Pool:
+    """A pool whose statements give up after 30 s. `patience`: how long one waits for a connection while all are in
+    use (`TimeoutError`); without it as long as it takes. Raises what `UNREACHABLE` lists when nobody answers."""
+    kind = _Impatient if patience else asyncpg.Pool
+    pool = kind(
         url,
         min_size=1,
         max_size=size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300,
+        connect=None,
+        setup=None,
         init=_prepare,
+        reset=None,
+        loop=None,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
         command_timeout=30,
         timeout=5,
-        max_inactive_connection_lifetime=300,
         server_settings={
             "application_name": "vestnik",
             "timezone": "UTC",
@@ -83,3 +102,6 @@ async def open_pool(url: str, *, size: int = 10) -> Pool:
             "idle_in_transaction_session_timeout": "30s",
         },
     )
+    if isinstance(pool, _Impatient) and patience:
+        pool.patience = patience
+    return await pool

@@ -95,6 +95,11 @@ class Postgres:
         return self._url(_NAME)
 
     @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._cluster
+
+    @property
     def pid(self) -> int:
         return self._process.pid if self._process else 0
 

@@ -4,31 +4,29 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from channels.base import Category, Channel
+from channels.base import Category
 from hub.audit.model import SYSTEM, Actor
-from hub.config import Locale
-from hub.contacts import service as contacts
-from hub.contacts.model import ContactIn, KnownContactIn
 from hub.db.pool import UNREACHABLE, Connection
 from hub.errors import (
     Conflict,
-    Fault,
     HubError,
-    InvalidInput,
+    Overloaded,
     Unavailable,
     Unprocessable,
 )
-from hub.notifications import claims, facts, routes, storage
+from hub.notifications import claims, routes, storage
 from hub.notifications.model import ContactFacts, NotificationStatus
 from hub.notifications.prepare import Known, Prepared, prepare
-from hub.notifications.request import NotificationIn, OneOffIn
+from hub.notifications.receivers import Asked, receivers
+from hub.notifications.request import NotificationIn
 from hub.notifications.steps import Due
 from hub.notifications.storage import IdempotencyKey
 from hub.queue import LANES, Lane, QueueAway
@@ -42,6 +40,11 @@ _ACCEPTED = 202
 _MOST_ITEMS = 1000
 _TICK_STEPS_IN = timedelta(seconds=15)
 """After this the tick hands out what this process has not."""
+
+_MOST_WAITING = 20_000
+"""Notifications that may wait for their transaction: more would only take memory."""
+_LONGEST_WAIT = timedelta(seconds=4)
+"""Of the foremost request: those behind it would not be answered in time."""
 
 _GATHER = timedelta(milliseconds=10)
 _CONGESTED = 30
@@ -58,9 +61,6 @@ class Stored:
 
 
 Result = Prepared | HubError
-Asked = NotificationIn | HubError
-"""What was read of one item of a batch: a fault of one does not stop the others."""
-
 BodyOf = Callable[[Sequence[Result]], bytes]
 
 
@@ -75,6 +75,7 @@ class _Request:
     single: bool
     body_of: BodyOf
     done: "asyncio.Future[Stored]"
+    since: float = field(default_factory=monotonic)
     results: list[Result] = field(default_factory=list)
 
 
@@ -85,6 +86,7 @@ class Intake:
         self._hub = hub
         self._known = Known(hub.catalog, hub.accounts)
         self._waiting: deque[_Request] = deque()
+        self._items = 0
         self._wake = asyncio.Event()
         self._running_keys: set[tuple[int, str, str]] = set()
         self._fresh: dict[Lane, list[UUID]] = {}
@@ -102,8 +104,9 @@ class Intake:
         single: bool = True,
     ) -> Stored:
         """Answers once everything is committed, with what `body_of` makes of the results. Raises `HubError`:
-        of a single one its own fault, else what concerns the whole call (an Idempotency-Key in use, the
-        database away)."""
+        of a single one its own fault, else what concerns the whole call (an Idempotency-Key in use, too much
+        waiting already, the database away)."""
+        self._check_room(len(items))
         done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         request = _Request(shop, items, key, by, single, body_of, done)
         if key is None:
@@ -142,9 +145,21 @@ class Intake:
                 _fail(request, Unavailable("the hub is stopping"))
 
     async def _accept(self, request: _Request) -> Stored:
-        self._waiting.append(request)
-        self._wake.set()
+        self._wait([request])
         return await request.done
+
+    def _check_room(self, coming: int) -> None:
+        """Better refused at once than after its time is up, and with all that waits held in memory."""
+        if not self._waiting:
+            return
+        late = monotonic() - self._waiting[0].since > _LONGEST_WAIT.total_seconds()
+        if late or self._items + coming > _MOST_WAITING:
+            raise Overloaded("more comes in than can be stored, send it again a little later")
+
+    def _wait(self, requests: Sequence[_Request]) -> None:
+        self._waiting.extend(requests)
+        self._items += sum(len(request.items) for request in requests)
+        self._wake.set()
 
     async def _flush_for_ever(self) -> None:
         while True:
@@ -170,6 +185,7 @@ class Intake:
         size = 0
         while self._waiting and (not batch or size + len(self._waiting[0].items) <= _MOST_ITEMS):
             request = self._waiting.popleft()
+            self._items -= len(request.items)
             if not request.done.done():
                 batch.append(request)
                 size += len(request.items)
@@ -226,8 +242,7 @@ class Intake:
         )
         lost = [r for r in keyed if r.key and (r.shop.id, r.key.path, r.key.key) not in won]
         if lost:
-            self._waiting.extend(lost)
-            self._wake.set()
+            self._wait(lost)
         return [r for r in requests if r not in lost]
 
     async def _prepared(
@@ -237,7 +252,9 @@ class Intake:
         asked: Sequence[Asked],
         actors: Sequence[Actor] = (),
     ) -> list[Result]:
-        people = await self._receivers(connection, shop, asked, actors)
+        people = await receivers(
+            connection, shop, asked, actors, self._hub.settings.hub.outgoing_allow
+        )
         now = datetime.now(UTC)
         return [
             self._result(shop, item, person, now)
@@ -255,76 +272,6 @@ class Intake:
             return prepare(self._known, shop, item, person, now=now)
         except HubError as error:
             return error
-
-    async def _receivers(
-        self,
-        connection: Connection,
-        shop: Shop,
-        asked: Sequence[Asked],
-        actors: Sequence[Actor],
-    ) -> list[ContactFacts | HubError]:
-        """Everybody who is written to, the whole contacts among them made or changed first. `actors`: who asks
-        for each."""
-        found: dict[int, ContactFacts | HubError] = {}
-        ids: dict[int, UUID] = {}
-        upserts: list[tuple[int, str, ContactIn]] = []
-        one_offs: dict[int, tuple[Channel, str, Locale | None]] = {}
-        for i, item in enumerate(asked):
-            if isinstance(item, HubError):
-                found[i] = item
-                continue
-            recipient = item.recipient
-            if isinstance(recipient, OneOffIn):
-                address = recipient.address
-                one_offs[i] = (address.channel, address.value, recipient.locale)
-            elif recipient.model_fields_set - {"external_id"}:
-                faults = contacts.endpoint_faults(
-                    recipient, self._hub.settings.hub.outgoing_allow, "/recipient"
-                )
-                if faults:
-                    found[i] = InvalidInput(faults=faults)
-                else:
-                    upserts.append((i, recipient.external_id, recipient))
-        if one_offs:
-            found_ids = await contacts.one_off_many(connection, shop.id, list(one_offs.values()))
-            ids |= dict(zip(one_offs, found_ids, strict=True))
-        if upserts:
-            said_by = {name: actors[i] for i, name, _ in upserts if actors}
-            made = await contacts.upsert_many(
-                connection,
-                shop.id,
-                [(external_id, given) for _, external_id, given in upserts],
-                by=said_by,
-            )
-            ids |= {i: upserted.id for (i, _, _), upserted in zip(upserts, made, strict=True)}
-        return await self._with_facts(connection, shop, asked, found, ids)
-
-    async def _with_facts(
-        self,
-        connection: Connection,
-        shop: Shop,
-        asked: Sequence[Asked],
-        found: Mapping[int, ContactFacts | HubError],
-        ids: Mapping[int, UUID],
-    ) -> list[ContactFacts | HubError]:
-        names = {
-            i: item.recipient.external_id
-            for i, item in enumerate(asked)
-            if i not in found and i not in ids and isinstance(item, NotificationIn)
-            if isinstance(item.recipient, KnownContactIn)
-        }
-        by_name = (
-            await facts.by_external_id(connection, shop.id, list(set(names.values())))
-            if names
-            else {}
-        )
-        by_id = await facts.by_id(connection, list(set(ids.values()))) if ids else {}
-        known = {i: by_name[name] for i, name in names.items() if name in by_name}
-        known |= {i: by_id[id_] for i, id_ in ids.items() if id_ in by_id}
-        return [
-            found.get(i) or _in_language(item, known.get(i) or _unknown(names.get(i, "")))
-            for i, item in enumerate(asked)
-        ]
 
     def pass_on(self, due: Sequence[Due]) -> None:
         """Hands out deliveries that something else than a request made due."""
@@ -416,19 +363,3 @@ def _answer(request: _Request) -> None:
 def _fail(request: _Request, error: Exception) -> None:
     if not request.done.done():
         request.done.set_exception(error)
-
-
-def _unknown(external_id: str) -> HubError:
-    return Unprocessable(
-        faults=[Fault("/recipient/external_id", f"there is no contact {external_id!r}")]
-    )
-
-
-def _in_language(item: Asked, person: ContactFacts | HubError) -> ContactFacts | HubError:
-    """A one-off's language belongs to the notification, not to the address."""
-    if isinstance(person, HubError) or isinstance(item, HubError):
-        return person
-    if not isinstance(item.recipient, OneOffIn):
-        return person
-    locale = item.recipient.locale
-    return replace(person, locale=locale) if locale else person

@@ -22,6 +22,7 @@ from hub import logs, metrics
 from hub.accounts.book import LiveAccount
 from hub.accounts.limits import RateLimits
 from hub.config import Settings, host_and_port
+from hub.db import budget
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
 from hub.inbound import service as inbound
@@ -74,7 +75,7 @@ async def _main(settings: Settings, lanes: Sequence[Lane]) -> None:
     given = os.environ.get(WORKER_ID)
     async with AsyncExitStack() as stack:
         await _serve_numbers(settings, stack)
-        hub = await stack.enter_async_context(open_hub(settings, pool_size=12))
+        hub = await stack.enter_async_context(open_hub(settings, pool_size=budget.WORKER))
         await work(hub, lanes, stopping, worker=UUID(given) if given else new_id())
 
 

@@ -69,6 +69,15 @@ def test_a_value_may_stand_in_the_environment(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [('"512MiB"', 512 << 20), ('"2 GiB"', 2 << 30), ('"100"', 100), ("0", 0), ('"auto"', -1)],
+)
+def test_sizes_have_units(tmp_path: Path, given: str, size: int) -> None:
+    assert read(tmp_path, f"[hub]\ndisk_reserve = {given}\n").hub.disk_reserve == size
+    assert 'must be a size like "512MiB"' in fault(tmp_path, "[hub]\ndatabase_limit = '5 GB'\n")
+
+
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_account_whose_variable_is_empty_is_not_set_up(tmp_path: Path, empty: str) -> None:
     text = ACCOUNT.format(token="env:TG", base_url="env:TG_URL")

@@ -119,6 +119,7 @@ class LinkOut(Out):
 @routes.put(
     "/v1/contacts/{external_id}",
     name="contacts.put",
+    is_work=True,
     scope=Scope.CONTACTS,
     summary="Create or change a contact",
     body=ContactIn,

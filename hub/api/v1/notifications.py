@@ -179,6 +179,7 @@ class NotificationsQuery(ListQuery):
 @routes.post(
     "/v1/notifications",
     name="notifications.create",
+    is_work=True,
     scope=Scope.SEND,
     summary="Tell one contact one thing",
     body=NotificationIn,
@@ -202,6 +203,7 @@ async def create(request: web.Request) -> web.StreamResponse:
 @routes.post(
     "/v1/notifications/batch",
     name="notifications.create_many",
+    is_work=True,
     scope=Scope.SEND,
     summary="Tell many contacts something, up to 1000 at once",
     body=BatchIn,

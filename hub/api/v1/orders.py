@@ -151,6 +151,7 @@ class OrdersQuery(ListQuery):
 @routes.put(
     "/v1/orders/{external_id}",
     name="orders.put",
+    is_work=True,
     scope=Scope.ORDERS,
     summary="Place or change an order",
     body=OrderIn,
@@ -213,6 +214,7 @@ async def listed(request: web.Request) -> web.StreamResponse:
 @routes.post(
     "/v1/orders/{external_id}/status",
     name="orders.status",
+    is_work=True,
     scope=Scope.ORDERS,
     summary="Move an order on",
     body=StatusIn,
