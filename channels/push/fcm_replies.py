@@ -62,9 +62,10 @@ def _unreadable(reply: Reply, none: NoReply) -> Outcome:
 
 
 def _error(reply: Reply, error: Mapping[str, Any], to: str) -> Outcome:
-    code = fcm_code(error) or str(error.get("status", f"http-{reply.status}"))
+    code = fcm_code(error) or str(error.get("status") or f"http-{reply.status}")
     # Kept and shown to people, so the device's token must not be in it.
-    text = str(error.get("message", "")).replace(to or "\0", "…")
+    said = str(error.get("message") or f"FCM says {code} and no more")
+    text = said.replace(to or "\0", "…")
     if code in _WAITS:
         wait = reply.retry_after or _WAITS[code]
         throttled = code in _THROTTLED

@@ -295,6 +295,28 @@ async def test_details_of_any_shape_do_no_harm(
     assert await _send(adapter) == Refused(Scope.MESSAGE, "INVALID_ARGUMENT", "Bad")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {},
+        {"status": "NOT_FOUND", "message": ""},
+        {"details": [{"@type": "google.firebase.fcm.v1.FcmError", "errorCode": "UNREGISTERED"}]},
+    ],
+)
+async def test_a_refusal_without_words_still_says_something(
+    adapter: Fcm, fcm: FcmSimulator, error: dict[str, Any]
+) -> None:
+    fcm.fault = Fault(
+        status=404, body=json.dumps({"error": error}), content_type="application/json"
+    )
+
+    outcome = await _send(adapter)
+
+    assert isinstance(outcome, Refused)
+    assert outcome.code
+    assert outcome.reason == f"FCM says {outcome.code} and no more"
+
+
 async def test_in_test_mode_everything_is_checked_and_nothing_delivered(
     fcm: FcmSimulator, http: ProviderHttp, tmp_path: Path
 ) -> None:
