@@ -49,7 +49,7 @@ ROLES = ("api", "worker", "bots")
 _AFTERWARDS = {"bots"}
 
 # What is at work finishes; with the servers' own patience it makes less than the promised 20 s.
-_DRAIN = ((signal.SIGTERM, timedelta(seconds=12)),)
+_DRAIN = ((signal.SIGTERM, timedelta(seconds=11)),)
 
 _GLANCE = 0.1
 _READY_WITHIN = timedelta(seconds=90)

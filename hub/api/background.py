@@ -4,12 +4,14 @@ and accounts."""
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from aiohttp import web
 
 from hub.api.keys import HUB, ROOM
 from hub.db.pool import UNREACHABLE
+from hub.loops import keep_going
 from hub.notifications.intake import Intake
 from hub.resources import Hub
 
@@ -25,9 +27,8 @@ async def background(app: web.Application) -> AsyncIterator[None]:
     # Before the first request: a disk may be full already.
     await app[ROOM].look()
     tasks = [
-        asyncio.create_task(app[INTAKE].run()),
-        asyncio.create_task(app[ROOM].run()),
-        asyncio.create_task(_refresh(app[HUB])),
+        asyncio.create_task(keep_going(chore))
+        for chore in (app[INTAKE].run, app[ROOM].run, partial(_refresh, app[HUB]))
     ]
     yield
     for task in tasks:

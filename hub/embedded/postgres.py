@@ -15,6 +15,7 @@ from time import monotonic
 
 import asyncpg
 
+from hub.db.pool import UNREACHABLE
 from hub.embedded.folder import StartFailed, fresh_log, write_private
 from hub.embedded.ports import free_port
 from hub.embedded.privileges import RunAs, account_for
@@ -24,7 +25,7 @@ VERSION = "18"
 _NAME = "vestnik"
 
 # Fast shutdown, then immediate: it recovers from the second as from a crash (PostgreSQL manual, 18.5).
-STOPPING = ((signal.SIGINT, timedelta(seconds=5)), (signal.SIGQUIT, timedelta(seconds=2)))
+STOPPING = ((signal.SIGINT, timedelta(seconds=4.5)), (signal.SIGQUIT, timedelta(seconds=1)))
 
 # A leftover may be writing a checkpoint; nothing is won by hurrying it into a recovery.
 LEFTOVER_STOPPING = ((signal.SIGINT, timedelta(seconds=20)), (signal.SIGQUIT, timedelta(seconds=5)))
@@ -234,12 +235,13 @@ class Postgres:
                 )
             try:
                 await self._ensure_database()
-            except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
-                await asyncio.sleep(0.05)
             except asyncpg.InvalidPasswordError:
                 raise StartFailed(
                     f"{self._home / 'password'}: not the password of this PostgreSQL"
                 ) from None
+            except UNREACHABLE:
+                # It may even be going down once more.
+                await asyncio.sleep(0.05)
             else:
                 return
         raise StartFailed(f"PostgreSQL is not ready after {_READY_WITHIN}; see {self._cluster}/log")

@@ -26,6 +26,7 @@ from hub.db import budget
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
 from hub.inbound import service as inbound
+from hub.loops import keep_going
 from hub.notifications import admins, recovery
 from hub.notifications.delivery import Deliverer
 from hub.notifications.edits import Editor
@@ -132,7 +133,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         lambda: _beat(redis),
         *(lane.run for lane in loops),
     ]
-    tasks = [asyncio.create_task(_keep_going(chore)) for chore in chores]
+    tasks = [asyncio.create_task(keep_going(chore)) for chore in chores]
     log.info("worker.started", lanes=[str(lane) for lane in lanes])
     await stopping.wait()
     deliverer.draining = callbacks.draining = True
@@ -158,20 +159,6 @@ async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=1)
-
-
-async def _keep_going(chore: Callable[[], Awaitable[None]]) -> None:
-    """A loop that died is started again: Redis and PostgreSQL come and go, the worker stays."""
-    pause = 0.2
-    while True:
-        try:
-            await chore()
-        except (RedisError, *UNREACHABLE) as error:
-            log.warning("worker.loop_away", error=type(error).__name__)
-        except Exception:
-            log.exception("worker.loop_died")
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 2.0)
 
 
 async def _listen(hub: Hub, deliverer: Deliverer, account: LiveAccount, adapter: Listens) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -144,3 +145,42 @@ async def test_a_frozen_worker_holds_up_nothing_and_spoils_nothing(
     assert {n["status"] for n in await crowd.notifications()} == {"sent"}
     # How many were in doubt depends on the instant; none of them may be doubled without its mark.
     await crowd.check_arrivals()
+
+
+async def test_a_slow_worker_holds_up_nobody_elses_lane(fleet: Fleet, crowd: Crowd) -> None:
+    """It gets a fifth of the time that the other one has, as on a machine that somebody else keeps busy."""
+    slow, stopped = fleet.workers[0], asyncio.Event()
+    arrived: dict[str, float] = {}
+
+    async def pulse() -> None:
+        while not stopped.is_set():
+            slow.signal(signal.SIGSTOP)
+            await asyncio.sleep(0.4)
+            slow.signal(signal.SIGCONT)
+            await asyncio.sleep(0.1)
+
+    async def watch() -> None:
+        while not stopped.is_set():
+            for sent in crowd.telegram.sent[len(arrived) :]:
+                arrived.setdefault(sent.text, time.monotonic())
+            await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as beside:
+        beside.create_task(pulse())
+        beside.create_task(watch())
+        # A campaign of which the slow one has its part in hand all the while.
+        await crowd.tell(range(400), category="marketing")
+        told: dict[str, float] = {}
+        for number in range(1000, 1030):
+            told[str(crowd.message(number)["meta"]["text"])] = time.monotonic()
+            await crowd.tell([number])
+            await asyncio.sleep(0.1)
+        await crowd.ended(within=40)
+        await asyncio.sleep(0.1)
+        stopped.set()
+
+    waits = sorted(arrived[text] - at for text, at in told.items())
+    assert waits[len(waits) // 2] < 2
+    assert waits[-1] < 8
+    # Slow is not dead: nobody took anything from it that it had begun.
+    assert await crowd.check_arrivals() == 0

@@ -1,14 +1,23 @@
-"""The worker's loops as they end: nothing that they opened stays open."""
+"""The loops of worker and API: nothing that they opened stays open, and none of them stays dead."""
 
 import asyncio
+from asyncio import CancelledError
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from redis.exceptions import RedisError
+
+from hub.errors import Unavailable
 from hub.ids import new_id
+from hub.loops import keep_going
+from hub.notifications.intake import Intake
+from hub.notifications.request import NotificationIn
 from hub.queue import Lane, connect
 from hub.resources import Hub
-from hub.worker.main import _cancelled, _keep_going, _Lane
+from hub.worker.main import _cancelled, _Lane
 
 
 class Endless:
@@ -29,7 +38,7 @@ async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(hub: H
     before = await _clients(onlooker)
     job: Any = Endless()
     lane = _Lane(hub, Lane.BULK, job)
-    running = asyncio.create_task(_keep_going(lane.run))
+    running = asyncio.create_task(keep_going(lane.run))
     async with asyncio.timeout(10):
         await job.begun.wait()
     assert await _clients(onlooker) - before
@@ -55,3 +64,59 @@ async def _gone(redis: Any, before: set[str]) -> None:
 
 async def _clients(redis: Any) -> set[str]:
     return {client["id"] for client in await redis.client_list()}
+
+
+async def test_a_loop_goes_on_whatever_it_died_of() -> None:
+    """A cancellation that is not its own is one of them: of something that it waited for."""
+    ends = iter(
+        [RuntimeError("a bug"), OSError("away"), RedisError("away"), CancelledError(), None]
+    )
+    ended = asyncio.Event()
+
+    async def chore() -> None:
+        match next(ends, None):
+            case None:
+                ended.set()
+            case error:
+                raise error
+
+    running = asyncio.create_task(keep_going(chore))
+    async with asyncio.timeout(10):
+        await ended.wait()
+
+    running.cancel()
+    with suppress(CancelledError):
+        await running
+    assert running.cancelled()
+
+
+async def test_an_intake_that_died_takes_requests_again(hub: Hub) -> None:
+    """Of something that nobody thought of, on the way of its hand-outs to Redis."""
+
+    class Broken:
+        calls = 0
+
+        async def hand_out(self, _lane: Lane, _ids: Sequence[UUID]) -> None:
+            self.calls += 1
+            if self.calls == 1:
+                raise RuntimeError("nobody thought of that")
+
+        async def depth(self, _lane: Lane) -> int:
+            return 0
+
+    queue: Any = Broken()
+    intake = Intake(replace(hub, queue=queue))
+    running = asyncio.create_task(keep_going(intake.run))
+    asked = NotificationIn.model_validate_json(
+        b'{"content": {"text": "Hello"},'
+        b' "recipient": {"address": {"channel": "email", "value": "a@b.example"}}}'
+    )
+    async with asyncio.timeout(10):
+        while queue.calls < 3:
+            with suppress(Unavailable):
+                await intake.accept(hub.shop("main"), [asked], body_of=lambda _: b"")
+            await asyncio.sleep(0.05)
+
+    running.cancel()
+    with suppress(CancelledError):
+        await running
