@@ -1,134 +1,32 @@
 """What the hub may rely on with every adapter, whoever carries the message."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, get_args
 
 import pytest
 
 from channels import registry
 from channels.base import (
     Accepted,
-    Adapter,
     Asks,
-    BadHook,
-    Heard,
-    HookRequest,
     Listens,
     Message,
-    Outcome,
     ReadsHooks,
-    Receipt,
-    ReceiptStatus,
     Refused,
     Retry,
     Scope,
-    Sent,
-    Told,
-    Unavailable,
     WholeCalls,
 )
-from channels.http import ProviderHttp
 from tests.contract.cases import (
-    PATIENCE,
-    Asking,
     Case,
-    Hook,
-    Listening,
     Refusal,
     Throttle,
     Trouble,
-    cases,
     named,
-    odd_answer,
 )
-from tests.simulators.base import Fault
-
-CASES = cases()
-
-
-@dataclass(frozen=True, slots=True)
-class Rig:
-    """An adapter that stands against its running simulator."""
-
-    case: Case
-    simulator: Any
-    adapter: Adapter
-
-    @property
-    def call(self) -> list[Message]:
-        """The first provider call of the case's messages."""
-        return self.adapter.split(self.case.messages)[0]
-
-    async def send(self, call: Sequence[Message]) -> list[Outcome]:
-        """`send`, with what holds of every answer to it."""
-        outcomes = await self.adapter.send(call)
-
-        assert len(outcomes) == len(call), (
-            f"`send` gives one outcome per message, and {len(call)} messages got {outcomes}; "
-            "of a call that failed as a whole each message gets the same one"
-        )
-        assert all(isinstance(outcome, get_args(Outcome)) for outcome in outcomes), outcomes
-        assert not self.leaks(repr(outcomes)), "a secret of the account is in an outcome"
-        return outcomes
-
-    async def accepted(self) -> tuple[list[Message], list[Accepted]]:
-        """The first call's messages, sent, and what they came to."""
-        every = await self.send(self.call)
-        outcomes = [o for o in every if isinstance(o, Accepted)]
-        assert len(outcomes) == len(every), f"the case's own `messages` must be accepted: {every}"
-        assert len(self.simulator.sent) >= len(every), (
-            "the simulator must `take` a Sent for each message that it accepts"
-        )
-        return self.call, outcomes
-
-    def leaks(self, text: str) -> list[str]:
-        return [secret for secret in self.case.secrets if secret in text]
-
-
-@pytest.fixture
-async def rig(case: Case) -> AsyncIterator[Rig]:
-    async with case.simulator() as simulator:
-        http = ProviderHttp(timeout=PATIENCE)
-        adapter = case.build(simulator, http)
-        yield Rig(case, simulator, adapter)
-        await adapter.close()
-        await http.close()
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`case` alone, or `case` with each of its troubles, throttles or refusals."""
-    names = metafunc.fixturenames
-    if "trouble" in names:
-        pairs: list[tuple[Case, Any, str]] = [
-            (case, trouble, trouble.name)
-            for case in CASES
-            for trouble in (*case.troubles, *map(odd_answer, case.odd_answers))
-        ]
-        _parametrize(metafunc, "trouble", pairs)
-    elif "throttle" in names:
-        _parametrize(metafunc, "throttle", [(c, t, t.name) for c in CASES for t in c.throttles])
-    elif "refusal" in names:
-        _parametrize(
-            metafunc, "refusal", [(c, r, f"{r.scope}-{r.name}") for c in CASES for r in c.refusals]
-        )
-    elif "case" in names:
-        metafunc.parametrize("case", CASES, ids=str)
-
-
-def _parametrize(
-    metafunc: pytest.Metafunc, name: str, pairs: Sequence[tuple[Case, Any, str]]
-) -> None:
-    metafunc.parametrize(
-        ("case", name),
-        [(case, value) for case, value, _ in pairs],
-        ids=[f"{case}-{label}" for case, _, label in pairs],
-    )
+from tests.contract.rig import Rig, only, recognises_repeats
 
 
 def test_every_adapter_is_here() -> None:
@@ -281,9 +179,8 @@ async def test_one_bad_address_does_not_stop_the_others(rig: Rig) -> None:
     }, f"{refusal.name} must touch {refusal.message.key} alone: {outcomes}"
 
 
+@only(recognises_repeats)
 async def test_a_recognised_repeat_is_not_a_second_message(rig: Rig) -> None:
-    if rig.adapter.deduplicates == timedelta(0):
-        pytest.skip("this provider recognises no repeats")
     first = await rig.send(rig.call)
 
     second = await rig.send(rig.call)
@@ -297,11 +194,12 @@ async def test_a_recognised_repeat_is_not_a_second_message(rig: Rig) -> None:
     )
 
 
+@only(recognises_repeats)
 async def test_a_repeat_of_a_part_is_recognised_too_or_the_adapter_says_that_it_is_not(
     rig: Rig,
 ) -> None:
-    if rig.adapter.deduplicates == timedelta(0) or len(rig.call) < 2:
-        pytest.skip("this provider recognises no repeats, or takes one message a call")
+    if len(rig.call) < 2:
+        pytest.skip("this provider takes one message a call")
     await rig.send(rig.call)
 
     await rig.send(rig.call[1:])
@@ -318,9 +216,9 @@ async def test_check_names_who_answered(rig: Rig) -> None:
     assert not rig.simulator.sent
 
 
+@only(lambda case: case.bad_credentials)
 async def test_check_says_what_is_wrong(rig: Rig) -> None:
-    if rig.case.bad_credentials is None:
-        pytest.skip("there is nobody to ask")
+    assert rig.case.bad_credentials
     rig.case.bad_credentials(rig.simulator)
 
     check = await rig.adapter.check()
@@ -330,9 +228,8 @@ async def test_check_says_what_is_wrong(rig: Rig) -> None:
     assert not rig.leaks(check.text)
 
 
+@only(lambda case: case.bad_credentials)
 async def test_check_survives_a_provider_that_is_away(rig: Rig) -> None:
-    if rig.case.bad_credentials is None:
-        pytest.skip("there is nobody to ask")
     await rig.simulator.stop()
 
     check = await rig.adapter.check()
@@ -372,290 +269,3 @@ def _by_address(messages: Sequence[Message]) -> dict[str, list[str]]:
     for message in messages:
         keys.setdefault(message.to, []).append(message.key)
     return keys
-
-
-def _reading(rig: Rig) -> tuple[ReadsHooks, Hook]:
-    if rig.case.hook is None:
-        pytest.skip("this provider does not call back")
-    assert isinstance(rig.adapter, ReadsHooks)
-    return rig.adapter, rig.case.hook
-
-
-async def test_a_receipt_finds_its_message(rig: Rig) -> None:
-    adapter, hook = _reading(rig)
-    messages, outcomes = await rig.accepted()
-
-    for message, outcome, sent in zip(messages, outcomes, rig.simulator.sent, strict=True):
-        told = adapter.read_hook(hook.told(rig.simulator, sent))
-
-        receipts = [r for r in told.receipts if r.status is hook.status]
-        assert len(receipts) == 1, f"one receipt of status {hook.status}, and not {told.receipts}"
-        [receipt] = receipts
-        assert receipt.key == message.key or receipt.provider_id == outcome.provider_id, (
-            f"neither `key` nor `provider_id` finds {message.key}, {outcome.provider_id}: {receipt}"
-        )
-        assert receipt.at is None or receipt.at.tzinfo, f"`at` must be aware, in UTC: {receipt.at}"
-        assert told.reply.status < 300
-        assert not rig.leaks(repr(told))
-
-
-async def test_a_receipt_told_twice_is_the_same(rig: Rig) -> None:
-    adapter, hook = _reading(rig)
-    await rig.accepted()
-    call = hook.told(rig.simulator, rig.simulator.sent[0])
-
-    assert adapter.read_hook(call) == adapter.read_hook(call)
-
-
-async def test_a_forged_call_is_refused(rig: Rig) -> None:
-    adapter, hook = _reading(rig)
-    if hook.forged is None:
-        pytest.skip("this provider signs nothing")
-    await rig.accepted()
-
-    with pytest.raises(BadHook) as refused:
-        adapter.read_hook(hook.forged(rig.simulator, rig.simulator.sent[0]))
-
-    assert refused.value.forged, "a wrong proof is BadHook(reason, forged=True)"
-    assert not rig.leaks(str(refused.value))
-
-
-_RUBBISH = (
-    b"",
-    b"\0",
-    b"\xff\xfe",
-    b"null",
-    b"7",
-    b'"text"',
-    b"[]",
-    b"{}",
-    b"[null]",
-    b"[[]]",
-    b'{"a": ',
-    b"[" * 100_000,
-    b"a=b&a=c&%00=%ff",
-    rb'{"\ud800": 1e400}',
-    b"<html></html>",
-)
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-async def test_rubbish_at_the_door_is_no_crash(rig: Rig, method: str) -> None:
-    adapter, hook = _reading(rig)
-    calls = [HookRequest(method, {}, {}, body) for body in _RUBBISH]
-    if hook.sealed:
-        calls += [replace(hook.sealed(body), method=method) for body in _RUBBISH]
-
-    for call in calls:
-        try:
-            told = adapter.read_hook(call)
-        except BadHook:
-            continue
-        assert not told.receipts
-        assert not told.heard
-
-
-async def test_what_a_person_wrote_is_heard(rig: Rig) -> None:
-    adapter, hook = _reading(rig)
-    if hook.heard is None:
-        pytest.skip("this provider hands on nothing")
-
-    told = adapter.read_hook(hook.heard(rig.simulator))
-
-    [heard] = told.heard
-    assert heard.address
-    assert heard.text
-
-
-def _asked(rig: Rig) -> tuple[Asks, Asking]:
-    if rig.case.asking is None:
-        pytest.skip("this provider is not asked")
-    assert isinstance(rig.adapter, Asks)
-    return rig.adapter, rig.case.asking
-
-
-def _sent(messages: Sequence[Message], outcomes: Sequence[Accepted]) -> list[Sent]:
-    return [
-        Sent(m.key, o.provider_id, m.to, datetime.now(UTC))
-        for m, o in zip(messages, outcomes, strict=True)
-    ]
-
-
-async def test_asked_it_tells_what_became_of_which_message(rig: Rig) -> None:
-    adapter, asking = _asked(rig)
-    messages, outcomes = await rig.accepted()
-    first, *_ = rig.simulator.sent
-
-    before = await adapter.ask(_sent(messages, outcomes))
-    asking.ends(rig.simulator, first)
-    after = await adapter.ask(_sent(messages, outcomes))
-
-    early = {ReceiptStatus.SENT, ReceiptStatus.DEFERRED}
-    assert all(receipt.status in early for receipt in before)
-    [receipt] = [r for r in after if r.status not in early]
-    assert receipt.status is asking.status
-    assert receipt.key == messages[0].key or receipt.provider_id == outcomes[0].provider_id
-    assert not rig.leaks(repr(after))
-
-
-async def test_asked_while_it_is_away_nothing_is_learned(rig: Rig) -> None:
-    adapter, _ = _asked(rig)
-    messages, outcomes = await rig.accepted()
-    await rig.simulator.stop()
-
-    with pytest.raises(Unavailable) as away:
-        await adapter.ask(_sent(messages, outcomes))
-
-    assert not rig.leaks(str(away.value))
-
-
-@pytest.mark.parametrize(
-    "body", ["", "null", "[]", "{}", "[null]", '{"a": ', '{"result": 7}', '{"data": [[]]}']
-)
-async def test_asked_it_answers_rubbish_and_nothing_is_learned(rig: Rig, body: str) -> None:
-    adapter, _ = _asked(rig)
-    messages, outcomes = await rig.accepted()
-    rig.simulator.fault = Fault(status=200, body=body, content_type="application/json")
-
-    try:
-        receipts = await adapter.ask(_sent(messages, outcomes))
-    except Unavailable:
-        return
-
-    assert not [r for r in receipts if r.status not in (ReceiptStatus.SENT, ReceiptStatus.DEFERRED)]
-
-
-@dataclass(slots=True)
-class Shelf:
-    """Where what was told is kept. `closed`: nothing can be stored; `slow`: it takes until that is set."""
-
-    told: list[Told] = field(default_factory=list)
-    closed: bool = False
-    slow: asyncio.Event | None = None
-    busy: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def take(self, told: Told) -> None:
-        self.busy.set()
-        if self.slow:
-            await self.slow.wait()
-        if self.closed:
-            raise ConnectionError("the database is away")
-        self.told.append(told)
-
-    @property
-    def receipts(self) -> list[Receipt]:
-        return [receipt for told in self.told for receipt in told.receipts]
-
-    @property
-    def heard(self) -> list[Heard]:
-        return [heard for told in self.told for heard in told.heard]
-
-
-@asynccontextmanager
-async def _listening(rig: Rig, shelf: Shelf) -> AsyncIterator[Listening]:
-    """While the adapter listens."""
-    if rig.case.listening is None:
-        pytest.skip("this provider keeps no connection")
-    assert isinstance(rig.adapter, Listens)
-    task = asyncio.create_task(rig.adapter.listen(shelf.take))
-    try:
-        yield rig.case.listening
-        assert not task.done(), "it listens until it is cancelled"
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-    assert task.cancelled()
-
-
-async def test_listening_it_hands_on_which_message_the_receipt_is_of(rig: Rig) -> None:
-    shelf = Shelf()
-    async with _listening(rig, shelf) as listening:
-        messages, outcomes = await rig.accepted()
-
-        told = [await listening.told(rig.simulator, sent) for sent in rig.simulator.sent]
-
-    assert all(told)
-    receipts = [r for r in shelf.receipts if r.status is listening.status]
-    for message, outcome, receipt in zip(messages, outcomes, receipts, strict=True):
-        assert receipt.key == message.key or receipt.provider_id == outcome.provider_id
-    assert not rig.leaks(repr(shelf.told))
-
-
-async def test_listening_it_says_nothing_before_it_is_stored(rig: Rig) -> None:
-    shelf = Shelf(slow=asyncio.Event())
-    async with _listening(rig, shelf) as listening:
-        await rig.accepted()
-        told = asyncio.ensure_future(listening.told(rig.simulator, rig.simulator.sent[0]))
-        await shelf.busy.wait()
-
-        early = await asyncio.wait([told], timeout=0.2)
-        assert shelf.slow
-        shelf.slow.set()
-
-        assert not early[0]
-        assert await told
-
-
-async def test_listening_it_sends_while_something_is_being_stored(rig: Rig) -> None:
-    shelf = Shelf(slow=asyncio.Event())
-    async with _listening(rig, shelf) as listening:
-        await rig.accepted()
-        told = asyncio.ensure_future(listening.told(rig.simulator, rig.simulator.sent[0]))
-        await shelf.busy.wait()
-
-        await rig.accepted()
-
-        assert shelf.slow
-        shelf.slow.set()
-        assert await told
-
-
-async def test_listening_what_was_not_stored_is_told_again(rig: Rig) -> None:
-    shelf = Shelf(closed=True)
-    async with _listening(rig, shelf) as listening:
-        await rig.accepted()
-        [sent, *_] = rig.simulator.sent
-
-        first = await listening.told(rig.simulator, sent)
-        shelf.closed = False
-        second = await listening.told(rig.simulator, sent)
-
-    assert (first, second) == (False, True)
-    assert len(shelf.receipts) == 1
-
-
-async def test_listening_ends_and_what_is_under_way_is_told_again(rig: Rig) -> None:
-    shelf = Shelf(slow=asyncio.Event())
-    async with _listening(rig, shelf) as listening:
-        await rig.accepted()
-        told = asyncio.ensure_future(listening.told(rig.simulator, rig.simulator.sent[0]))
-        await shelf.busy.wait()
-
-    await rig.adapter.close()
-    assert not await told
-
-
-async def test_listening_it_comes_back_after_the_provider_was_away(rig: Rig) -> None:
-    shelf = Shelf()
-    async with _listening(rig, shelf) as listening:
-        await rig.accepted()
-        port = rig.simulator.port
-        await rig.simulator.stop()
-        await rig.simulator.start(port)
-
-        assert await listening.told(rig.simulator, rig.simulator.sent[0])
-
-    assert [receipt.status for receipt in shelf.receipts] == [listening.status]
-
-
-async def test_listening_it_hands_on_what_a_person_wrote(rig: Rig) -> None:
-    shelf = Shelf()
-    async with _listening(rig, shelf) as listening:
-        if listening.heard is None:
-            pytest.skip("this provider hands on nothing")
-
-        assert await listening.heard(rig.simulator)
-
-    [heard] = shelf.heard
-    assert heard.address
-    assert heard.text
