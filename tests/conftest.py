@@ -8,6 +8,9 @@ import pytest
 
 from hub.embedded.folder import locked
 from hub.embedded.servers import Servers
+from tests.leaks import _nothing_leaks, pytest_configure, pytest_runtest_makereport
+
+__all__ = ["_nothing_leaks", "pytest_configure", "pytest_runtest_makereport"]
 
 
 @pytest.fixture(scope="session")

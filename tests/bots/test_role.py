@@ -10,6 +10,7 @@ from bots.main import serve
 from channels.base import Channel
 from hub.config import Account
 from hub.resources import Hub, open_hub
+from tests import leaks
 
 
 async def test_without_a_bot_it_waits_quietly(hub: Hub) -> None:
@@ -42,4 +43,5 @@ async def test_sigterm_ends_it_in_order(hub: Hub, tmp_path: Path) -> None:
         line = await role.stderr.readline()
         assert b"bots.started" in line
         role.send_signal(signal.SIGTERM)
+        leaks.hear("vestnik bots", (line + await role.stderr.read()).decode())
         assert await role.wait() == 0

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from tests import leaks
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -40,6 +42,9 @@ class Up:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("ready http://"), "".join(self.said)
+        for name in ("secret", "postgres/password"):
+            if (file := self.data / name).exists():
+                leaks.know(file.read_text().strip())
         return line.split()[1]
 
     def all_pids(self) -> dict[str, int]:
@@ -80,7 +85,9 @@ class Up:
     def _listen(self) -> None:
         assert self.process.stderr is not None
         with self.process.stderr as stderr:
-            self.said.extend(stderr)
+            for line in stderr:
+                self.said.append(line)
+                leaks.hear("vestnik up", line)
 
 
 @contextmanager
