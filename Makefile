@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup run test fuzz lint audit bench soak docs format lock clean
+.PHONY: help setup run test fuzz lint audit bench pressure soak docs format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo 'make lint     ruff, mypy, import-linter'
 	@echo 'make audit    known weaknesses of the locked dependencies'
 	@echo 'make bench    figures of this machine: intake, time to the provider, sending'
+	@echo 'make pressure a dead provider: the same figures before and with a million messages waiting for it'
 	@echo 'make soak     work while everything is killed, and whether anything was lost (ARGS="--help")'
 	@echo 'make docs     the tables of providers in the README and docs anew from the registry'
 	@echo 'make format   ruff puts the layout right'
@@ -54,6 +55,9 @@ audit: setup
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)
+
+pressure: setup
+	$(BIN)/python -m bench.pressure $(ARGS)
 
 soak: setup
 	$(BIN)/python -m tests.soak $(ARGS)

@@ -18,6 +18,7 @@ from hub.accounts.limits import RateLimits
 from hub.db.pool import Connection, Db
 from hub.notifications import claims, routes
 from hub.notifications.routes import Way
+from hub.notifications.shares import JOBS
 from hub.queue import BATCH, LANES, Lane, QueueAway
 from hub.resources import Hub
 
@@ -113,7 +114,8 @@ class HandOut:
     async def turn(self, connection: Connection, category: Category) -> None:
         """Raises `QueueAway`; nothing is lost by it."""
         lane = LANES[category]
-        room = _DEPTH[lane] - await self._hub.queue.depth(lane)
+        depth = await self._hub.queue.depth(lane)
+        room = _DEPTH[lane] - depth
         if room <= 0:
             return
         waiting = await waiting_routes(connection, list(self._hub.shops), category)
@@ -124,6 +126,9 @@ class HandOut:
         full = await self._full(due)
         shares = _shares(due, room * BATCH)
         wanted = [w for key in due for w in self._wanted(key, shares[key], now, full)]
+        if depth >= JOBS[lane] // 2:
+            # What gives up is many at once, and all of it is work for ourselves: it must not fill the lane.
+            wanted = [w for w in wanted if w.until is None]
         await self._hand_out(connection, lane, [w for w in wanted if w.most > 0])
 
     async def _full(self, due: Iterable[Key]) -> set[str]:

@@ -95,11 +95,13 @@ class Backlog:
 class Handed:
     """Takes the place of the queue, of which nothing is left in Redis."""
 
+    jobs = 0
+
     def __init__(self) -> None:
         self.ids: list[UUID] = []
 
     async def depth(self, _lane: Lane) -> int:
-        return 0
+        return self.jobs
 
     async def hand_out(self, _lane: Lane, ids: Sequence[UUID]) -> None:
         self.ids += ids
@@ -154,6 +156,16 @@ async def test_what_gives_up_is_handed_out_all_the_same(backlog: Backlog) -> Non
     await backlog.add(3)
     ours = await backlog.add(3, gives_up_in=timedelta(seconds=-1))
     await backlog.pause("tg")
+
+    assert await backlog.turns() == ours
+
+
+async def test_what_gives_up_fills_no_lane(backlog: Backlog) -> None:
+    """It may be a million at once, and is work for ourselves alone."""
+    await backlog.add(3, gives_up_in=timedelta(seconds=-1))
+    ours = await backlog.add(3, route="vk/vk//last")
+    await backlog.pause("tg")
+    backlog.handed.jobs = 60
 
     assert await backlog.turns() == ours
 

@@ -89,6 +89,7 @@ async def test_how_much_waits_makes_no_statement_slower(waiting: Hub, limits: Ra
         await storage.by_id(db, shop, notification)
         await storage.page(db, shop, limit=3)
         await storage.page(db, shop, status="queued", limit=3)
+        await storage.page(db, shop, status="failed", limit=3)
         await storage.cancel(db, shop, notification)
         beside = len(explained.pages)
         await metrics.Backlog().refresh(replace(hub, db=db))
