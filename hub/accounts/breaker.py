@@ -23,11 +23,13 @@ _STANDSTILL = timedelta(seconds=3)
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call under way. `trial`: the account was coming back from a pause when it began."""
+    """One call under way. `trial`: the account was coming back from a pause when it began. `disturbed`: this process
+    stood still meanwhile."""
 
     account: LiveAccount
     began: float
     trial: bool
+    disturbed: bool = False
 
     def seconds(self) -> float:
         return monotonic() - self.began
@@ -53,6 +55,7 @@ class Breaker:
         self._book = book
         self._seen: dict[tuple[int, str], _Seen] = {}
         self._looked_at = monotonic()
+        self._looks = False
 
     def allowed(self, account: LiveAccount) -> int:
         """How many deliveries it may have at once: few while it comes back from a pause."""
@@ -95,6 +98,9 @@ class Breaker:
         if failed is None or not known:
             # Patience was asked for, or it is of the time before a pause and tells nothing of now.
             return
+        if failed and (call.disturbed or self._stands_still()):
+            # Whatever time was up was up for us: the provider may have answered long ago.
+            return
         slow = call.seconds() >= account.slow_after.total_seconds()
         pause = self._book.pause_of(account)
         if pause is None:
@@ -112,13 +118,19 @@ class Breaker:
     async def look(self, db: Pool) -> None:
         """Once a second: a call that has no answer yet may be too slow already."""
         now, before = monotonic(), self._looked_at
-        self._looked_at = now
+        self._looked_at, self._looks = now, True
         stood_still = now - before if now - before > _STANDSTILL.total_seconds() else 0.0
         for seen in list(self._seen.values()):
             for call in seen.under_way:
                 call.began += stood_still
+                call.disturbed = call.disturbed or stood_still > 0
             if seen.under_way:
                 await self._look_at(db, seen)
+
+    def _stands_still(self) -> bool:
+        """A look is overdue: it was this process that did not get on."""
+        overdue = monotonic() - self._looked_at
+        return self._looks and overdue > _STANDSTILL.total_seconds()
 
     async def _look_at(self, db: Pool, seen: _Seen) -> None:
         account, now = seen.account, monotonic()

@@ -47,6 +47,7 @@ _LONGEST_WAIT = timedelta(seconds=4)
 """Of the foremost request: those behind it would not be answered in time."""
 
 _GATHER = timedelta(milliseconds=10)
+_LAST_WORDS = timedelta(seconds=1)
 _CONGESTED = 30
 """Jobs in a lane beyond which new work is left to the tick, where shops take turns."""
 
@@ -143,6 +144,10 @@ class Intake:
         finally:
             for request in self._waiting:
                 _fail(request, Unavailable("the hub is stopping"))
+            # What was accepted in the last moment need not wait for the tick.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS.total_seconds()):
+                    await self._hand_out_fresh()
 
     async def _accept(self, request: _Request) -> Stored:
         self._wait([request])
@@ -298,9 +303,17 @@ class Intake:
                     # One job for what comes together: each costs Redis and worker a dozen round trips.
                     await asyncio.sleep(_GATHER.total_seconds())
             self._handing.clear()
-            fresh, self._fresh = self._fresh, {}
-            for lane in Lane:
-                await self._hand_out(lane, fresh.get(lane, []))
+            await self._hand_out_fresh()
+
+    async def _hand_out_fresh(self) -> None:
+        for lane in Lane:
+            ids = self._fresh.pop(lane, [])
+            try:
+                await self._hand_out(lane, ids)
+            except asyncio.CancelledError:
+                # Perhaps handed out already: twice does no harm.
+                self._fresh.setdefault(lane, []).extend(ids)
+                raise
 
     async def _hand_out(self, lane: Lane, ids: list[UUID]) -> None:
         try:

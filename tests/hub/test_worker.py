@@ -10,11 +10,13 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
+from channels.base import Category
 from hub.errors import Unavailable
 from hub.ids import new_id
 from hub.loops import keep_going
 from hub.notifications.intake import Intake
 from hub.notifications.request import NotificationIn
+from hub.notifications.steps import Due
 from hub.queue import Lane, connect
 from hub.resources import Hub
 from hub.worker.main import _cancelled, _Lane
@@ -120,3 +122,34 @@ async def test_an_intake_that_died_takes_requests_again(hub: Hub) -> None:
     running.cancel()
     with suppress(CancelledError):
         await running
+
+
+async def test_what_is_accepted_in_the_last_moment_is_still_handed_out(hub: Hub) -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.begun = asyncio.Event()
+            self.handed: list[UUID] = []
+
+        async def hand_out(self, _lane: Lane, ids: Sequence[UUID]) -> None:
+            if not self.begun.is_set():
+                self.begun.set()
+                await asyncio.Event().wait()
+            self.handed += ids
+
+        async def depth(self, _lane: Lane) -> int:
+            return 0
+
+    queue: Any = Slow()
+    intake = Intake(replace(hub, queue=queue))
+    running = asyncio.create_task(intake.run())
+    due = [Due(Category.TRANSACTIONAL, new_id()) for _ in range(3)]
+    intake.pass_on(due[:2])
+    async with asyncio.timeout(5):
+        await queue.begun.wait()
+    intake.pass_on(due[2:])
+
+    running.cancel()
+    with suppress(CancelledError):
+        await running
+
+    assert set(queue.handed) == {one.id for one in due}

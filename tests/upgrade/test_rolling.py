@@ -120,6 +120,7 @@ async def test_nothing_is_lost_and_nothing_doubled_on_the_way_from_one_to_the_ne
     await _stopped(old_worker)
     place.url = old_api.url
     await crowd.tell(range(830, 860))
+    await crowd.arrived(760)
     await _stopped(old_api.role)
     place.url = new_api.url
 

@@ -350,3 +350,21 @@ async def test_a_process_that_stood_still_blames_nobody(hub: Hub, sms: LiveAccou
     await breaker.look(hub.db)
 
     assert await states(hub) == []
+
+
+@pytest.mark.parametrize("looks_first", [True, False])
+async def test_calls_whose_time_ran_out_in_a_standstill_tell_nothing(
+    hub: Hub, sms: LiveAccount, *, looks_first: bool
+) -> None:
+    """A machine that slept must not pause an account for the others."""
+    breaker = Breaker(hub.accounts)
+    await breaker.look(hub.db)
+    calls = [begin(breaker, sms, 60) for _ in range(6)]
+    breaker._looked_at -= 60
+
+    if looks_first:
+        await breaker.look(hub.db)
+    for call in calls:
+        await breaker.ended(hub.db, call, [Retry("timeout", maybe_sent=True)])
+
+    assert await states(hub) == []
