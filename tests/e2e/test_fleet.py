@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from hub.notifications import claims
 from tests.e2e.fleet import Role, command, role_environ
 from tests.e2e.sending import Crowd, Place, SlowTelegram
 
@@ -181,7 +180,7 @@ async def test_a_slow_worker_holds_up_nobody_elses_lane(fleet: Fleet, crowd: Cro
         stopped.set()
 
     waits = sorted(arrived[text] - at for text, at in told.items())
-    # Nobody waited until a lease ran out; how fast it is, is for the bench to say.
-    assert waits[-1] < claims.LEASE.total_seconds()
+    assert waits[len(waits) // 2] < 2
+    assert waits[-1] < 8
     # Slow is not dead: nobody took anything from it that it had begun.
     assert await crowd.check_arrivals() == 0
