@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
@@ -27,6 +26,7 @@ from channels.base import (
     Tells,
     one_each,
 )
+from channels.ca_file import CaFile
 from channels.duration import DurationOrSeconds
 from channels.email import mime, replies
 from channels.email.connections import Connections, Unfit
@@ -59,23 +59,13 @@ class SmtpConfig(AccountConfig):
         timedelta(seconds=30)
     )
     connections: Annotated[int, Field(ge=1, le=100)] = 4
-    ca_file: Path | None = None
+    ca_file: CaFile | None = None
     base_url: str = ""
 
     @field_validator("base_url")
     @classmethod
     def _smtp_url(cls, value: str) -> str:
         return server_url(value, "smtp")
-
-    @field_validator("ca_file")
-    @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
-        if path:
-            try:
-                ssl.create_default_context(cafile=path)
-            except (OSError, ValueError):
-                raise ValueError("is not a readable PEM file with certificates") from None
-        return path
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

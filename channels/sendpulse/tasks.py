@@ -1,12 +1,14 @@
 """Mailings of many phones: SendPulse gives a number to the whole, and tells of each phone under it."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from channels.base import Message, Outcome, Receipt, Refused, Scope, Sent, Unavailable
 from channels.sendpulse.api import Declined, digits
 
+_NO_PHONE = Refused(Scope.RECIPIENT, "not-a-phone", "not a phone number")
+
+Send = Callable[[Sequence[Message]], Awaitable[list[Outcome]]]
 Read = Callable[[str, Sequence[Sent]], Awaitable[list[Receipt]]]
 
 
@@ -51,30 +53,21 @@ def by_phone(entries: Any) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def phone_of(sent: Sent) -> str:
-    return sent.provider_id.partition(":")[2]
+def receipts_of(
+    waiting: Iterable[Sent],
+    listed: Mapping[str, Mapping[str, Any]],
+    receipt: Callable[[str, Mapping[str, Any]], Receipt | None],
+) -> list[Receipt]:
+    """What the list of a task, `by_phone`, says of those that wait. `receipt`: of a provider id and its entry."""
+    found = ((s.provider_id, listed.get(s.provider_id.partition(":")[2])) for s in waiting)
+    return [told for id_, entry in found if entry and (told := receipt(id_, entry))]
 
 
-def parted(messages: Iterable[Message]) -> tuple[list[Message], dict[str, Outcome]]:
-    """Those that have a phone number, and what becomes of the others: one such would spoil the whole call."""
-    good: list[Message] = []
-    bad: dict[str, Outcome] = {}
-    for message in messages:
-        if digits(message.to):
-            good.append(message)
-        else:
-            bad[message.key] = Refused(Scope.RECIPIENT, "not-a-phone", "not a phone number")
-    return good, bad
-
-
-def money(value: Any) -> Decimal | None:
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        sum_ = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return sum_ if sum_.is_finite() else None
+async def sent_to_phones(messages: Sequence[Message], send: Send) -> list[Outcome]:
+    """`send` of those that have a phone number: one that has none would spoil the whole call."""
+    good = [message for message in messages if digits(message.to)]
+    results = dict(zip((m.key for m in good), await send(good) if good else (), strict=True))
+    return [results.get(message.key, _NO_PHONE) for message in messages]
 
 
 def _by_task(sent: Sequence[Sent]) -> dict[str, list[Sent]]:

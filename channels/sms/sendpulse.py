@@ -26,6 +26,7 @@ from channels.base import (
 )
 from channels.batches import calls
 from channels.http import NoReply, ProviderHttp, Reply, unclear
+from channels.money import money
 from channels.sendpulse import tasks
 from channels.sendpulse.api import LIMITS, Api, SendpulseConfig, digits
 from channels.sendpulse.refusals import accepts, refusal
@@ -79,11 +80,7 @@ class SendpulseSms:
         return calls(messages, limit=_NUMBERS, alike=lambda m: (m.batch_key, m.text))
 
     async def send(self, messages: Sequence[Message]) -> list[Outcome]:
-        good, outcomes = tasks.parted(messages)
-        if good:
-            results = await self._send(good)
-            outcomes |= {m.key: result for m, result in zip(good, results, strict=True)}
-        return [outcomes[message.key] for message in messages]
+        return await tasks.sent_to_phones(messages, self._send)
 
     async def check(self) -> Check:
         try:
@@ -112,10 +109,7 @@ class SendpulseSms:
 
     async def _read(self, campaign: str, waiting: Sequence[Sent]) -> list[Receipt]:
         listed = await self._listed(campaign)
-        found = ((s, listed.get(tasks.phone_of(s))) for s in waiting)
-        return [
-            receipt for s, entry in found if entry and (receipt := _receipt(s.provider_id, entry))
-        ]
+        return tasks.receipts_of(waiting, listed, _receipt)
 
     async def _send(self, messages: Sequence[Message]) -> list[Outcome]:
         """One call, and a question where it leaves open which phones the service has left out."""
@@ -202,5 +196,5 @@ def _receipt(provider_id: str, entry: Mapping[str, Any]) -> Receipt | None:
         provider_id=provider_id,
         code=code,
         text=str(entry.get("status_explain") or "")[:300],
-        cost=tasks.money(entry.get("money_spent")),
+        cost=money(entry.get("money_spent")),
     )

@@ -1,10 +1,8 @@
 """Settings of one account at an SMSC."""
 
 import re
-import ssl
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -12,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from channels.base import AccountConfig
+from channels.ca_file import CaFile
 from channels.duration import DurationOrSeconds
 from channels.server_url import server_url
 from channels.sms.smpp_pdu import Address
@@ -45,7 +44,7 @@ class SmppConfig(AccountConfig):
     host: str = ""
     port: Annotated[int, Field(ge=1, le=65535)] = 2775
     security: Literal["none", "tls"] = "none"
-    ca_file: Path | None = None
+    ca_file: CaFile | None = None
     login: Annotated[str, Field(min_length=1, max_length=_SECRET_LENGTH)]
     password: SecretStr = SecretStr("")
     system_type: Annotated[str, Field(max_length=12)] = ""
@@ -102,16 +101,6 @@ class SmppConfig(AccountConfig):
                 "must be a number of up to 20 digits, or a name of up to 11 Latin letters, digits and signs"
             )
         return value
-
-    @field_validator("ca_file")
-    @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
-        if path:
-            try:
-                ssl.create_default_context(cafile=path)
-            except (OSError, ValueError):
-                raise ValueError("is not a readable PEM file with certificates") from None
-        return path
 
     @field_validator("codes", mode="before")
     @classmethod

@@ -25,6 +25,7 @@ from channels.base import (
 )
 from channels.batches import calls
 from channels.http import NoReply, ProviderHttp, Reply, unclear
+from channels.money import money
 from channels.sms import smsc_hook
 
 # The reference names no maximum; a hundred is what comparable services take.
@@ -226,7 +227,7 @@ def _of_number(entry: Mapping[str, Any] | None, call_id: int, digits: str) -> Ou
     status = _number(entry.get("status"))
     if status is not None and status in smsc_hook.WRONG_NUMBER:
         return Refused(Scope.RECIPIENT, f"status-{status}", "wrong number")
-    return Accepted(smsc_hook.provider_id(str(call_id), digits), smsc_hook.money(entry.get("cost")))
+    return Accepted(smsc_hook.provider_id(str(call_id), digits), money(entry.get("cost")))
 
 
 def _statuses(body: Any, phones: Sequence[str]) -> dict[str, int]:

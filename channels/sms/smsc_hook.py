@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from pydantic import SecretStr
 
 from channels.base import BadHook, Heard, HookReply, HookRequest, Receipt, ReceiptStatus, Told
+from channels.money import money
 from channels.proof import same
 from channels.sms.forms import fields
 
@@ -129,12 +128,3 @@ def _time(value: str) -> datetime | None:
         return datetime.fromtimestamp(int(value), UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def money(value: Any) -> Decimal | None:
-    """Prices come as numbers and as text."""
-    try:
-        cost = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return cost if cost.is_finite() else None

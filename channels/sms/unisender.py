@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
@@ -27,6 +26,7 @@ from channels.base import (
 )
 from channels.batches import calls
 from channels.http import NoReply, ProviderHttp
+from channels.money import money
 from channels.unisender.api import (
     PER_RECIPIENT,
     Api,
@@ -198,7 +198,7 @@ def _outcome(entry: Mapping[str, Any] | None, message: Message) -> Outcome:
     sms_id = entry.get("sms_id")
     if not isinstance(sms_id, str | int) or isinstance(sms_id, bool) or not sms_id:
         return unreadable()
-    return Accepted(str(sms_id), _money(entry.get("price")))
+    return Accepted(str(sms_id), money(entry.get("price")))
 
 
 def _refused(no: Failed, message: Message, *, alone: bool) -> Outcome:
@@ -211,12 +211,3 @@ def _refused(no: Failed, message: Message, *, alone: bool) -> Outcome:
 
 def _digits(phone: str) -> str:
     return "".join(char for char in phone if char in "0123456789")
-
-
-def _money(value: Any) -> Decimal | None:
-    """Prices come as numbers and as text."""
-    try:
-        price = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return price if price.is_finite() else None

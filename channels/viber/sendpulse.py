@@ -29,6 +29,7 @@ from channels.base import (
 from channels.batches import calls
 from channels.duration import DurationOrSeconds
 from channels.http import NoReply, ProviderHttp, unclear
+from channels.money import money
 from channels.sendpulse import tasks
 from channels.sendpulse.api import LIMITS, Api, SendpulseConfig, digits
 from channels.sendpulse.refusals import accepts, refusal
@@ -106,11 +107,7 @@ class SendpulseViber:
         if len(text) > _TEXT_LENGTH:
             reason = f"{len(text)} characters; Viber takes {_TEXT_LENGTH} at most"
             return [Refused(Scope.MESSAGE, "text-too-long", reason)] * len(messages)
-        good, outcomes = tasks.parted(messages)
-        if good:
-            results = await self._send(good)
-            outcomes |= {m.key: result for m, result in zip(good, results, strict=True)}
-        return [outcomes[message.key] for message in messages]
+        return await tasks.sent_to_phones(messages, self._send)
 
     async def check(self) -> Check:
         number = self._config.sender_id
@@ -138,10 +135,7 @@ class SendpulseViber:
         body = await self._api.ask("GET", f"/viber/task/{task}/recipients")
         # Described as an object, shown as a list elsewhere.
         listed = tasks.by_phone(body.get("recipients") if isinstance(body, dict) else body)
-        found = ((s, listed.get(tasks.phone_of(s))) for s in waiting)
-        return [
-            receipt for s, entry in found if entry and (receipt := _receipt(s.provider_id, entry))
-        ]
+        return tasks.receipts_of(waiting, listed, _receipt)
 
     async def _send(self, messages: Sequence[Message]) -> list[Outcome]:
         phones = [digits(message.to) for message in messages]
@@ -217,6 +211,4 @@ def _receipt(provider_id: str, entry: Mapping[str, Any]) -> Receipt | None:
     status = _STATUSES.get(word, ReceiptStatus.FAILED if word.startswith(_VIBERS) else None)
     if status is None:
         return None
-    return Receipt(
-        status, provider_id=provider_id, code=word[:100], cost=tasks.money(entry.get("price"))
-    )
+    return Receipt(status, provider_id=provider_id, code=word[:100], cost=money(entry.get("price")))

@@ -19,7 +19,7 @@ from hub.accounts.limits import Grant, RateLimits
 from hub.config import Shop
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
-from hub.notifications import claims, outcomes, statuses
+from hub.notifications import claims, outcomes, service, statuses
 from hub.notifications.choosing import Chooser, Chosen
 from hub.notifications.claims import Claimed
 from hub.notifications.counters import Counters
@@ -32,7 +32,7 @@ from hub.notifications.settle import Settled, settle
 from hub.notifications.shares import Shares
 from hub.notifications.sorting import in_hand, left_unknown, not_recognised, sort_out
 from hub.notifications.steps import Due
-from hub.queue import LANES, Lane, QueueAway
+from hub.queue import LANES
 from hub.resources import Hub
 
 log = structlog.get_logger()
@@ -147,16 +147,7 @@ class Deliverer:
             self._left |= left
 
     async def hand_out(self, due: Iterable[Due]) -> None:
-        """Nudges workers at once; where Redis is away the tick does it."""
-        lanes: dict[Lane, list[UUID]] = {}
-        for item in due:
-            lanes.setdefault(LANES[item.category], []).append(item.id)
-        for lane, ids in lanes.items():
-            try:
-                await self._hub.queue.hand_out(lane, ids)
-            except QueueAway:
-                with suppress(*UNREACHABLE):
-                    await claims.hand_out_now(self._hub.db, ids)
+        await service.hand_out(self._hub, due)
 
     def _shop(self, shop_id: int) -> Shop | None:
         shop = self._hub.shops.get(shop_id)

@@ -52,6 +52,23 @@ class Known:
 
     catalog: Catalog
     accounts: AccountBook
+    _of_shop: dict[int, Mapping[Channel, Sequence[AccountFacts]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def accounts_of(self, shop_id: int) -> Mapping[Channel, Sequence[AccountFacts]]:
+        """As the plan sees them. They stay as they are while a process lives, so they are put together once."""
+        if shop_id not in self._of_shop:
+            self._of_shop[shop_id] = {
+                channel: [
+                    AccountFacts(
+                        a.provider, a.tells, a.provider == SANDBOX, tuple(map(Kind, a.kinds))
+                    )
+                    for a in self.accounts.of(shop_id, channel)
+                ]
+                for channel in Channel
+            }
+        return self._of_shop[shop_id]
 
 
 def prepare(
@@ -92,7 +109,7 @@ def plan_for(
     now: datetime,
 ) -> Plan:
     """The plan with the accounts that the shop has. `variants`: channels for which there is something to say."""
-    accounts = _accounts(known.accounts, shop.id)
+    accounts = known.accounts_of(shop.id)
     return make_plan(ask, contact, shop.settings, variants=variants, accounts=accounts, now=now)
 
 
@@ -113,16 +130,6 @@ def _category(asked: NotificationIn, template: Template | None) -> Category:
         reason = f"{template.name} is a marketing template and cannot be sent as {asked.category}"
         raise Unprocessable(faults=[Fault("/category", reason)])
     return asked.category or own
-
-
-def _accounts(book: AccountBook, shop_id: int) -> Mapping[Channel, Sequence[AccountFacts]]:
-    return {
-        channel: [
-            AccountFacts(a.provider, a.tells, a.provider == SANDBOX, tuple(map(Kind, a.kinds)))
-            for a in book.of(shop_id, channel)
-        ]
-        for channel in Channel
-    }
 
 
 def _rendered(

@@ -119,10 +119,9 @@ class Asker:
         if not (await self._limits.calls(account.bucket, account.limits, Lane.BULK, 1)).calls:
             return False
         questions = await _claim(self._hub.db, account, adapter.asks_at_once)
-        done = [q for q in questions if q.status not in _OPEN or _told_all(account, q.status)]
-        await _forget(self._hub.db, [UUID(q.sent.key) for q in done])
-        waiting = [q for q in questions if q not in done]
-        if waiting:
+        over = {q.sent.key for q in questions if _is_over(account, q.status)}
+        await _forget(self._hub.db, [UUID(key) for key in over])
+        if waiting := [q for q in questions if q.sent.key not in over]:
             await self._ask(account, adapter, waiting)
         return bool(questions)
 
@@ -147,8 +146,10 @@ class Asker:
         )
 
 
-def _told_all(account: LiveAccount, status: DeliveryStatus) -> bool:
-    return status is DeliveryStatus.DELIVERED and account.tells is Tells.DELIVERED
+def _is_over(account: LiveAccount, status: DeliveryStatus) -> bool:
+    """There is nothing more to learn."""
+    told_all = status is DeliveryStatus.DELIVERED and account.tells is Tells.DELIVERED
+    return told_all or status not in _OPEN
 
 
 def _ended(

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from channels.base import Adapter, Channel, HookRequest, Message, ReceiptStatus, Scope
+from channels.base import Adapter, Channel, HookRequest, ReceiptStatus, Scope
 from channels.email.mailchimp_transactional import (
     MailchimpTransactional,
     MailchimpTransactionalConfig,
@@ -18,6 +18,7 @@ from tests.contract.cases import (
     Throttle,
     Trouble,
     fault,
+    letter,
 )
 from tests.simulators.base import Sent
 from tests.simulators.mailchimp_transactional import (
@@ -43,17 +44,6 @@ def build(simulator: Simulator, http: ProviderHttp) -> Adapter:
         }
     )
     return MailchimpTransactional(config, http)
-
-
-def message(name: str) -> Message:
-    return Message(
-        key=f"key-{name}",
-        to=f"{name}@example.com",
-        subject=f"Заказ для {name}",
-        text=f"Заказ для {name} принят",
-        html=f"<p>Заказ для {name} принят</p>",
-        batch_key="batch-1",
-    )
 
 
 def denies(address: str, why: str) -> Arrange:
@@ -99,19 +89,19 @@ CASE = Case(
     provider="mailchimp_transactional",
     simulator=MailchimpTransactionalSimulator,
     build=build,
-    messages=(message("anna"), message("boris"), message("vera")),
+    messages=(letter("anna"), letter("boris"), letter("vera")),
     refusals=(
         Refusal(
             "hard-bounce",
             Scope.RECIPIENT,
-            message("nobody"),
+            letter("nobody"),
             denies("nobody@example.com", "hard-bounce"),
         ),
-        Refusal("content", Scope.MESSAGE, message("anna"), reject_content),
-        Refusal("key", Scope.ACCOUNT, message("anna"), revoke),
-        Refusal("unsigned", Scope.ACCOUNT, message("anna"), unverify),
-        Refusal("suspended", Scope.ACCOUNT, message("anna"), suspend),
-        Refusal("payment", Scope.ACCOUNT, message("anna"), fails("PaymentRequired")),
+        Refusal("content", Scope.MESSAGE, letter("anna"), reject_content),
+        Refusal("key", Scope.ACCOUNT, letter("anna"), revoke),
+        Refusal("unsigned", Scope.ACCOUNT, letter("anna"), unverify),
+        Refusal("suspended", Scope.ACCOUNT, letter("anna"), suspend),
+        Refusal("payment", Scope.ACCOUNT, letter("anna"), fails("PaymentRequired")),
     ),
     troubles=(
         # Of their own errors nobody says whether the call was carried out.

@@ -15,6 +15,7 @@ from tests.contract.cases import (
     Throttle,
     Trouble,
     fault,
+    letter,
 )
 from tests.simulators.base import Sent
 from tests.simulators.sendpulse import (
@@ -37,17 +38,6 @@ def build(simulator: SendpulseSimulator, http: ProviderHttp) -> Adapter:
         }
     )
     return SendpulseEmail(config, http)
-
-
-def message(name: str) -> Message:
-    return Message(
-        key=f"key-{name}",
-        to=f"{name}@example.com",
-        subject=f"Заказ для {name}",
-        text=f"Заказ для {name} принят",
-        html=f"<p>Заказ для {name} принят</p>",
-        batch_key="batch-1",
-    )
 
 
 def says(status: int, code: int, text: str = "said by the test") -> Arrange:
@@ -89,14 +79,14 @@ CASE = Case(
     provider="sendpulse",
     simulator=SendpulseSimulator,
     build=build,
-    messages=(message("anna"), message("boris"), message("vera")),
+    messages=(letter("anna"), letter("boris"), letter("vera")),
     refusals=(
-        Refusal("invalid", Scope.RECIPIENT, message("nobody"), knows_not),
+        Refusal("invalid", Scope.RECIPIENT, letter("nobody"), knows_not),
         Refusal("no-subject", Scope.MESSAGE, Message("key-x", "x@example.com", "Text")),
-        Refusal("wrong-secret", Scope.ACCOUNT, message("anna"), revoke),
-        Refusal("unconfirmed-sender", Scope.ACCOUNT, message("anna"), unconfirmed),
-        Refusal("expired", Scope.ACCOUNT, message("anna"), says(403, 403, "Account expired")),
-        Refusal("no-money", Scope.ACCOUNT, message("anna"), says(422, 707)),
+        Refusal("wrong-secret", Scope.ACCOUNT, letter("anna"), revoke),
+        Refusal("unconfirmed-sender", Scope.ACCOUNT, letter("anna"), unconfirmed),
+        Refusal("expired", Scope.ACCOUNT, letter("anna"), says(403, 403, "Account expired")),
+        Refusal("no-money", Scope.ACCOUNT, letter("anna"), says(422, 707)),
     ),
     troubles=(*HTTP_TROUBLES, Trouble("no-token", no_token, maybe_sent=False)),
     throttles=(

@@ -14,6 +14,7 @@ from tests.contract.cases import (
     Throttle,
     Trouble,
     fault,
+    letter,
 )
 from tests.simulators.base import Sent
 from tests.simulators.sendsay import LOGIN, TOKEN, SendsaySimulator
@@ -29,16 +30,6 @@ def build(simulator: SendsaySimulator, http: ProviderHttp) -> Adapter:
         }
     )
     return Sendsay(config, http)
-
-
-def message(name: str) -> Message:
-    return Message(
-        key=f"key-{name}",
-        to=f"{name}@example.com",
-        subject=f"Заказ для {name}",
-        text=f"Заказ для {name} принят",
-        html=f"<p>Заказ для {name} принят</p>",
-    )
 
 
 def says(id_: str, explain: str = "") -> Arrange:
@@ -76,13 +67,13 @@ CASE = Case(
     provider="sendsay",
     simulator=SendsaySimulator,
     build=build,
-    messages=(message("anna"), message("boris"), message("vera")),
+    messages=(letter("anna"), letter("boris"), letter("vera")),
     refusals=(
-        Refusal("blocked", Scope.RECIPIENT, message("nobody"), block),
+        Refusal("blocked", Scope.RECIPIENT, letter("nobody"), block),
         Refusal("no-subject", Scope.MESSAGE, Message("key-x", "x@example.com", "Text")),
-        Refusal("key", Scope.ACCOUNT, message("anna"), revoke),
-        Refusal("sender", Scope.ACCOUNT, message("anna"), forget_sender),
-        Refusal("moderation", Scope.ACCOUNT, message("anna"), moderate_sender),
+        Refusal("key", Scope.ACCOUNT, letter("anna"), revoke),
+        Refusal("sender", Scope.ACCOUNT, letter("anna"), forget_sender),
+        Refusal("moderation", Scope.ACCOUNT, letter("anna"), moderate_sender),
     ),
     troubles=(
         *(trouble for trouble in HTTP_TROUBLES if trouble.name != "http-500"),

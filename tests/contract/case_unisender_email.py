@@ -15,6 +15,7 @@ from tests.contract.cases import (
     Throttle,
     Trouble,
     fault,
+    letter,
 )
 from tests.simulators.base import Sent
 from tests.simulators.unisender import (
@@ -36,17 +37,6 @@ def build(simulator: UnisenderSimulator, http: ProviderHttp) -> Adapter:
         }
     )
     return UnisenderEmail(config, http)
-
-
-def message(name: str) -> Message:
-    return Message(
-        key=f"key-{name}",
-        to=f"{name}@example.com",
-        subject=f"Заказ для {name}",
-        text=f"Заказ для {name} принят",
-        html=f"<p>Заказ для {name} принят</p>",
-        locale="ru",
-    )
 
 
 def fails(address: str, code: str) -> Arrange:
@@ -88,18 +78,18 @@ CASE = Case(
     provider="unisender",
     simulator=UnisenderSimulator,
     build=build,
-    messages=(message("anna"), message("boris"), message("vera")),
+    messages=(letter("anna"), letter("boris"), letter("vera")),
     refusals=(
         Refusal(
             "left-everything",
             Scope.RECIPIENT,
-            message("nobody"),
+            letter("nobody"),
             fails("nobody@example.com", "unsubscribed_globally"),
         ),
         Refusal("no-subject", Scope.MESSAGE, Message("key-x", "x@example.com", "Text")),
-        Refusal("wrong-key", Scope.ACCOUNT, message("anna"), revoke),
-        Refusal("no-money", Scope.ACCOUNT, message("anna"), says("not_enough_money")),
-        Refusal("sender-not-confirmed", Scope.ACCOUNT, message("anna"), unconfirm),
+        Refusal("wrong-key", Scope.ACCOUNT, letter("anna"), revoke),
+        Refusal("no-money", Scope.ACCOUNT, letter("anna"), says("not_enough_money")),
+        Refusal("sender-not-confirmed", Scope.ACCOUNT, letter("anna"), unconfirm),
     ),
     troubles=(
         *HTTP_TROUBLES,

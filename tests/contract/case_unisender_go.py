@@ -14,6 +14,7 @@ from tests.contract.cases import (
     Throttle,
     Trouble,
     fault,
+    letter,
 )
 from tests.simulators.base import Sent
 from tests.simulators.unisender_go import TOKEN, UnisenderGoSimulator, event, signed
@@ -28,17 +29,6 @@ def build(simulator: UnisenderGoSimulator, http: ProviderHttp) -> Adapter:
         }
     )
     return UnisenderGo(config, http)
-
-
-def message(name: str) -> Message:
-    return Message(
-        key=f"key-{name}",
-        to=f"{name}@example.com",
-        subject=f"Заказ для {name}",
-        text=f"Заказ для {name} принят",
-        html=f"<p>Заказ для {name} принят</p>",
-        batch_key="batch-1",
-    )
 
 
 def fails(address: str, why: str) -> Arrange:
@@ -75,18 +65,18 @@ CASE = Case(
     provider="unisender_go",
     simulator=UnisenderGoSimulator,
     build=build,
-    messages=(message("anna"), message("boris"), message("vera")),
+    messages=(letter("anna"), letter("boris"), letter("vera")),
     refusals=(
         Refusal(
             "unknown",
             Scope.RECIPIENT,
-            message("nobody"),
+            letter("nobody"),
             fails("nobody@example.com", "permanent_unavailable"),
         ),
         Refusal("no-subject", Scope.MESSAGE, Message("key-x", "x@example.com", "Text")),
-        Refusal("wrong-data-centre", Scope.ACCOUNT, message("anna"), revoke),
-        Refusal("day-limit", Scope.ACCOUNT, message("anna"), answers(403, 901)),
-        Refusal("sender-domain", Scope.ACCOUNT, message("anna"), answers(400, 206)),
+        Refusal("wrong-data-centre", Scope.ACCOUNT, letter("anna"), revoke),
+        Refusal("day-limit", Scope.ACCOUNT, letter("anna"), answers(403, 901)),
+        Refusal("sender-domain", Scope.ACCOUNT, letter("anna"), answers(400, 206)),
     ),
     troubles=(
         *HTTP_TROUBLES,

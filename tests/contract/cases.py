@@ -164,6 +164,19 @@ class Case:
         return f"{self.channel}-{self.provider}"
 
 
+def letter(name: str) -> Message:
+    """One to somebody of that name, unlike those to others."""
+    return Message(
+        key=f"key-{name}",
+        to=f"{name}@example.com",
+        subject=f"Заказ для {name}",
+        text=f"Заказ для {name} принят",
+        html=f"<p>Заказ для {name} принят</p>",
+        batch_key="batch-1",
+        locale="ru",
+    )
+
+
 def fault(**how: Any) -> Arrange:
     """An HTTP simulator answers every request so from now on; see `tests.simulators.base.Fault`."""
 

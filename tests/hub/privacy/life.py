@@ -5,9 +5,11 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from bots.conversation.said import Coded, Pressed, Said
 from bots.conversation.talk import Talk
@@ -28,6 +30,9 @@ from tests.hub.api.client import Api
 from tests.hub.notifications.conftest import Drive
 
 _P256 = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+
+
+_ZONE = ZoneInfo("Asia/Tomsk")
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Person:
         return {
             "role": self.role,
             "name": f"Name {self.word}",
-            "timezone": "Asia/Tomsk",
+            "timezone": _ZONE.key,
             "locale": "en",
             "addresses": {
                 "email": f"{self.word}@example.com",
@@ -78,7 +83,7 @@ class Person:
             "attributes": {"city": f"City {self.word}"},
             "preferences": {
                 "marketing": ["email"],
-                "quiet_hours": {"from": "22:00", "to": "09:00"},
+                "quiet_hours": _not_now(),
             },
             "consents": {
                 "marketing": {
@@ -91,6 +96,12 @@ class Person:
                 }
             },
         }
+
+
+def _not_now() -> dict[str, str]:
+    """Quiet hours that begin long after the test, at whatever time of day it runs."""
+    now = datetime.now(_ZONE)
+    return {"from": f"{now + timedelta(hours=6):%H:00}", "to": f"{now + timedelta(hours=9):%H:00}"}
 
 
 BUYER = Person("mkbuyer", "9995550101", "buyer")
