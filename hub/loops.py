@@ -1,7 +1,7 @@
 """Loops that run as long as their process: one that died is started again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 from redis.exceptions import RedisError
@@ -30,3 +30,13 @@ async def keep_going(chore: Callable[[], Awaitable[None]]) -> None:
             log.exception("loop.died")
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+async def cancelled(tasks: Collection["asyncio.Task[None]"]) -> None:
+    """Returns when all of them have ended, each in its own time. Asked again and again: a cancellation drowns in the
+    error of the connection that it interrupts."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1)

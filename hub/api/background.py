@@ -3,7 +3,6 @@ and accounts."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -11,7 +10,7 @@ from aiohttp import web
 
 from hub.api.keys import HUB, ROOM
 from hub.db.pool import UNREACHABLE
-from hub.loops import keep_going
+from hub.loops import cancelled, keep_going
 from hub.notifications.intake import Intake
 from hub.resources import Hub
 
@@ -31,10 +30,8 @@ async def background(app: web.Application) -> AsyncIterator[None]:
         for chore in (app[INTAKE].run, app[ROOM].run, partial(_refresh, app[HUB]))
     ]
     yield
-    for task in tasks:
-        task.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks)
+    # All of them: the intake still hands out what it accepted last, over connections that are closed after this.
+    await cancelled(tasks)
 
 
 async def _refresh(hub: Hub) -> None:

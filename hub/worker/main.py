@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from functools import partial
@@ -26,7 +26,7 @@ from hub.db import budget
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
 from hub.inbound import service as inbound
-from hub.loops import keep_going
+from hub.loops import cancelled, keep_going
 from hub.notifications import admins, recovery
 from hub.notifications.delivery import Deliverer
 from hub.notifications.edits import Editor
@@ -142,7 +142,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN.total_seconds()):
             await asyncio.gather(callbacks.drained(), *(lane.drained() for lane in loops))
-    await _cancelled(tasks)
+    await cancelled(tasks)
     try:
         # What could not be finished in time is the others' at once.
         with suppress(*UNREACHABLE):
@@ -150,15 +150,6 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     finally:
         await _closed(redis)
     log.info("worker.stopped")
-
-
-async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Asked again and again: a cancellation drowns in the error of the connection that it interrupts."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=1)
 
 
 async def _listen(hub: Hub, deliverer: Deliverer, account: LiveAccount, adapter: Listens) -> None:

@@ -13,13 +13,13 @@ from redis.exceptions import RedisError
 from channels.base import Category
 from hub.errors import Unavailable
 from hub.ids import new_id
-from hub.loops import keep_going
+from hub.loops import cancelled, keep_going
 from hub.notifications.intake import Intake
 from hub.notifications.request import NotificationIn
 from hub.notifications.steps import Due
 from hub.queue import Lane, connect
 from hub.resources import Hub
-from hub.worker.main import _cancelled, _Lane
+from hub.worker.main import _Lane
 
 
 class Endless:
@@ -46,7 +46,7 @@ async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(hub: H
     assert await _clients(onlooker) - before
 
     async with asyncio.timeout(10):
-        await _cancelled([running])
+        await cancelled([running])
 
     try:
         await _gone(onlooker, before)
@@ -153,3 +153,22 @@ async def test_what_is_accepted_in_the_last_moment_is_still_handed_out(hub: Hub)
         await running
 
     assert set(queue.handed) == {one.id for one in due}
+
+
+async def test_the_end_of_one_loop_does_not_cut_off_another() -> None:
+    """An API's intake hands out what it accepted last, over connections that are closed when all loops have ended."""
+    done = []
+
+    async def with_last_words() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+            done.append("said")
+
+    loops = [asyncio.Event().wait, with_last_words]
+    tasks = [asyncio.create_task(keep_going(loop)) for loop in loops]
+    await asyncio.sleep(0)
+    await cancelled(tasks)
+
+    assert done == ["said"]
