@@ -166,8 +166,10 @@ async def test_the_end_of_one_loop_does_not_cut_off_another() -> None:
             await asyncio.sleep(0.05)
             done.append("said")
 
-    loops = [asyncio.Event().wait, with_last_words]
-    tasks = [asyncio.create_task(keep_going(loop)) for loop in loops]
+    async def without() -> None:
+        await asyncio.Event().wait()
+
+    tasks = [asyncio.create_task(keep_going(loop)) for loop in (without, with_last_words)]
     await asyncio.sleep(0)
     await cancelled(tasks)
 
