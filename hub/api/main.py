@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 import uvloop
 
-from hub import logs
+from hub import garbage, logs
 from hub.api.app import make_app
 from hub.api.connection import Bounds
 from hub.api.headers import dress
@@ -87,6 +87,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
             open_hub(settings, pool_size=budget.API, patience=_PATIENCE) as hub,
             serve(make_app(hub), listening, bounds=bounds, dressed=dressed),
         ):
+            garbage.look_seldom()
             sys.stdout.write(f"ready http://{settings.hub.listen}\n")
             sys.stdout.flush()
             await asyncio.Event().wait()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -58,6 +58,7 @@ _ANSWERS = {
     "order.assemble": "mark_assembled",
 }
 _SUBJECT = 120
+_EVERYWHERE = frozenset(Channel)
 
 
 class NoVariant(ContentError):
@@ -89,7 +90,8 @@ class Inline:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One template as one shop has it. Cheap to make: what is compiled lies behind it and is shared."""
+    """One template as one shop has it. What is compiled lies behind it and is shared; what was looked for is
+    remembered."""
 
     name: str
     category: Category
@@ -97,18 +99,28 @@ class Template:
     _event: Event | None
     _own: Mapping[Variant, Own]
     _shop_locale: str
+    _reach: dict[tuple[str, str | None], frozenset[Channel]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def built_in(self) -> bool:
         return self._event is not None
 
+    def is_read_in(self, shop_locale: str) -> bool:
+        """Whether that is the locale of the shop that it falls back to."""
+        return self._shop_locale == shop_locale
+
     def channels(self, audience: Audience | str, locale: str | None) -> frozenset[Channel]:
         """Where the template has something for that reader, after all fall-backs."""
         if self._event is not None and audience in self._event.audiences:
-            return frozenset(Channel)
-        chain = locales(locale, self._shop_locale)
-        found = (c for c in Channel if self._find(c, Audience(audience), chain) is not None)
-        return frozenset(found)
+            return _EVERYWHERE
+        reach = self._reach.get((audience, locale))
+        if reach is None:
+            chain, reader = locales(locale, self._shop_locale), Audience(audience)
+            found = (c for c in Channel if self._find(c, reader, chain) is not None)
+            reach = self._reach[audience, locale] = frozenset(found)
+        return reach
 
     def render(
         self,
@@ -212,18 +224,24 @@ class Catalog:
         self._events = {name: _event(self._engine, name) for name in _BUILT_IN}
         self._own: dict[int, dict[str, dict[Variant, Own]]] = {}
         self._categories: dict[tuple[int, str], Category] = {}
+        self._found: dict[tuple[int, str], Template] = {}
         self._seen = 0
         self._refreshing = asyncio.Lock()
 
     def find(self, shop_id: int, name: str) -> Template | None:
         """None where neither the hub nor the shop has a template of that name."""
+        locale = self._shop_locales.get(shop_id, "")
+        known = self._found.get((shop_id, name))
+        if known is not None and known.is_read_in(locale):
+            return known
         event = self._events.get(name)
         own = self._own.get(shop_id, {}).get(name, {})
         if event is None and not own:
             return None
         category = event.category if event else self._categories[shop_id, name]
-        locale = self._shop_locales.get(shop_id, "")
-        return Template(name, category, self._engine, event, own, locale)
+        found = Template(name, category, self._engine, event, own, locale)
+        self._found[shop_id, name] = found
+        return found
 
     def names(self, shop_id: int) -> list[str]:
         """What `find` finds for that shop, in alphabetical order."""
@@ -241,6 +259,7 @@ class Catalog:
             if newest < self._seen:
                 # Another database stands behind the same address, restored or made anew.
                 self._own, self._categories, self._seen = {}, {}, 0
+                self._found.clear()
             for version in await queries.in_force_since(db, self._seen):
                 self._take(version)
                 self._seen = max(self._seen, version.id)
@@ -248,6 +267,7 @@ class Catalog:
 
     def _take(self, version: Version) -> None:
         """A new mapping each time: a `Template` that was handed out stays as it was."""
+        self._found.pop((version.shop_id, version.name), None)
         shop = self._own.setdefault(version.shop_id, {})
         variants = {k: v for k, v in shop.get(version.name, {}).items() if k != version.variant}
         if not version.deleted:

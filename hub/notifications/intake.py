@@ -127,7 +127,7 @@ class Intake:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                [result] = await self._prepared(connection, shop, [asked])
+                [result] = await self._prepared(connection, shop, [asked], show=True)
             finally:
                 await transaction.rollback()
         if isinstance(result, HubError):
@@ -256,25 +256,33 @@ class Intake:
         shop: Shop,
         asked: Sequence[Asked],
         actors: Sequence[Actor] = (),
+        *,
+        show: bool = False,
     ) -> list[Result]:
         people = await receivers(
             connection, shop, asked, actors, self._hub.settings.hub.outgoing_allow
         )
         now = datetime.now(UTC)
         return [
-            self._result(shop, item, person, now)
+            self._result(shop, item, person, now, show=show)
             for item, person in zip(asked, people, strict=True)
         ]
 
     def _result(
-        self, shop: Shop, item: Asked, person: ContactFacts | HubError, now: datetime
+        self,
+        shop: Shop,
+        item: Asked,
+        person: ContactFacts | HubError,
+        now: datetime,
+        *,
+        show: bool,
     ) -> Result:
         if isinstance(item, HubError):
             return item
         if isinstance(person, HubError):
             return person
         try:
-            return prepare(self._known, shop, item, person, now=now)
+            return prepare(self._known, shop, item, person, now=now, show=show)
         except HubError as error:
             return error
 

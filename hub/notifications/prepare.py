@@ -1,15 +1,13 @@
 """From a request and what is known of its receiver to the rows and the answer; no I/O."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from channels.base import Category, Channel
-from channels.registry import SANDBOX
 from hub.accounts.book import AccountBook
-from hub.contacts.addresses import Kind
 from hub.content.catalog import Catalog, Template
 from hub.content.model import Audience, ContentError, MissingVariable, Rendered, WrongValue
 from hub.errors import Fault, Unprocessable
@@ -17,26 +15,25 @@ from hub.ids import new_id
 from hub.notifications import steps
 from hub.notifications.model import (
     LIFETIME,
-    AccountFacts,
-    Ask,
     ContactFacts,
     NotificationStatus,
     Plan,
     Strategy,
 )
-from hub.notifications.plan import make_plan
+from hub.notifications.planner import Planner
 from hub.notifications.rendering import from_template, inline
 from hub.notifications.request import NotificationIn, OneOffIn
 from hub.notifications.steps import NewDelivery
 from hub.shops.registry import Shop
 
+_ALL = frozenset(Channel)
 _AT_ONCE = timedelta(seconds=1)
 """What begins within that begins now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One notification ready to be stored. `row`: the columns of its table."""
+    """One notification ready to be stored. `row`: the columns of its table. `rendered`: where it was asked for."""
 
     id: UUID
     row: Mapping[str, Any]
@@ -46,29 +43,12 @@ class Prepared:
     rendered: Mapping[Channel, Rendered] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
 class Known:
     """What every request of one process is prepared with."""
 
-    catalog: Catalog
-    accounts: AccountBook
-    _of_shop: dict[int, Mapping[Channel, Sequence[AccountFacts]]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    def accounts_of(self, shop_id: int) -> Mapping[Channel, Sequence[AccountFacts]]:
-        """As the plan sees them. They stay as they are while a process lives, so they are put together once."""
-        if shop_id not in self._of_shop:
-            self._of_shop[shop_id] = {
-                channel: [
-                    AccountFacts(
-                        a.provider, a.tells, a.provider == SANDBOX, tuple(map(Kind, a.kinds))
-                    )
-                    for a in self.accounts.of(shop_id, channel)
-                ]
-                for channel in Channel
-            }
-        return self._of_shop[shop_id]
+    def __init__(self, catalog: Catalog, accounts: AccountBook) -> None:
+        self.catalog = catalog
+        self.planner = Planner(accounts)
 
 
 def prepare(
@@ -79,38 +59,28 @@ def prepare(
     *,
     now: datetime,
     interaction: Mapping[str, str] | None = None,
+    show: bool = False,
 ) -> Prepared:
     """`interaction`: the message is a question, made from the present state when it leaves and for every
-    channel; nothing is rendered now.
+    channel; nothing is rendered now. `show`: what would be sent is wanted, too.
 
     Raises `Unprocessable`: unknown template, a missing variable, a category the template does not have.
     """
     template = _template(known.catalog, shop, asked)
     category = _category(asked, template)
     locale = contact.locale or shop.settings.locale
-    variants = frozenset(Channel)
+    variants = _ALL
     if template and interaction is None:
         variants = template.channels(Audience(contact.role), locale)
-    plan = plan_for(known, shop, asked.ask(category), contact, variants=variants, now=now)
+    plan = known.planner.plan(shop, asked.ask(category), contact, variants=variants, now=now)
     if interaction is not None:
         prepared = _rows(shop, asked, contact, category, plan, {}, now)
         return replace(prepared, row={**prepared.row, "interaction": interaction})
-    rendered = _rendered(template, shop, asked, contact, plan)
+    if template is None:
+        rendered = _literal(asked, plan) if show else {}
+    else:
+        rendered = _rendered(template, shop, asked, contact, plan)
     return _rows(shop, asked, contact, category, plan, rendered, now)
-
-
-def plan_for(
-    known: Known,
-    shop: Shop,
-    ask: Ask,
-    contact: ContactFacts,
-    *,
-    variants: Collection[Channel],
-    now: datetime,
-) -> Plan:
-    """The plan with the accounts that the shop has. `variants`: channels for which there is something to say."""
-    accounts = known.accounts_of(shop.id)
-    return make_plan(ask, contact, shop.settings, variants=variants, accounts=accounts, now=now)
 
 
 def _template(catalog: Catalog, shop: Shop, asked: NotificationIn) -> Template | None:
@@ -132,18 +102,17 @@ def _category(asked: NotificationIn, template: Template | None) -> Category:
     return asked.category or own
 
 
+def _literal(asked: NotificationIn, plan: Plan) -> Mapping[Channel, Rendered]:
+    """Literal text lacks nothing, so there is nothing to try."""
+    content = inline(asked.literal or {})
+    return {step.channel: content.render(step.channel) for step in plan.steps}
+
+
 def _rendered(
-    template: Template | None,
-    shop: Shop,
-    asked: NotificationIn,
-    contact: ContactFacts,
-    plan: Plan,
+    template: Template, shop: Shop, asked: NotificationIn, contact: ContactFacts, plan: Plan
 ) -> Mapping[Channel, Rendered]:
     """Every channel of the plan is rendered once to see that it can be. With nobody to reach nothing is
     rendered, so nothing can be missing."""
-    if template is None:
-        content = inline(asked.literal or {})
-        return {step.channel: content.render(step.channel) for step in plan.steps}
     faults: dict[str, str] = {}
     found: dict[Channel, Rendered] = {}
     for step in plan.steps:

@@ -167,4 +167,5 @@ class NotificationIn(_In):
 
     @property
     def literal(self) -> Mapping[str, str] | None:
-        return self.content.model_dump() if self.content else None
+        said = self.content
+        return {"subject": said.subject, "text": said.text, "html": said.html} if said else None

@@ -13,7 +13,8 @@ from hub.db.pool import UNREACHABLE, Connection
 from hub.errors import NotFound
 from hub.notifications import claims, facts, storage
 from hub.notifications.model import Ask, ContactFacts, NotificationStatus
-from hub.notifications.prepare import Known, Prepared, plan_for, prepare
+from hub.notifications.planner import Planner
+from hub.notifications.prepare import Known, Prepared, prepare
 from hub.notifications.request import ContentIn, NotificationIn
 from hub.notifications.steps import Due
 from hub.queue import LANES, Lane, QueueAway
@@ -83,13 +84,8 @@ async def reachable(
     found = await facts.by_id(connection, [contact_id])
     if contact_id not in found:
         return ()
-    plan = plan_for(
-        Known(hub.catalog, hub.accounts),
-        shop,
-        Ask(),
-        found[contact_id],
-        variants=frozenset(Channel),
-        now=datetime.now(UTC),
+    plan = Planner(hub.accounts).plan(
+        shop, Ask(), found[contact_id], variants=frozenset(Channel), now=datetime.now(UTC)
     )
     return tuple(step.channel for step in plan.steps)
 

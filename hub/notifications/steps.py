@@ -65,7 +65,8 @@ def step_deliveries(
     patient = planned["patience"] is not None and notification["strategy"] != Strategy.ALL
     has_next = notification["strategy"] != Strategy.ALL and step + 1 < len(notification["plan"])
     lasts = timedelta(seconds=planned["patience"]) if patient else LIFETIME[category]
-    give_up_at = min(start + lasts, notification["expires_at"] or datetime.max.replace(tzinfo=UTC))
+    expires_at = notification["expires_at"]
+    give_up_at = min(start + lasts, expires_at) if expires_at else start + lasts
     return [
         NewDelivery(
             id=new_id(),

@@ -327,6 +327,7 @@ async def test_only_what_is_there_can_be_taken_back(db: Pool, catalog: Catalog) 
 async def test_a_restored_database_is_read_anew(db: Pool, catalog: Catalog) -> None:
     await put(db, catalog, "order.shipped/sms/ru", text="a")
     await put(db, catalog, "order.shipped/sms/ru", text="b")
+    assert sms(catalog) == "b"
     await db.execute("DELETE FROM template_version WHERE number = 2")
 
     await catalog.refresh(db)

@@ -1,0 +1,14 @@
+"""How often Python looks for rings of objects that only hold each other."""
+
+import gc
+
+_YOUNG = 50_000
+"""New objects between two looks. A batch of a thousand is so many, all in use until it is answered: with Python's own
+700 a quarter of the intake's time went into looking through them."""
+
+
+def look_seldom() -> None:
+    """For a process that has started: what there is by now stays, and is not looked through again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
