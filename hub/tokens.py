@@ -28,6 +28,7 @@ class Signer:
 
     def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
         self._secrets = [one.encode() for one in (secret, *previous)]
+        self._keys: dict[str, list[bytes]] = {}
 
     @classmethod
     def of(cls, settings: HubSettings) -> "Signer":
@@ -40,14 +41,16 @@ class Signer:
 
     def keys(self, purpose: str) -> list[bytes]:
         """Those by which something may have been signed or sealed; the present one is the first."""
-        purposeful = b"vestnik:" + purpose.encode()
-        return [hmac.digest(secret, purposeful, hashlib.sha256) for secret in self._secrets]
+        if purpose not in self._keys:
+            named = b"vestnik:" + purpose.encode()
+            self._keys[purpose] = [hmac.digest(s, named, hashlib.sha256) for s in self._secrets]
+        return self._keys[purpose]
 
     def sign(self, purpose: str, payload: bytes, expires_at: datetime | None = None) -> str:
         """A URL-safe token that carries `payload` readably; None as its end: it never expires."""
         end = int(expires_at.timestamp()) if expires_at else 0
         body = end.to_bytes(5, "big") + payload
-        return _encode(body + self._mac(purpose, body))
+        return _encode(body + _mac(self.key(purpose), body))
 
     def read(self, purpose: str, token: str) -> bytes:
         """The payload. Raises `BadToken`, `ExpiredToken`."""
@@ -74,12 +77,12 @@ class Signer:
         """The present name, then those that earlier secrets gave it."""
         return [_encode(mac) for mac in self._macs(purpose, value.encode())]
 
-    def _mac(self, purpose: str, body: bytes) -> bytes:
-        return self._macs(purpose, body)[0]
-
     def _macs(self, purpose: str, body: bytes) -> list[bytes]:
-        keys = self.keys(purpose)
-        return [hmac.digest(key, body, hashlib.sha256)[:_MAC_BYTES] for key in keys]
+        return [_mac(key, body) for key in self.keys(purpose)]
+
+
+def _mac(key: bytes, body: bytes) -> bytes:
+    return hmac.digest(key, body, hashlib.sha256)[:_MAC_BYTES]
 
 
 def _encode(raw: bytes) -> str:
