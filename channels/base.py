@@ -36,6 +36,25 @@ class Button:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Skeleton:
+    """What is the same in all letters of a template: text, and where a number stands, the field of that number.
+
+    Letters that share it share the very object, so it is compared by that.
+    """
+
+    text: tuple[str | int, ...]
+    html: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A letter's text and HTML, taken apart. `fields`, by their numbers: formatted, and escaped where they are HTML."""
+
+    skeleton: Skeleton
+    fields: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One rendered message to one address.
@@ -53,6 +72,9 @@ class Message:
     content), `locale` the language it was rendered in, `values` what it was rendered with (`order`, `contact`,
     `shop` …). `session_open`: the person wrote to this channel within the last 24 hours, so that services with
     such a window take free text.
+
+    `merged`: the same text and HTML for providers that fill in the fields of many letters at once; None where a letter
+    is nobody else's.
     """
 
     key: str
@@ -72,6 +94,7 @@ class Message:
     locale: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     session_open: bool = False
+    merged: Merged | None = None
 
 
 class Scope(StrEnum):

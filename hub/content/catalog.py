@@ -23,7 +23,9 @@ from hub.content.model import (
     Version,
     WrongValue,
 )
-from hub.content.render import LANGUAGES, LARGEST_OUTPUT, Call, Engine, Event, Own, plain
+from hub.content.plaintext import plain
+from hub.content.render import LANGUAGES, Call, Engine, Event, Own
+from hub.content.sandbox import LARGEST_OUTPUT
 from hub.content.variables import CONTACT, EXAMPLE, LINKS, SHOP, assembled, at, described
 from hub.content.view import Reader, shorten
 from hub.db.pool import Db

@@ -31,7 +31,8 @@ class Unfit(ValueError):
         self.value = value
 
 
-@dataclass(frozen=True)
+# By identity: `formats` makes one for each kind of reader, and what it showed is remembered by it.
+@dataclass(frozen=True, eq=False)
 class Formats:
     """How one reader is shown things. Every method raises `Unfit` for a value that is not of its kind."""
 

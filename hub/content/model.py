@@ -1,12 +1,12 @@
 """The words of this package: who is spoken to, what a template is made of, what can be wrong with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from channels.base import Category, Channel
+from channels.base import Category, Channel, Merged
 
 MESSENGERS = (Channel.VK, Channel.MAX, Channel.VIBER, Channel.WHATSAPP)
 """Channels for which a shop's own text for one of them does for all."""
@@ -44,12 +44,14 @@ class Rendered:
     """What one channel gets. `subject` is the letter's subject or the push title, else empty.
 
     `html` is a whole letter for e-mail (empty: a plain letter), the messenger's subset of HTML for Telegram and
-    MAX, and empty on every other channel. `text` is always there and never HTML.
+    MAX, and empty on every other channel. `text` is always there and never HTML. `merged`: a letter's text and HTML
+    once more, taken apart.
     """
 
     subject: str
     text: str
     html: str
+    merged: Merged | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

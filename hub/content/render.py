@@ -9,13 +9,14 @@ from importlib.resources import files
 from types import TracebackType
 from typing import Any
 
-import html2text
 import jinja2
 from jinja2 import DictLoader, nodes
 
 from channels.base import Category, Channel
 from channels.sms.parts import parts
+from hub.content.flat import WRONG, Given
 from hub.content.formats import Unfit
+from hub.content.letter import Letter, letter
 from hub.content.model import (
     HUB_NAMES,
     TAGS,
@@ -29,11 +30,11 @@ from hub.content.model import (
     Variable,
     WrongValue,
 )
-from hub.content.sandbox import Absent, Budget, Environment, path, place
+from hub.content.plaintext import plain
+from hub.content.sandbox import Absent, Budget, Environment, bounded, path, place
 from hub.content.variables import used
 from hub.content.view import Reader, rest, shorten, view, words
 
-LARGEST_OUTPUT = 512 * 1024
 LANGUAGES = ("ru", "en")
 # What the platforms take; Telegram counts what is left of the text once the tags are read. Of MAX that is not known:
 # its adapter sends the plain text where the tags might pass the limit.
@@ -140,6 +141,17 @@ class Engine:
             # Python's own compiler has a limit of twenty blocks inside each other.
             raise TemplateFault("it is nested too deeply", part=part) from None
 
+    def letter(self, sources: Mapping[str, str]) -> Letter | None:
+        """A shop's template by its parts, put together; None where it has to be run. Raises `TemplateFault`."""
+        trees = {
+            part: self.tree(source, html=part == "html", part=part)
+            for part, source in sources.items()
+        }
+        try:
+            return letter(trees, self._own)
+        except (SyntaxError, RecursionError, MemoryError):
+            return None
+
     def render(self, event: Event, channel: Channel, call: Call) -> Rendered:
         """One built-in message. Raises `MissingVariable` and `WrongValue`."""
         reader, roots = call.reader, call.roots()
@@ -186,29 +198,41 @@ class Engine:
         """A shop's message. Raises `MissingVariable`, `WrongValue`, `TemplateFault`."""
         values = call.roots()
         values |= {"_formats": call.reader.formats, "_budget": Budget()}
-        subject, text, html = (
-            self._part(own, part, values) for part in ("subject", "text", "html")
-        )
-        if html and not text:
-            text = plain(html)
+        made = self._filled(own, values, call) or self._run(own, values)
+        subject, text, html = _line(made.subject), made.text, made.html
+        if channel is Channel.EMAIL:
+            return Rendered(subject, text, html, made.merged)
         if channel is Channel.SMS:
             text = _line_spaces(text)
         if channel not in WITH_HTML:
             # Of a text that messengers share, this one shows the plain part.
             html = ""
-        # People see the text without the tags; that is what has a limit.
-        if _length(html or text) > LONGEST.get(channel, LARGEST_OUTPUT):
-            raise WrongValue(
-                f"makes the message longer than the {LONGEST[channel]} {channel} takes"
-            )
-        return Rendered(_line(subject), text, html)
+        _check_length(html or text, channel)
+        return Rendered(subject, text, html)
 
-    def _part(self, own: "Own", part: str, values: Mapping[str, Any]) -> str:
+    def _filled(self, own: "Own", values: dict[str, Any], call: Call) -> Rendered | None:
+        """None where it has to be run, if only to say what is wrong."""
+        letter_ = own.letter(self)
+        if letter_ is None:
+            return None
+        try:
+            return letter_.fill(Given(values, call.reader.formats))
+        except WRONG:
+            values["_budget"] = Budget()
+            return None
+
+    def _run(self, own: "Own", values: dict[str, Any]) -> Rendered:
+        subject, text, html = (
+            self._part(own, part, values) for part in ("subject", "text", "html")
+        )
+        return Rendered(subject, plain(html) if html and not text else text, html)
+
+    def _part(self, own: "Own", part: str, values: dict[str, Any]) -> str:
         template = own.compiled(self).get(part)
         if template is None:
             return ""
         with _told(values, part):
-            return _bounded(template, values).strip()
+            return bounded(template, values).strip()
 
 
 class Own:
@@ -219,7 +243,16 @@ class Own:
         self.source = source
         self._parts = {part: text for part, text in found.items() if text}
         self._compiled: Mapping[str, jinja2.Template] | None = None
+        self._letter: Letter | None = None
+        self._looked = False
         self._variables: tuple[Variable, ...] | None = None
+
+    def letter(self, engine: Engine) -> Letter | None:
+        """None where it has to be run. Raises `TemplateFault`."""
+        if not self._looked:
+            self._letter = engine.letter(self._parts)
+            self._looked = True
+        return self._letter
 
     def compiled(self, engine: Engine) -> Mapping[str, jinja2.Template]:
         """By part, without the empty ones. Raises `TemplateFault`."""
@@ -238,15 +271,6 @@ class Own:
                 [engine.tree(s, html=part == "html", part=part) for part, s in parts_]
             )
         return self._variables
-
-
-def plain(html: str) -> str:
-    """The text part of a letter that has none: links and lists are kept, images and styles are not."""
-    reader = html2text.HTML2Text(bodywidth=0)
-    reader.ignore_images = True
-    reader.ignore_emphasis = True
-    reader.protect_links = True
-    return reader.handle(html).strip()
 
 
 def _files() -> Iterator[tuple[str, str]]:
@@ -323,6 +347,13 @@ def _fit(
         shown = shown * 3 // 4
 
 
+def _check_length(shown: str, channel: Channel) -> None:
+    """People see the text without the tags; that is what has a limit."""
+    limit = LONGEST.get(channel)
+    if limit is not None and len(shown) > limit and _length(shown) > limit:
+        raise WrongValue(f"makes the message longer than the {limit} {channel} takes")
+
+
 def _length(text: str) -> int:
     """Characters a reader sees; the tags and entities of HTML are not among them."""
     return len(unescape(_TAG.sub("", text)))
@@ -331,16 +362,6 @@ def _length(text: str) -> int:
 def _run(template: jinja2.Template, values: Mapping[str, Any]) -> str:
     context = template.new_context(dict(values), shared=True)
     return "".join(template.root_render_func(context))
-
-
-def _bounded(template: jinja2.Template, values: Mapping[str, Any]) -> str:
-    chunks, length = [], 0
-    for chunk in template.root_render_func(template.new_context(dict(values), shared=True)):
-        length += len(chunk)
-        if length > LARGEST_OUTPUT:
-            raise TemplateFault(f"the message grows beyond {LARGEST_OUTPUT // 1024} KiB")
-        chunks.append(chunk)
-    return "".join(chunks)
 
 
 @contextmanager

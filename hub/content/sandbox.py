@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from jinja2 import Undefined, nodes, pass_context
+from jinja2 import Template, Undefined, nodes, pass_context
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -19,6 +19,7 @@ from jinja2.utils import missing
 from hub.content.formats import Formats, Unfit, decimal
 from hub.content.model import TemplateFault
 
+LARGEST_OUTPUT = 512 * 1024
 # Nodes of the syntax tree that one rendering may visit inside loops: about a quarter of a second.
 _BUDGET = 500_000
 _LARGEST = 10**15
@@ -302,6 +303,17 @@ _OWN_FILTERS: dict[str, Callable[..., Any]] = {
     "datetime": _format(Formats.datetime),
     "phone": _format(Formats.phone),
 }
+
+
+def bounded(template: Template, values: dict[str, Any]) -> str:
+    """What the template makes of the values. Raises `TemplateFault` where that is too much, and whatever goes wrong."""
+    chunks, length = [], 0
+    for chunk in template.root_render_func(template.new_context(values, shared=True)):
+        length += len(chunk)
+        if length > LARGEST_OUTPUT:
+            raise TemplateFault(f"the message grows beyond {LARGEST_OUTPUT // 1024} KiB")
+        chunks.append(chunk)
+    return "".join(chunks)
 
 
 def path(variable: Missing, root: Mapping[str, Any]) -> str:

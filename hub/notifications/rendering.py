@@ -7,7 +7,7 @@ from uuid import UUID
 from channels.base import Button, Category, Channel, Message
 from hub.content.catalog import Inline, Template
 from hub.content.model import Audience, ContentError, Rendered
-from hub.content.render import plain
+from hub.content.plaintext import plain
 from hub.notifications.claims import Claimed
 from hub.notifications.interactive import Asking, Parts
 from hub.notifications.model import ContactFacts
@@ -76,6 +76,7 @@ def message_for(
         locale=delivery.locale or delivery.contact_locale or shop.settings.locale,
         values=_values(delivery, shop),
         session_open=delivery.session_open,
+        merged=rendered.merged if isinstance(rendered, Rendered) else None,
     )
 
 

@@ -1,0 +1,205 @@
+"""The text part of a letter that has none: made of its HTML, for all letters of a template at once where that is right."""
+
+import re
+from collections.abc import Sequence
+from html import unescape
+from html.parser import HTMLParser
+from itertools import count
+
+import html2text
+
+from hub.content.flat import Part, escaped
+
+# Of so many shapes of a template's letters the text is kept; letters of any other are read one by one.
+_SHAPES = 64
+
+_SPACE = re.compile(r"\s+")
+# Elements whose text is shown by its looks or elsewhere; and those after which the reader minds its pieces.
+_STRANGE = frozenset({"abbr", "pre", "textarea", "xmp", "plaintext"})
+_STRUCK = frozenset({"del", "s", "strike"})
+# Attributes that nothing is made of, beside the addresses of links.
+_UNSEEN = frozenset(
+    {"alt", "background", "bgcolor", "class", "id", "name", "src", "style", "width"}
+)
+
+_ADDRESS = re.compile(r"[^\W_][^\s\\\[\]()<>\"']*")
+_SIMPLE = re.compile(r"[^\W\d_](?:[\w.,-]| (?=\w))*(?<=\w)")
+# Punctuation around a value belongs to its shape. What is left begins with a letter or a digit: whatever means something
+# in Markdown begins with a sign, or is a number with a dot. An entity is a piece of its own, and so is what follows it.
+_VALUE = re.compile(
+    r"""
+    ([ ,.!?:;"'«(–—-]{0,3})
+    (
+        (?!\d+\.\s)
+        [^\W_](?:[^\s\\<>&"'\x00-\x1f\x7f-\x9f]|[ \xa0\u2009\u202f]|["'&](?!nbsp)(?=[^\W\d_]))*
+        (?<=[\w%₽$€₴₸)»])
+    )?
+    ([ ,.!?:;"'»)]{0,3})
+    """,
+    re.VERBOSE,
+)
+
+# What comes next may still belong to it.
+_OPEN_ENTITY = re.compile(r"&[#\w.-]*$")
+
+_Shape = tuple[str, str, str]
+"""What stands before a value, of what kind it is (9: digits, x: anything else, or nothing), what stands after it."""
+_WORD: _Shape = ("", "x", "")
+
+
+def plain(html: str) -> str:
+    """Links and lists are kept, images and styles are not."""
+    reader = html2text.HTML2Text(bodywidth=0)
+    reader.ignore_images = True
+    reader.ignore_emphasis = True
+    reader.protect_links = True
+    return reader.handle(html).strip()
+
+
+class PlainText:
+    """What `plain` gives for the letters of one HTML part, without reading each of them.
+
+    It is found out with stand-ins for the values, which are then put back. Where a value might be read in another
+    way than its stand-in, there is no answer.
+    """
+
+    def __init__(self, html: Part, numbers: int) -> None:
+        """`numbers`: how many fields there are; those of the text come after them."""
+        self._html = html
+        self._fields = sorted(html.fields)
+        self._stand_ins = _StandIns(html)
+        self._after = numbers
+        self._look = self._looked([_WORD] * len(self._fields))[1]
+        self._look.clear &= not any(
+            isinstance(piece, str) and _OPEN_ENTITY.search(piece) for piece in html.pieces[:-1]
+        )
+        self._known: dict[tuple[_Shape, ...], Part | None] = {}
+        self._texts: dict[tuple[str | int, ...], Part] = {}
+
+    def of(self, values: Sequence[str]) -> tuple[Part, list[str]] | None:
+        """The text with places, and its fields. `values` are those of the HTML, escaped. None: the letter is to be
+        read."""
+        if not self._look.clear:
+            return None
+        shapes, cores = [], list(values)
+        for number in self._fields:
+            shaped = self._shaped(number, values[number])
+            if shaped is None:
+                return None
+            shape, cores[number] = shaped
+            shapes.append(shape)
+        text = self._of_shape(tuple(shapes))
+        return None if text is None else (text, cores)
+
+    def _shaped(self, number: int, value: str) -> tuple[_Shape, str] | None:
+        """Of a value: its shape, and what its stand-in stands for as the text shows it."""
+        if number not in self._look.addresses and _SIMPLE.fullmatch(value):
+            return _WORD, value
+        raw = unescape(value)
+        # What came from a condition or a loop may be HTML, and is then no value.
+        match = _VALUE.fullmatch(raw) if escaped(raw) == value else None
+        if match is None:
+            return None
+        before, core, after = match[1], match[2] or "", match[3]
+        if number in self._look.addresses:
+            if raw and not _ADDRESS.fullmatch(raw):
+                return None
+            if number not in self._look.texts:
+                return _WORD if raw else ("", "", ""), raw
+        if ":/" in raw or (self._look.struck and escaped(core) != core):
+            return None
+        kind = "9" if core.isdecimal() else "x" if core else ""
+        return (before, kind, after), _SPACE.sub(" ", core)
+
+    def _of_shape(self, shapes: tuple[_Shape, ...]) -> Part | None:
+        if shapes not in self._known:
+            if len(self._known) >= _SHAPES:
+                return None
+            html, look = self._looked(shapes)
+            text = self._stand_ins.places(plain(html), self._after) if look.clear else None
+            self._known[shapes] = text and self._texts.setdefault(text.pieces, text)
+        return self._known[shapes]
+
+    def _looked(self, shapes: Sequence[_Shape]) -> "tuple[str, _Look]":
+        """A letter of these shapes, and where its values stand."""
+        named = dict(zip(self._fields, shapes, strict=True))
+        stand_ins = [
+            escaped(self._stand_ins.of(number, named[number])) if number in named else ""
+            for number in range(self._after)
+        ]
+        html = self._html.fill(stand_ins)
+        look = _Look(self._stand_ins)
+        look.feed(html)
+        look.close()
+        return html, look
+
+
+class _StandIns:
+    """Words and numbers that stand nowhere in the letter itself."""
+
+    def __init__(self, html: Part) -> None:
+        constant = "\0".join(piece for piece in html.pieces if isinstance(piece, str)).lower()
+        salt = next(s for n in count(1000) if (s := str(n)) not in constant)
+        self._salt = salt
+        self._any = re.compile(f"q{salt}x([0-9]+)q|70{salt}([0-9]{{4}})")
+
+    def of(self, number: int, shape: _Shape) -> str:
+        before, kind, after = shape
+        made = {"x": f"q{self._salt}x{number}q", "9": f"70{self._salt}{number:04}", "": ""}[kind]
+        return before + made + after
+
+    def found(self, text: str) -> set[int]:
+        return {int(match[1] or match[2]) for match in self._any.finditer(text)}
+
+    def places(self, text: str, after: int) -> Part:
+        """The text with fields in their place, numbered after those that are there."""
+        pieces: list[str | int] = []
+        at = 0
+        for match in self._any.finditer(text):
+            pieces += [text[at : match.start()], after + int(match[1] or match[2])]
+            at = match.end()
+        return Part(piece for piece in (*pieces, text[at:]) if piece != "")
+
+
+class _Look(HTMLParser):
+    """Where in a letter the stand-ins are. `clear`: nowhere but where any value of their kind is read as they are."""
+
+    def __init__(self, stand_ins: _StandIns) -> None:
+        super().__init__(convert_charrefs=False)
+        self._found = stand_ins.found
+        self.clear = True
+        self.struck = False
+        self.addresses: set[int] = set()
+        self.texts: set[int] = set()
+        self._in_link = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.struck |= tag in _STRUCK
+        self.clear &= tag not in _STRANGE and not self._found(tag)
+        for name, value in attrs:
+            found = self._found(value or "")
+            link = tag == "a" and name == "href"
+            self.clear &= not self._found(name) and (not found or link or name in _UNSEEN)
+            self.addresses |= found
+            self._in_link |= link and bool(found)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.clear &= not self._found(tag)
+        if tag == "a":
+            self._in_link = False
+
+    def handle_data(self, data: str) -> None:
+        found = self._found(data)
+        self.texts |= found
+        # Where a link shows its own address it looks different, and values decide whether that is so.
+        shows_address = "//" in data and (found or self._in_link)
+        # What was begun and not ended: markup that is read as text.
+        unread = found and ("<" in data or "&" in data)
+        if shows_address or unread:
+            self.clear = False
+
+    def handle_entityref(self, name: str) -> None:
+        self.clear &= not self._found(name)
+
+    def handle_charref(self, name: str) -> None:
+        self.clear &= not self._found(name)
