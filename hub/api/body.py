@@ -118,9 +118,18 @@ async def read_json(request: web.Request) -> dict[str, Any]:
         raise InvalidInput(_too_deep()) from None
     if not isinstance(tree, dict):
         raise InvalidInput("the body must be a JSON object")
-    if raw.count(b"{") + raw.count(b"[") > DEPTH or _SUSPICIOUS.search(raw):
+    nested = raw.count(b"{") + raw.count(b"[") > DEPTH
+    if (nested and _is_deep(tree, DEPTH)) or _SUSPICIOUS.search(raw):
         _inspect(tree)
     return tree
+
+
+def _is_deep(value: dict[str, Any] | list[Any], most: int) -> bool:
+    """Whether objects and arrays lie in more than `most` of each other."""
+    if not most:
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return any(_is_deep(one, most - 1) for one in inner if isinstance(one, dict | list))
 
 
 def _check_media(request: web.Request) -> None:

@@ -1,5 +1,7 @@
 """Phone numbers in their one stored form."""
 
+import re
+
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
@@ -10,8 +12,15 @@ _REGION = "RU"
 _MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
+# Every Russian mobile number but those that begin with 93, where some were never given out: nothing has to be
+# looked up for them.
+_USUAL = re.compile(r"\+79[0-24-9][0-9]{8}")
+
+
 def normalise(value: str) -> str:
     """E.164, like `+79991234567`. Raises `ValueError` with a reason for people."""
+    if _USUAL.fullmatch(value):
+        return value
     try:
         number = phonenumbers.parse(value, _REGION)
     except NumberParseException:

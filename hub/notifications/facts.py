@@ -9,19 +9,21 @@ from hub.config import QuietHours
 from hub.db.pool import Db
 from hub.notifications.model import AddressFacts, ContactFacts
 
+# Arrays and not JSON: PostgreSQL makes them, and we read them, in half the time.
 _FACTS = """
-SELECT c.id, c.external_id, c.role, c.name, c.locale, c.timezone, c.preferences, c.attributes,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'id', a.id, 'kind', a.kind, 'value', a.value, 'provider', a.provider,
-                   'verified', a.verified,
-                   'suppressed', (SELECT coalesce(jsonb_agg(s.channel), '[]') FROM suppression AS s
-                                   WHERE s.shop_id = a.shop_id AND s.digest = a.digest))
-                   ORDER BY a.created_at, a.id), '[]')
-          FROM address AS a WHERE a.contact_id = c.id) AS addresses,
-       (SELECT coalesce(jsonb_agg(jsonb_build_array(k.category, k.channel, k.state)), '[]')
-          FROM consent AS k WHERE k.contact_id = c.id) AS consents
+SELECT c.id, c.external_id, c.role, c.name, c.locale, c.timezone, c.preferences, c.attributes, a.*, k.*
   FROM contact AS c
+  LEFT JOIN LATERAL (
+       SELECT array_agg(held.id) AS addresses, array_agg(held.kind) AS kinds, array_agg(held.value) AS values,
+              array_agg(held.provider) AS providers, array_agg(held.verified) AS verified,
+              array_agg((SELECT string_agg(s.channel, ',') FROM suppression AS s
+                          WHERE s.shop_id = held.shop_id AND s.digest = held.digest)) AS suppressed
+         FROM (SELECT * FROM address WHERE contact_id = c.id ORDER BY created_at, id) AS held) AS a ON true
+  LEFT JOIN LATERAL (
+       SELECT array_agg(category) AS categories, array_agg(channel) AS channels, array_agg(state) AS states
+         FROM consent WHERE contact_id = c.id) AS k ON true
 """
+_NOWHERE: frozenset[str] = frozenset()
 
 
 async def by_external_id(
@@ -31,12 +33,12 @@ async def by_external_id(
     rows = await db.fetch(
         f"{_FACTS} WHERE c.shop_id = $1 AND c.external_id = ANY($2)", shop_id, external_ids
     )
-    return {r["external_id"]: _facts(dict(r)) for r in rows}
+    return {r["external_id"]: _facts(r) for r in rows}
 
 
 async def by_id(db: Db, ids: Sequence[UUID]) -> Mapping[UUID, ContactFacts]:
     rows = await db.fetch(f"{_FACTS} WHERE c.id = ANY($1)", ids)
-    return {r["id"]: _facts(dict(r)) for r in rows}
+    return {r["id"]: _facts(r) for r in rows}
 
 
 def preferences_of(
@@ -57,7 +59,7 @@ def preferences_of(
 _CATEGORIES = frozenset(Category)
 
 
-def _facts(row: Mapping[str, Any]) -> ContactFacts:
+def _facts(row: Any) -> ContactFacts:
     preferences, quiet_hours = preferences_of(row["preferences"])
     return ContactFacts(
         id=row["id"],
@@ -69,16 +71,26 @@ def _facts(row: Mapping[str, Any]) -> ContactFacts:
         attributes=row["attributes"],
         preferences=preferences,
         quiet_hours=quiet_hours,
-        consents={(category, channel): state for category, channel, state in row["consents"]},
-        addresses=tuple(
-            AddressFacts(
-                id=UUID(a["id"]),
-                kind=a["kind"],
-                value=a["value"],
-                provider=a["provider"],
-                verified=a["verified"],
-                suppressed=frozenset(a["suppressed"]),
-            )
-            for a in row["addresses"]
-        ),
+        consents=_consents(row) if row["states"] else {},
+        addresses=_addresses(row) if row["addresses"] else (),
+    )
+
+
+def _consents(row: Any) -> Mapping[tuple[str, str], str]:
+    pairs = zip(row["categories"], row["channels"], strict=True)
+    return dict(zip(pairs, row["states"], strict=True))
+
+
+def _addresses(row: Any) -> tuple[AddressFacts, ...]:
+    suppressed = [frozenset(s.split(",")) if s else _NOWHERE for s in row["suppressed"]]
+    return tuple(
+        map(
+            AddressFacts,
+            row["addresses"],
+            row["kinds"],
+            row["values"],
+            row["providers"],
+            row["verified"],
+            suppressed,
+        )
     )

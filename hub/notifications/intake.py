@@ -12,7 +12,6 @@ from uuid import UUID
 
 import structlog
 
-from channels.base import Category
 from hub.audit.model import SYSTEM, Actor
 from hub.db.pool import UNREACHABLE, Connection
 from hub.errors import (
@@ -297,7 +296,7 @@ class Intake:
         for prepared in made:
             if prepared.row["status"] != NotificationStatus.QUEUED:
                 continue
-            lane = LANES[Category(prepared.row["category"])]
+            lane = LANES[prepared.row["category"]]
             self._fresh.setdefault(lane, []).extend(d.id for d in prepared.deliveries)
         if self._fresh:
             self._handing.set()
@@ -345,7 +344,7 @@ def _by_shop(requests: Sequence[_Request]) -> list[tuple[Shop, list[_Request]]]:
 
 
 def _lanes(made: Sequence[Prepared]) -> set[Lane]:
-    return {LANES[Category(p.row["category"])] for p in made}
+    return {LANES[p.row["category"]] for p in made}
 
 
 def _replay(request: _Request, stored: Mapping[tuple[int, str, str], Any]) -> bool:

@@ -22,7 +22,7 @@ from hub.notifications.model import (
 )
 from hub.notifications.planner import Planner
 from hub.notifications.rendering import from_template, inline
-from hub.notifications.request import NotificationIn, OneOffIn
+from hub.notifications.request import NotificationIn
 from hub.notifications.steps import NewDelivery
 from hub.shops.registry import Shop
 
@@ -163,7 +163,7 @@ def _rows(
         "status": status,
         "data": asked.data,
         "content": asked.literal,
-        "locale": asked.recipient.locale if isinstance(asked.recipient, OneOffIn) else None,
+        "locale": asked.one_off.locale if asked.one_off else None,
         "plan": steps.stored(plan, shop.settings.fallback_after.of(category)),
         "skipped": [{"channel": s.channel, "reason": s.reason} for s in plan.skipped],
         "ordering_key": asked.ordering_key,
@@ -177,7 +177,13 @@ def _rows(
     alive = status in (NotificationStatus.QUEUED, NotificationStatus.SCHEDULED)
     row["step_at"] = steps.step_at(row, 0, start) if alive else None
     opened = range(len(plan.steps) if asked.strategy is Strategy.ALL else 1) if alive else ()
-    deliveries = [d for i in opened for d in steps.step_deliveries(row, i, start=start)]
+    deliveries = [
+        delivery
+        for i in opened
+        for delivery in steps.step_deliveries(
+            row, i, start=start, addresses=[t.address_id for t in plan.steps[i].targets]
+        )
+    ]
     answer = {
         "id": row["id"],
         "status": status,

@@ -92,6 +92,9 @@ class CascadeIn(_In):
     """Seconds."""
 
 
+_CASCADE = CascadeIn()
+
+
 class NotificationIn(_In):
     """One thing to tell one contact: by a template with its data, or by literal content."""
 
@@ -145,9 +148,15 @@ class NotificationIn(_In):
             raise ValueError("must be after send_at")
         return expires_at
 
+    @property
+    def one_off(self) -> OneOffIn | None:
+        """The recipient, where it is an address only."""
+        # pydantic's `isinstance` takes as long as the rest of a loop.
+        return self.recipient if type(self.recipient) is OneOffIn else None
+
     def ask(self, category: Category) -> Ask:
         """`category`: the request's own, else the template's."""
-        cascade = self.cascade or CascadeIn()
+        cascade = self.cascade or _CASCADE
         return Ask(
             category=category,
             strategy=self.strategy,
@@ -160,9 +169,10 @@ class NotificationIn(_In):
     @property
     def _channels(self) -> tuple[Channel, ...] | None:
         """A one-off goes by the channel that its address names, though a phone would serve three."""
-        if not isinstance(self.recipient, OneOffIn):
+        one_off = self.one_off
+        if one_off is None:
             return self.channels
-        own = self.recipient.address.channel
+        own = one_off.address.channel
         return (own,) if self.channels is None or own in self.channels else ()
 
     @property

@@ -44,22 +44,28 @@ class NewDelivery:
 def stored(plan: Plan, patience: timedelta) -> list[dict[str, Any]]:
     """The plan as its row keeps it: ids of addresses and no personal data. `patience`: how long a channel is
     tried while another one waits behind it."""
+    seconds = patience.total_seconds()
     return [
         {
             "channel": step.channel,
             "addresses": [str(t.address_id) for t in step.targets],
             "until": step.until,
             "wait": step.wait.total_seconds() if step.wait is not None else None,
-            "patience": patience.total_seconds() if i + 1 < len(plan.steps) else None,
+            "patience": seconds if i + 1 < len(plan.steps) else None,
         }
         for i, step in enumerate(plan.steps)
     ]
 
 
 def step_deliveries(
-    notification: Mapping[str, Any], step: int, *, start: datetime
+    notification: Mapping[str, Any],
+    step: int,
+    *,
+    start: datetime,
+    addresses: Sequence[UUID] | None = None,
 ) -> list[NewDelivery]:
-    """The rows of one step, one an address. `notification`: its row, `plan` as `stored` made it."""
+    """The rows of one step, one an address. `notification`: its row, `plan` as `stored` made it. `addresses`: the
+    step's, where they are at hand as they were before they were stored."""
     planned = notification["plan"][step]
     category = Category(notification["category"])
     patient = planned["patience"] is not None and notification["strategy"] != Strategy.ALL
@@ -73,7 +79,7 @@ def step_deliveries(
             shop_id=notification["shop_id"],
             notification_id=notification["id"],
             contact_id=notification["contact_id"],
-            address_id=UUID(address),
+            address_id=address,
             channel=planned["channel"],
             category=category,
             step=step,
@@ -82,7 +88,7 @@ def step_deliveries(
             give_up_at=give_up_at,
             has_next=has_next,
         )
-        for address in planned["addresses"]
+        for address in addresses or map(UUID, planned["addresses"])
     ]
 
 

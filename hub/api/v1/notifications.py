@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 from aiohttp import web
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from channels.base import Channel
 from hub.accounts.choice import Why
@@ -215,7 +215,7 @@ async def create_many(request: web.Request) -> web.StreamResponse:
     """A bad one does not stop the others; an Idempotency-Key covers the whole call."""
     key = await _key(request)
     body = await read_json(request)
-    items = _items(body)
+    items = _all_good(await request.read()) or _items(body)
     request_id = request[REQUEST_ID]
 
     def body_of(results: Sequence[Result]) -> bytes:
@@ -314,7 +314,15 @@ async def _key(request: web.Request) -> IdempotencyKey | None:
     return IdempotencyKey(request.path, key, fingerprint)
 
 
-def _items(body: Mapping[str, Any]) -> list[NotificationIn | HubError]:
+def _all_good(raw: bytes) -> Sequence[NotificationIn]:
+    """Empty: something is wrong, and has to be looked for one by one."""
+    try:
+        return BatchIn.model_validate_json(raw).notifications
+    except ValidationError:
+        return ()
+
+
+def _items(body: Mapping[str, Any]) -> Sequence[NotificationIn | HubError]:
     faults = [Fault(f"/{name}", "is not a known field") for name in body if name != "notifications"]
     given = body.get("notifications")
     if not isinstance(given, list):

@@ -2,12 +2,45 @@
 
 from ipaddress import ip_network
 
+import phonenumbers
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given as holds_for
+from hypothesis import strategies as st
 
 from channels.base import Channel
 from hub.contacts import addresses, email, phone
 from hub.contacts.addresses import Kind
 from hub.outgoing import inner_host
+
+_LOCALS = st.from_regex(r"[a-zA-Z0-9._+-]{1,66}", fullmatch=True)
+_DOMAINS = st.from_regex(r"[a-zA-Z0-9.-]{1,30}(\.ru|\.COM|\.test|)", fullmatch=True)
+
+
+@holds_for(
+    local=_LOCALS, domain=_DOMAINS | st.sampled_from(["Example.com", "xn--e1afmkfd.xn--p1ai"])
+)
+def test_the_usual_mail_address_is_read_as_any_other(local: str, domain: str) -> None:
+    value = f"{local}@{domain}"
+    try:
+        stored = validate_email(value, check_deliverability=False).ascii_email
+    except EmailNotValidError:
+        with pytest.raises(ValueError, match="is not an e-mail address"):
+            email.normalise(value)
+    else:
+        assert email.normalise(value) == stored
+
+
+@holds_for(st.integers(900_000_0000, 999_999_9999))
+def test_the_usual_phone_is_read_as_any_other(number: int) -> None:
+    read = phonenumbers.parse(f"+7{number}")
+    mobile = phonenumbers.PhoneNumberType.MOBILE
+
+    if phonenumbers.is_valid_number(read) and phonenumbers.number_type(read) == mobile:
+        assert phone.normalise(f"+7{number}") == f"+7{number}"
+    else:
+        with pytest.raises(ValueError, match=r"exists|not a mobile"):
+            phone.normalise(f"+7{number}")
 
 
 @pytest.mark.parametrize(
