@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from hub.db.locks import alone
 from hub.db.pool import UNREACHABLE, Pool
 
 StillLeading = Callable[[], Awaitable[bool]]
@@ -16,8 +17,8 @@ async def leadership(db: Pool, shop_id: int, account: str) -> AsyncIterator[Stil
     """None: another process leads. Else a question to ask from time to time, since the lock goes with its
     connection. Ends with the process, however it ends."""
     number = _lock_number(shop_id, account)
-    async with db.acquire() as conn:
-        if not await conn.fetchval("SELECT pg_try_advisory_lock($1)", number):
+    async with db.acquire() as conn, alone(conn, number) as leads:
+        if not leads:
             yield None
             return
 
@@ -28,11 +29,7 @@ async def leadership(db: Pool, shop_id: int, account: str) -> AsyncIterator[Stil
                 return False
             return True
 
-        try:
-            yield still
-        finally:
-            if not conn.is_closed():
-                await conn.execute("SELECT pg_advisory_unlock($1)", number)
+        yield still
 
 
 def _lock_number(shop_id: int, account: str) -> int:

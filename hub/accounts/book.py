@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from channels.base import Adapter, Channel, Limits, Tells, WholeCalls
+from channels.base import Adapter, Asks, Channel, Limits, Tells, WholeCalls
 from channels.http import ProviderHttp
 from channels.registry import SANDBOX, address_kinds, build, described, usual_address
 from channels.sandbox import Sandbox
@@ -43,6 +43,14 @@ class LiveAccount:
     place: int = 0
     shared: str | None = None
     slow_after: timedelta = SLOW_AFTER
+    # Looked at once: at every message it would cost more than the message.
+    asks: bool = field(init=False, repr=False)
+    """Its provider has to be asked what became of a message."""
+    whole_calls: bool = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asks", isinstance(self.adapter, Asks))
+        object.__setattr__(self, "whole_calls", isinstance(self.adapter, WholeCalls))
 
     @property
     def tells(self) -> Tells:
@@ -51,10 +59,6 @@ class LiveAccount:
     @property
     def deduplicates(self) -> timedelta:
         return self.adapter.deduplicates
-
-    @property
-    def whole_calls(self) -> bool:
-        return isinstance(self.adapter, WholeCalls)
 
     @property
     def bucket(self) -> str:

@@ -108,6 +108,13 @@ def choose(
     return Choice(account, _instead_of(book, order[0], account, wanted, now))
 
 
+def is_plain(book: AccountBook, shop_id: int, channel: Channel) -> bool:
+    """Whether every first try to one kind of address is given to the same account: none is paused or comes back, and
+    no two of them share the work by weight."""
+    accounts = book.of(shop_id, channel)
+    return sum(1 for a in accounts if a.weight) <= 1 and not any(map(book.pause_of, accounts))
+
+
 def again(book: AccountBook, wanted: Wanted, account: LiveAccount, *, now: datetime) -> Choice:
     """The account that was called before, since it would recognise the repeat."""
     first = next(iter(_in_order(book, wanted)), account)

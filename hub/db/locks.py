@@ -1,4 +1,4 @@
-"""Changes of the schema that hold nobody up: they wait a moment for their turn, and else come again."""
+"""Locks that are asked for briefly, so that nobody is held up, and those that a process holds to be the only one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,3 +23,24 @@ async def briefly(connection: Connection) -> AsyncIterator[None]:
             f"SET LOCAL lock_timeout = '{WAIT // timedelta(milliseconds=1)}ms'"
         )
         yield
+
+
+@asynccontextmanager
+async def alone(connection: Connection, number: int) -> AsyncIterator[bool]:
+    """Whether this connection is the one that has the lock, which lasts as long as the context or the connection.
+
+    What was set for the session meanwhile is taken back; a connection of which that is not certain is closed.
+    """
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if not connection.is_closed():
+            try:
+                await connection.execute("SELECT pg_advisory_unlock($1)", number)
+                await connection.execute("RESET ALL")
+            except BaseException:
+                connection.terminate()
+                raise

@@ -66,6 +66,11 @@ async def _prepare(connection: Any) -> None:
         )
 
 
+async def _as_it_is(_connection: Any) -> None:
+    """Given back as it is, without asyncpg's own round trip: transactions are ended by then, and whoever sets something
+    for a session takes it back (`hub.db.locks.alone`)."""
+
+
 class _Impatient(asyncpg.Pool):
     """Whoever finds no connection free waits a moment only."""
 
@@ -88,7 +93,7 @@ async def open_pool(url: str, *, size: int = 10, patience: timedelta | None = No
         connect=None,
         setup=None,
         init=_prepare,
-        reset=None,
+        reset=_as_it_is,
         loop=None,
         connection_class=asyncpg.Connection,
         record_class=asyncpg.Record,

@@ -7,10 +7,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from channels.base import Category
+from channels.base import Category, Channel
 from hub.accounts.book import AccountBook, LiveAccount, Need
 from hub.accounts.breaker import Breaker
-from hub.accounts.choice import TRIAL_WAIT, Choice, NoneUsable, Wanted, again, choose, recognises
+from hub.accounts.choice import (
+    TRIAL_WAIT,
+    Choice,
+    NoneUsable,
+    Wanted,
+    again,
+    choose,
+    is_plain,
+    recognises,
+)
 from hub.notifications.claims import Claimed
 
 _STAYS_FOR = 3
@@ -56,8 +65,27 @@ class Chosen:
         self._on_trial = on_trial
         self._taken: Counter[Key] = Counter()
         self._together: set[UUID] = set()
+        self._plain: dict[tuple[int, Channel, str | None, str | None], Choice] = {}
+        """What all first tries of one kind come to, while no account has a pause and none shares its work."""
 
     def choose(self, delivery: Claimed) -> Choice | NoneUsable:
+        if delivery.attempt_count or delivery.doubt_since:
+            return self._chosen(delivery)
+        kind = (
+            delivery.shop_id,
+            delivery.channel,
+            delivery.address_kind,
+            delivery.address_provider,
+        )
+        known = self._plain.get(kind)
+        if known:
+            return known
+        found = self._chosen(delivery)
+        if isinstance(found, Choice) and is_plain(self._book, delivery.shop_id, delivery.channel):
+            self._plain[kind] = found
+        return found
+
+    def _chosen(self, delivery: Claimed) -> Choice | NoneUsable:
         def room(account: LiveAccount) -> bool:
             # What was one call is recognised as a whole only.
             return delivery.doubt_call in self._together or self._has_room(account)

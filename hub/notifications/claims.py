@@ -8,7 +8,6 @@ from uuid import UUID
 
 from channels.base import Category, Channel
 from hub.accounts.choice import InsteadOf
-from hub.config import QuietHours
 from hub.db.pool import Db
 from hub.notifications.facts import preferences_of
 from hub.notifications.model import ContactFacts
@@ -26,7 +25,8 @@ class Claimed:
     """A delivery in hand with all that is needed to render and send it.
 
     `value` is None where the address is gone by now. `has_next`: the plan has another channel after this.
-    `session_open`: see `channels.base.Message`; looked up for WhatsApp only.
+    `session_open`: see `channels.base.Message`; looked up for WhatsApp only. `contact`: as much of it as the decisions
+    at sending time need.
     `doubt_since`: when the first call to `account` was made that got no clear answer, if any did; `doubt_call` and
     `doubt_size`: which call that was and of how many messages, where only all of them together are recognised.
     `instead_of`: once an account is chosen, the one that would have come first.
@@ -64,35 +64,32 @@ class Claimed:
     digest: bytes | None
     suppressed: bool
     session_open: bool
-    consent: str | None
-    role: str
-    name: str
-    external_id: str | None
-    attributes: Mapping[str, Any]
-    contact_locale: str | None
-    timezone: str | None
-    quiet_hours: QuietHours | None
+    contact: ContactFacts
     instead_of: InsteadOf | None = None
 
     @property
-    def contact(self) -> ContactFacts:
-        """As much of the contact as the decisions at sending time need."""
-        state = {(str(self.category), str(self.channel)): self.consent} if self.consent else {}
-        return ContactFacts(
-            id=self.contact_id,
-            external_id=self.external_id,
-            role=self.role,
-            name=self.name,
-            attributes=self.attributes,
-            locale=self.contact_locale,
-            timezone=self.timezone,
-            quiet_hours=self.quiet_hours,
-            consents=state,
-        )
+    def name(self) -> str:
+        return self.contact.name
+
+    @property
+    def external_id(self) -> str | None:
+        return self.contact.external_id
+
+    @property
+    def contact_locale(self) -> str | None:
+        return self.contact.locale
+
+    @property
+    def timezone(self) -> str | None:
+        return self.contact.timezone
 
 
 _CLAIM = """
-WITH due AS (
+WITH no_wait AS MATERIALIZED (
+    -- The commit does not wait for the disk: of a claim that a crash of PostgreSQL undoes nothing was sent. The attempts
+    -- are written before the calls, and wait.
+    SELECT set_config('synchronous_commit', 'off', true)
+), due AS (
     SELECT d.id FROM delivery AS d
      -- Not a plain comparison: it would offer the index of everything queued, which PostgreSQL takes for
      -- empty when it last looked at a quiet time, and then reads through at every job of a backlog.
@@ -130,6 +127,7 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
        c.external_id, coalesce(c.attributes, '{}') AS attributes,
        c.locale AS contact_locale, c.timezone, coalesce(c.preferences, '{}') AS preferences
   FROM claimed AS d
+ CROSS JOIN no_wait
   JOIN notification AS n ON n.id = d.notification_id
   LEFT JOIN contact AS c ON c.id = d.contact_id
   LEFT JOIN address AS a ON a.id = d.address_id
@@ -140,6 +138,10 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
         ORDER BY t.started_at LIMIT 1) AS doubt ON true
  ORDER BY d.notification_id
 """
+
+
+_CHANNELS: Mapping[str, Channel] = {str(channel): channel for channel in Channel}
+_CATEGORIES: Mapping[str, Category] = {str(category): category for category in Category}
 
 
 async def claim(db: Db, ids: Sequence[UUID], worker: UUID) -> list[Claimed]:
@@ -154,8 +156,20 @@ async def claim(db: Db, ids: Sequence[UUID], worker: UUID) -> list[Claimed]:
 
 def _claimed(row: dict[str, Any]) -> Claimed:
     _, quiet_hours = preferences_of(row.pop("preferences"))
-    row["channel"], row["category"] = Channel(row["channel"]), Category(row["category"])
-    return Claimed(**row, quiet_hours=quiet_hours)
+    consent = row.pop("consent")
+    contact = ContactFacts(
+        id=row["contact_id"],
+        external_id=row.pop("external_id"),
+        role=row.pop("role"),
+        name=row.pop("name"),
+        attributes=row.pop("attributes"),
+        locale=row.pop("contact_locale"),
+        timezone=row.pop("timezone"),
+        quiet_hours=quiet_hours,
+        consents={(row["category"], row["channel"]): consent} if consent else {},
+    )
+    row["channel"], row["category"] = _CHANNELS[row["channel"]], _CATEGORIES[row["category"]]
+    return Claimed(**row, contact=contact)
 
 
 async def renew(db: Db, ids: Sequence[UUID], worker: UUID) -> None:

@@ -28,9 +28,9 @@ from hub.notifications.interactive import Interactive, Parts, render_all
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.recorder import Pair, Recorder
 from hub.notifications.rendering import CannotRender, asking_of, message_for
-from hub.notifications.settle import Settled, settle
+from hub.notifications.settle import Settled
 from hub.notifications.shares import Shares
-from hub.notifications.sorting import in_hand, left_unknown, not_recognised, sort_out
+from hub.notifications.sorting import came_to, left_unknown, not_recognised, sort_out
 from hub.notifications.steps import Due
 from hub.queue import LANES
 from hub.resources import Hub
@@ -158,15 +158,14 @@ class Deliverer:
     ) -> None:
         """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
         ids = [d.id for d in batch]
-        with (
-            self._left_for_later(job, ids),
-            self._shares.one(LANES[batch[0].category], _name(account)) as free,
-        ):
-            if free:
-                await self._send(account, batch)
-            else:
-                await self._limits.note_full(account.bucket)
-                await self._give_back({i: _SHARE_WAIT * random.uniform(1.0, 1.5) for i in ids})
+        lane = LANES[batch[0].category]
+        with self._left_for_later(job, ids):
+            async with self._shares.one(lane, _name(account)) as free:
+                if free:
+                    await self._send(account, batch)
+                else:
+                    await self._limits.note_full(account.bucket)
+                    await self._give_back({i: _SHARE_WAIT * random.uniform(1.0, 1.5) for i in ids})
         chosen.ended(account)
 
     async def _send(self, account: LiveAccount, batch: list[Claimed]) -> None:
@@ -304,9 +303,7 @@ class Deliverer:
         pairs = [
             (
                 d,
-                statuses.to_be_asked(
-                    account, settle(in_hand(d, account), o, now=now, jitter=jitter), now
-                ),
+                statuses.to_be_asked(account, came_to(d, account, o, now=now, jitter=jitter), now),
             )
             for d, o in zip(deliveries, results, strict=True)
         ]

@@ -302,13 +302,16 @@ async def _take(db: Db, ids: Sequence[UUID], again_after: timedelta) -> set[UUID
     """Those of them that nobody else has at the moment; the tick comes back to them later."""
     rows = await db.fetch(
         """
-        WITH due AS (
+        WITH no_wait AS MATERIALIZED (
+            -- The commit does not wait for the disk: after a crash of PostgreSQL it is handed out once more.
+            SELECT set_config('synchronous_commit', 'off', true)
+        ), due AS (
             SELECT id FROM delivery
              WHERE id = ANY($1) AND status || '' = 'queued' AND handout_at <= now()
                FOR UPDATE SKIP LOCKED
         )
         UPDATE delivery AS d SET handout_at = now() + $2
-          FROM due WHERE d.id = due.id AND d.id = ANY($1)
+          FROM due CROSS JOIN no_wait WHERE d.id = due.id AND d.id = ANY($1)
         RETURNING d.id
         """,
         ids,

@@ -8,7 +8,7 @@ from hub.accounts.book import LiveAccount
 from hub.accounts.choice import InsteadOf
 from hub.contacts import events as contact_events
 from hub.contacts.events import Suppressed
-from hub.db.pool import Db, Pool
+from hub.db.pool import Connection, Db, Pool
 from hub.db.text import storable
 from hub.ids import new_id
 from hub.notifications import events, statuses, steps
@@ -92,6 +92,9 @@ async def record(
     # In the order in which receipts lock them, too, so that the two never wait for each other in a ring.
     pairs = sorted(pairs, key=lambda pair: pair[1].id)
     async with db.acquire() as connection, connection.transaction():
+        if all(_simply_sent(c, s) and s.id in attempts for c, s in pairs):
+            await _record_sent(connection, pairs, attempts, worker)
+            return []
         await _finish_attempts(connection, [s for _, s in pairs], attempts)
         ours = await _move(connection, [s for _, s in pairs], worker)
         await _note_sent(connection, [s for _, s in pairs if s.id not in ours])
@@ -108,6 +111,60 @@ async def record(
         }
         opened = await steps.advance(connection, failed)
         return opened + await _next_in_order(connection, kept)
+
+
+def _simply_sent(claimed: Claimed, settled: Settled) -> bool:
+    """Accepted, and nothing follows from it for anybody else."""
+    return settled.status is DeliveryStatus.SENT and not settled.ask_at and not claimed.ordering_key
+
+
+async def _record_sent(
+    connection: Connection,
+    pairs: Sequence[tuple[Claimed, Settled]],
+    attempts: Mapping[UUID, UUID],
+    worker: UUID,
+) -> None:
+    """What nearly all of a campaign comes to, in one statement instead of four."""
+    heard = await connection.fetch(
+        """
+        WITH moved AS (
+            UPDATE delivery AS d
+               SET status = 'sent', reason = NULL, code = NULL,
+                   provider_id = coalesce(t.provider_id, d.provider_id), cost = coalesce(t.cost, d.cost),
+                   maybe_duplicate = d.maybe_duplicate OR t.maybe_duplicate,
+                   sent_at = now(), leased_until = NULL, leased_by = NULL, updated_at = now()
+              FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::boolean[])
+                AS t (id, provider_id, cost, maybe_duplicate)
+             WHERE d.id = t.id AND d.id = ANY($1)
+               AND ((d.leased_by = $5 AND d.status = 'sending')
+                    OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown')))
+            RETURNING d.notification_id
+        ), noted AS (
+            -- Receipts were faster: the status is theirs, what the call brought is written.
+            UPDATE delivery AS d
+               SET provider_id = coalesce(d.provider_id, t.provider_id), cost = coalesce(d.cost, t.cost)
+              FROM unnest($1::uuid[], $2::text[], $3::numeric[]) AS t (id, provider_id, cost)
+             WHERE d.id = t.id AND d.id = ANY($1) AND d.status IN ('delivered', 'read', 'failed')
+        ), ended AS (
+            UPDATE attempt SET finished_at = now(), outcome = 'accepted', code = NULL, detail = NULL
+             WHERE id = ANY($6)
+        ), told AS (
+            UPDATE notification AS n SET status = 'sent'
+             WHERE n.id = ANY($7) AND n.id IN (SELECT notification_id FROM moved)
+               AND n.status IN ('scheduled', 'queued', 'unknown')
+            RETURNING n.id, n.shop_id
+        )
+        SELECT id FROM told WHERE shop_id IN (SELECT shop_id FROM webhook WHERE active)
+        """,
+        [s.id for _, s in pairs],
+        [_text(s.provider_id) for _, s in pairs],
+        [s.cost for _, s in pairs],
+        [s.maybe_duplicate for _, s in pairs],
+        worker,
+        [attempts[s.id] for _, s in pairs],
+        [c.notification_id for c, _ in pairs],
+    )
+    await events.tell(connection, {row["id"]: DeliveryStatus.SENT for row in heard})
 
 
 async def _finish_attempts(

@@ -58,21 +58,26 @@ def backoff(category: Category, attempt: int) -> timedelta:
     return timedelta(seconds=table[min(attempt, len(table)) - 1])
 
 
+def accepted(id_: UUID, outcome: Accepted, *, maybe_duplicate: bool) -> Settled:
+    """What nearly all calls come to."""
+    return Settled(
+        id_,
+        DeliveryStatus.SENT,
+        "accepted",
+        provider_id=outcome.provider_id or None,
+        cost=outcome.cost,
+        maybe_duplicate=maybe_duplicate,
+    )
+
+
 def settle(delivery: InHand, outcome: Outcome, *, now: datetime, jitter: float = 1.0) -> Settled:
     """A provider is believed when it asks for a longer wait than ours, never for a shorter one.
 
     `jitter` multiplies our own pause, so that what failed together does not come back together.
     """
     match outcome:
-        case Accepted(provider_id, cost):
-            return Settled(
-                delivery.id,
-                DeliveryStatus.SENT,
-                "accepted",
-                provider_id=provider_id or None,
-                cost=cost,
-                maybe_duplicate=delivery.maybe_duplicate,
-            )
+        case Accepted():
+            return accepted(delivery.id, outcome, maybe_duplicate=delivery.maybe_duplicate)
         case Retry(reason, after, maybe_sent):
             return _again(delivery, reason, after, maybe_sent=maybe_sent, now=now, jitter=jitter)
         case Moved(to):

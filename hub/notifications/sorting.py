@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from channels.base import Category
+from channels.base import Accepted, Category, Outcome
 from hub.accounts.book import LiveAccount
 from hub.accounts.choice import Choice, NoneUsable
 from hub.config import Shop
 from hub.notifications.claims import Claimed
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.plan import consent_missing, quiet_until
-from hub.notifications.settle import InHand, Settled, given_up
+from hub.notifications.settle import InHand, Settled, accepted, given_up, settle
 
 _NO_ACCOUNT_WAIT = timedelta(seconds=30)
 _SHORTEST_WAIT = timedelta(milliseconds=200)
@@ -135,6 +135,15 @@ def _leaves_channel(delivery: Claimed, none: NoneUsable, now: datetime) -> bool:
     if none.until is None or now >= delivery.give_up_at:
         return True
     return delivery.has_next and (none.refused or none.until >= delivery.give_up_at)
+
+
+def came_to(
+    delivery: Claimed, account: LiveAccount, outcome: Outcome, *, now: datetime, jitter: float
+) -> Settled:
+    """What becomes of it after a call to that account. `jitter`: see `settle`."""
+    if isinstance(outcome, Accepted):
+        return accepted(delivery.id, outcome, maybe_duplicate=delivery.maybe_duplicate)
+    return settle(in_hand(delivery, account), outcome, now=now, jitter=jitter)
 
 
 def in_hand(delivery: Claimed, account: LiveAccount | None = None) -> InHand:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -59,9 +59,9 @@ class _Question:
 
 def to_be_asked(account: LiveAccount, settled: Settled, now: datetime) -> Settled:
     """With the time of its first question, where the account's provider has to be asked."""
-    if settled.status is not DeliveryStatus.SENT or not isinstance(account.adapter, Asks):
+    if settled.status is not DeliveryStatus.SENT or not account.asks:
         return settled
-    return replace(settled, ask_at=now + account.adapter.asks_after[0])
+    return replace(settled, ask_at=now + cast("Asks", account.adapter).asks_after[0])
 
 
 async def note(db: Db, sent: Sequence[Settled]) -> None:
@@ -100,7 +100,7 @@ class Asker:
 
     async def turn(self) -> None:
         """Asks what is due now, every account by itself."""
-        accounts = [a for a in self._hub.accounts.all() if isinstance(a.adapter, Asks)]
+        accounts = [a for a in self._hub.accounts.all() if a.asks]
         await asyncio.gather(*(self._account(account) for account in accounts))
 
     async def _account(self, account: LiveAccount) -> None:
@@ -111,8 +111,7 @@ class Asker:
 
     async def _ask_some(self, account: LiveAccount) -> bool:
         """False: nothing more is due, or the provider's limit is reached."""
-        adapter = account.adapter
-        assert isinstance(adapter, Asks)  # noqa: S101 (see `turn`)
+        adapter = cast("Asks", account.adapter)
         if not await _anything_due(self._hub.db, account):
             return False
         # Questions go by what sending leaves: news may come later, messages may not.

@@ -10,6 +10,7 @@ import structlog
 
 from hub.accounts.limits import RateLimits
 from hub.db import partitions
+from hub.db.locks import alone
 from hub.db.pool import UNREACHABLE, Connection
 from hub.ids import new_id
 from hub.notifications import held, receipts, recovery, steps
@@ -62,21 +63,18 @@ class Tick:
 
     async def _lead(self, connection: Connection) -> None:
         """As long as this connection holds the lock and lives, this process is the one that ticks."""
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
-            return
-        log.info("tick.leading")
-        self._leading_since = monotonic()
-        await connection.execute(
-            "SELECT set_config('idle_session_timeout', $1, false)", f"{_STANDSTILL.seconds}s"
-        )
-        try:
+        async with alone(connection, _LOCK) as leads:
+            if not leads:
+                return
+            log.info("tick.leading")
+            self._leading_since = monotonic()
+            await connection.execute(
+                "SELECT set_config('idle_session_timeout', $1, false)", f"{_STANDSTILL.seconds}s"
+            )
             while True:
                 started = monotonic()
                 await self._turn(connection)
                 await asyncio.sleep(max(0.0, PACE.total_seconds() - (monotonic() - started)))
-        finally:
-            if not connection.is_closed():
-                await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
     async def _turn(self, connection: Connection) -> None:
         try:

@@ -11,6 +11,7 @@ import structlog
 from hub.accounts import sandbox
 from hub.config import Retention
 from hub.contacts import erasure, history
+from hub.db.locks import alone
 from hub.db.pool import Connection
 from hub.notifications import receipts
 from hub.resources import Hub
@@ -61,18 +62,14 @@ class Keeper:
 
     async def turn(self, now: datetime) -> None:
         """All that is due. Safe to repeat, and to break off anywhere."""
-        async with self._hub.db.acquire() as connection:
-            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+        async with self._hub.db.acquire() as connection, alone(connection, _LOCK) as may:
+            if not may:
                 return
-            try:
-                self._end = monotonic() + _LONGEST.total_seconds()
-                await self._sweep(connection, now)
-                await self._drop_old(connection, now)
-                if await tidy.after_erasures(connection, now):
-                    log.info("retention.tidied")
-            finally:
-                if not connection.is_closed():
-                    await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+            self._end = monotonic() + _LONGEST.total_seconds()
+            await self._sweep(connection, now)
+            await self._drop_old(connection, now)
+            if await tidy.after_erasures(connection, now):
+                log.info("retention.tidied")
 
     async def _sweep(self, connection: Connection, now: datetime) -> None:
         while swept := await erasure.sweep(self._hub, now):
