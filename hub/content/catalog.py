@@ -61,6 +61,7 @@ _ANSWERS = {
 }
 _SUBJECT = 120
 _EVERYWHERE = frozenset(Channel)
+_NOTHING = Rendered("", "", "")
 
 
 class NoVariant(ContentError):
@@ -135,13 +136,16 @@ class Template:
         contact: Mapping[str, Any] | None,
         shop: Mapping[str, Any],
         links: Mapping[str, Any],
+        trial: bool = False,
     ) -> Rendered:
-        """Raises `MissingVariable`, `TemplateFault` (`WrongValue` among them) and `NoVariant`.
+        """`trial`: it is only to be seen whether it can be; what comes back says nothing then.
+
+        Raises `MissingVariable`, `TemplateFault` (`WrongValue` among them) and `NoVariant`.
 
         Of `contact` the built-in ones use `name`, of `shop` `name`, of `links` `unsubscribe`, `preferences` and
         `answer`; a shop's own may show whatever is there.
         """
-        reader_audience = Audience(audience)
+        reader_audience = audience if type(audience) is Audience else Audience(audience)
         found = self._find(channel, reader_audience, locales(locale, self._shop_locale))
         if found is None:
             raise NoVariant(f"{self.name} has nothing for {audience} on {channel}")
@@ -149,6 +153,9 @@ class Template:
         zone = formats(_shown_in(locale, language), timezone or "")
         reader = Reader(reader_audience, language, zone)
         call = Call(reader, data, contact or {}, shop, links)
+        if own is not None and trial:
+            self._engine.try_own(own, channel, call)
+            return _NOTHING
         if own is not None:
             return self._engine.render_own(own, channel, call)
         assert self._event is not None  # noqa: S101

@@ -4,6 +4,7 @@ Most letters are long and say little that is the reader's own. What stands aroun
 is put together once, and each letter costs its values only.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -38,9 +39,12 @@ Field = Callable[[Given], str]
 
 
 class Part:
-    """Text with numbered fields in it: `pieces` are one or the other. `stripped_off`: white space that was around it."""
+    """Text with numbered fields in it: `pieces` are one or the other. `stripped_off`: white space that was around it.
+    `constant`: how long it is without its fields; `repeats`: how often one of them stands in it at most."""
 
-    __slots__ = ("_places", "_with_gaps", "fields", "pieces", "stripped_off")
+    __slots__ = (
+        *("_places", "_with_gaps", "constant", "fields", "pieces", "repeats", "stripped_off"),
+    )
 
     def __init__(self, pieces: Iterable[str | int], stripped_off: int = 0) -> None:
         self.pieces = tuple(pieces)
@@ -48,6 +52,8 @@ class Part:
         self._with_gaps = [piece if isinstance(piece, str) else "" for piece in self.pieces]
         self._places = [(at, n) for at, n in enumerate(self.pieces) if isinstance(n, int)]
         self.fields = frozenset(number for _, number in self._places)
+        self.constant = stripped_off + sum(map(len, self._with_gaps))
+        self.repeats = max(Counter(number for _, number in self._places).values(), default=0)
 
     def fill(self, fields: Sequence[str]) -> str:
         """The text with the fields of these numbers in it."""

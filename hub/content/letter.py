@@ -17,11 +17,18 @@ class Letter:
     def __init__(self, parts: Mapping[str, Part], fields: Sequence[Field]) -> None:
         self._parts = parts
         self._fields = tuple(fields)
+        self.has_text = any(isinstance(p, str) and p.strip() for p in parts["text"].pieces)
+        self._constant = max(part.constant for part in parts.values())
+        self._repeats = max(part.repeats for part in parts.values())
         self._skeletons: dict[tuple[Part, Part], Skeleton] = {}
         html = parts["html"]
         self._plain = (
             PlainText(html, len(fields)) if html.pieces and not parts["text"].pieces else None
         )
+
+    def at_most(self, given: Given) -> int:
+        """How long each part is that `fill` makes, or less; raises as it does."""
+        return self._constant + self._repeats * sum([len(read(given)) for read in self._fields])
 
     def fill(self, given: Given) -> Rendered:
         values = [read(given) for read in self._fields]

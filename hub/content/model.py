@@ -28,6 +28,16 @@ TAGS: Mapping[Channel, frozenset[str]] = {
 
 WITH_HTML = frozenset({Channel.EMAIL, *TAGS})
 
+# What the platforms take; Telegram counts what is left of the text once the tags are read. Of MAX that is not known:
+# its adapter sends the plain text where the tags might pass the limit.
+LONGEST = {
+    Channel.TELEGRAM: 4096,
+    Channel.VK: 4096,
+    Channel.MAX: 4000,
+    Channel.VIBER: 1000,
+    Channel.WHATSAPP: 4096,
+}
+
 # What the hub itself puts beside the notification's data; data under these names is not seen.
 HUB_NAMES = ("contact", "shop", "links")
 

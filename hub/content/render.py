@@ -19,6 +19,7 @@ from hub.content.formats import Unfit
 from hub.content.letter import Letter, letter
 from hub.content.model import (
     HUB_NAMES,
+    LONGEST,
     TAGS,
     WITH_HTML,
     Audience,
@@ -31,20 +32,19 @@ from hub.content.model import (
     WrongValue,
 )
 from hub.content.plaintext import plain
-from hub.content.sandbox import Absent, Budget, Environment, bounded, path, place
+from hub.content.sandbox import (
+    LARGEST_OUTPUT,
+    Absent,
+    Budget,
+    Environment,
+    bounded,
+    path,
+    place,
+)
 from hub.content.variables import used
 from hub.content.view import Reader, rest, shorten, view, words
 
 LANGUAGES = ("ru", "en")
-# What the platforms take; Telegram counts what is left of the text once the tags are read. Of MAX that is not known:
-# its adapter sends the plain text where the tags might pass the limit.
-LONGEST = {
-    Channel.TELEGRAM: 4096,
-    Channel.VK: 4096,
-    Channel.MAX: 4000,
-    Channel.VIBER: 1000,
-    Channel.WHATSAPP: 4096,
-}
 _PUSH_TITLE, _PUSH_TEXT = 80, 240
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 _TAG = re.compile(r"<[^>]*>")
@@ -209,6 +209,21 @@ class Engine:
             html = ""
         _check_length(html or text, channel)
         return Rendered(subject, text, html)
+
+    def try_own(self, own: "Own", channel: Channel, call: Call) -> None:
+        """Raises what `render_own` would; what it would make is not wanted."""
+        letter_ = own.letter(self)
+        # Where the text is made of the HTML nobody knows how long it gets.
+        if letter_ is not None and (channel is Channel.EMAIL or letter_.has_text):
+            values = call.roots() | {"_formats": call.reader.formats, "_budget": Budget()}
+            limit = LONGEST.get(channel, LARGEST_OUTPUT)
+            try:
+                if letter_.at_most(Given(values, call.reader.formats)) <= limit:
+                    return
+            except WRONG:
+                # Rendering says what it is.
+                pass
+        self.render_own(own, channel, call)
 
     def _filled(self, own: "Own", values: dict[str, Any], call: Call) -> Rendered | None:
         """None where it has to be run, if only to say what is wrong."""

@@ -79,7 +79,7 @@ def prepare(
     if template is None:
         rendered = _literal(asked, plan) if show else {}
     else:
-        rendered = _rendered(template, shop, asked, contact, plan)
+        rendered = _rendered(template, shop, asked, contact, plan, show=show)
     return _rows(shop, asked, contact, category, plan, rendered, now)
 
 
@@ -109,10 +109,16 @@ def _literal(asked: NotificationIn, plan: Plan) -> Mapping[Channel, Rendered]:
 
 
 def _rendered(
-    template: Template, shop: Shop, asked: NotificationIn, contact: ContactFacts, plan: Plan
+    template: Template,
+    shop: Shop,
+    asked: NotificationIn,
+    contact: ContactFacts,
+    plan: Plan,
+    *,
+    show: bool,
 ) -> Mapping[Channel, Rendered]:
-    """Every channel of the plan is rendered once to see that it can be. With nobody to reach nothing is
-    rendered, so nothing can be missing."""
+    """Every channel of the plan is tried once to see that it can be rendered. With nobody to reach nothing is, so
+    nothing can be missing."""
     faults: dict[str, str] = {}
     found: dict[Channel, Rendered] = {}
     for step in plan.steps:
@@ -127,6 +133,7 @@ def _rendered(
                 # Stand-ins: the real links are signed for the delivery's own address and person.
                 unsubscribe="https://unsubscribe.invalid/",
                 preferences="https://preferences.invalid/" if contact.external_id else "",
+                trial=not show,
             )
         except (MissingVariable, WrongValue) as error:
             faults.setdefault(error.pointer, str(error))

@@ -115,8 +115,9 @@ def from_template(
     data: Mapping[str, Any],
     unsubscribe: str = "",
     preferences: str = "",
+    trial: bool = False,
 ) -> Rendered:
-    """As the worker renders it, and as the intake tries it before it accepts. Raises `ContentError`."""
+    """As the worker renders it, and as the intake tries it before it accepts (`trial`). Raises `ContentError`."""
     links = {"unsubscribe": unsubscribe, "preferences": preferences}
     return template.render(
         channel=channel,
@@ -136,6 +137,7 @@ def from_template(
             "timezone": shop.settings.timezone,
         },
         links={name: url for name, url in links.items() if url},
+        trial=trial,
     )
 
 

@@ -173,6 +173,27 @@ def test_filling_in_is_running(
         assert put_together(filled.merged) == (filled.text, filled.html)
 
 
+@settings(max_examples=400, deadline=None)
+@given(SOURCES, SOURCES, VALUES, VALUES, NAMES, st.sampled_from([*Channel]))
+@example("", "{{ a }}" * 2, "x" * 300_000, 5, "Анна", Channel.EMAIL)
+@example("{{ a }}", "", "x" * 4096, 5, "Анна", Channel.TELEGRAM)
+@example("{{ a }}", "", "x" * 4097, 5, "Анна", Channel.TELEGRAM)
+@example("{{ a }}!", "", "&" * 4096, 5, "Анна", Channel.TELEGRAM)
+@example("", "<hr>" * 600 + "{{ n }}", "x", 5, "Анна", Channel.VK)
+@example("{{ a }}", "<hr>" * 600 + "{{ n }}", "", 5, "Анна", Channel.VK)
+def test_a_trial_ends_as_rendering_would(
+    text: str, html: str, a: Any, n: Any, name: str, channel: Channel
+) -> None:
+    own = Own(Source("", text, html))
+    contact = {"name": name, "attributes": {"city": "Томск"}}
+    call = Call(READER, DATA | {"a": a, "n": n}, contact, {"name": "Ромашка"}, LINKS)
+
+    rendered = outcome(ENGINE.render_own, own, channel, call)
+
+    tried = outcome(ENGINE.try_own, own, channel, call)
+    assert tried == (None if isinstance(rendered, Rendered) else rendered)
+
+
 TEXTS = ["{{ contact.name }}", "{{ a }}", "{{ n|number }}", "{{ sum|money }}", "{{ day|date }}"]
 TEXTS += ["{% if a %}, {{ a }}{% endif %}", "{{ links.unsubscribe }}"]
 MARKUP = [
