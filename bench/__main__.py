@@ -1,94 +1,86 @@
-"""`make bench`: starts a hub and a sink, measures, prints one table (and JSON with --json FILE)."""
+"""`make bench`: starts a hub, its servers and a sink, measures, and holds the ratios against those of last time."""
 
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import aiohttp
+from bench.lines import Bench, Line, Size
+from bench.rig import rig
 
-from bench.load import Figure, batches, process, singles, steady
-
-_SETTINGS = """
-[hub]
-listen = "127.0.0.1:0"
-rate_limit = 0
-log_level = "warning"
-
-[[shops.main.accounts]]
-name = "tg"
-channel = "telegram"
-provider = "bot_api"
-token = "1:a-token-for-the-benchmark"
-base_url = "http://127.0.0.1:{port}"
-limits = {{ per_second = 100000, per_recipient = "0s", concurrency = 50 }}
-"""
+RECORDED = Path(__file__).with_name("recorded.json")
+_WORSE = 0.85
+"""Of the recorded ratio: below that it is no longer chance."""
 
 
-async def _drain(session: aiohttp.ClientSession, sink: str, already: int, expected: int) -> Figure:
-    """How fast what waits goes out, one message a call."""
-    started, before = time.perf_counter(), await _count(session, sink)
-    # The sink is another process: there is nothing to wait on but its count.
-    while (count := await _count(session, sink)) - already < expected:  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
-    rate = (count - before) / (time.perf_counter() - started)
-    return Figure("sending, one a call, rest of the backlog", rate, "messages/s")
+async def _measured(size: Size) -> Sequence[Line]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with rig(Path(folder)) as made:
+            bench = Bench(made, size)
+            await bench.run()
+            return bench.lines
 
 
-async def _count(session: aiohttp.ClientSession, sink: str) -> int:
-    async with session.get(f"{sink}/count") as answer:
-        return int((await answer.json())["count"])
+def _show(lines: Sequence[Line]) -> None:
+    width = max(len(line.name) for line in lines)
+    print(f"{'':<{width}}  {'':>10} {'':<9} {'least code':>10}  {'ratio':>5}  {'target':>10}")
+    for line in lines:
+        bare = f"{line.bare:>10,.0f}" if line.bare else " " * 10
+        ratio = f"{line.ratio:>5.2f}" if line.ratio else " " * 5
+        target = f"{line.target:>10,.0f}  {_verdict(line)}" if line.target else ""
+        shown = f"{line.value:>10,.0f}" if line.value >= 10 else f"{line.value:>10.2f}"
+        print(f"{line.name:<{width}}  {shown} {line.unit:<9} {bare}  {ratio}  {target}".rstrip())
 
 
-async def _measure(url: str, key: str, sink: str, arrivals: Path) -> list[Figure]:
-    headers = {"Authorization": f"Bearer {key}"}
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
-        notifications = f"{url}/v1/notifications"
-        await singles(session, notifications, total=300, connections=10)  # warm
-        await asyncio.sleep(1)
-        figures = await steady(session, notifications, sink, arrivals, rate=200, seconds=15)
-        before = await _count(session, sink)
-        figures.append(await singles(session, notifications, total=6000, connections=50))
-        figures.append(await _drain(session, sink, before, 6000))
-        before = await _count(session, sink)
-        figures.append(await batches(session, notifications, batches=24, size=500))
-        figures.append(await _drain(session, sink, before, 12_000))
-        return figures
+def _verdict(line: Line) -> str:
+    assert line.target is not None
+    good = line.value <= line.target if line.less_is_better else line.value >= line.target
+    return "reached" if good else "MISSED"
 
 
-def _show(figures: list[Figure]) -> None:
-    width = max(len(f.name) for f in figures)
-    for figure in figures:
-        print(f"{figure.name:<{width}}  {figure.value:>10.1f} {figure.unit}")
+def _ratios(lines: Sequence[Line]) -> dict[str, float]:
+    return {line.name: round(line.ratio, 3) for line in lines if line.ratio}
+
+
+def _worse(lines: Sequence[Line], recorded: Mapping[str, float]) -> list[str]:
+    """What is worse than it was, in words."""
+    now = _ratios(lines)
+    return [
+        f"{name}: {now[name]:.2f} of the least code possible, it was {before:.2f}"
+        for name, before in recorded.items()
+        if name in now and now[name] < before * _WORSE
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument(
+        "--quick", action="store_true", help="a third of it, and never a million rows"
+    )
+    parser.add_argument(
+        "--record", action="store_true", help="keep these ratios to compare with next time"
+    )
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        arrivals = Path(folder, "arrivals.json")
-        with process(sys.executable, "-m", "bench.sink", str(arrivals)) as (_, port):
-            settings = Path(folder, "vestnik.toml")
-            settings.write_text(_SETTINGS.format(port=port))
-            common = ["--config", str(settings), "--data", str(Path(folder, "data"))]
-            hub = [sys.executable, "-m", "hub"]
-            with process(*hub, "up", *common) as (_, ready):
-                url = ready.removeprefix("ready ")
-                key = subprocess.check_output(
-                    [*hub, "keys", "create", "--scope", "admin", *common], text=True
-                ).strip()
-                sink = f"http://127.0.0.1:{port}"
-                figures = asyncio.run(_measure(url, key, sink, arrivals))
-    _show(figures)
+    size = Size(bulk=20_000, waiting=(10_000, 50_000), tries=1) if given.quick else Size()
+    lines = asyncio.run(_measured(size))
+    _show(lines)
     if given.json:
-        given.json.write_text(json.dumps([asdict(f) for f in figures], indent=1))
+        found = [asdict(line) | {"ratio": line.ratio} for line in lines]
+        given.json.write_text(json.dumps(found, indent=1))
+    if given.record:
+        RECORDED.write_text(json.dumps(_ratios(lines), indent=1) + "\n")
+        return
+    recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
+    worse = _worse(lines, recorded)
+    print("\nworse than recorded:" if worse else "\nnothing is worse than recorded")
+    for line in worse:
+        print(f"  {line}")
+    sys.exit(1 if worse else 0)
 
 
 if __name__ == "__main__":

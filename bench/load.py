@@ -2,18 +2,20 @@
 
 import asyncio
 import json
-import os
-import signal
 import statistics
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import aiohttp
+from bench.sink import MARK
+from bench.wire import Connection
+
+NOTIFICATIONS = "/v1/notifications"
+
+Body = Callable[[int], dict[str, Any]]
+"""The notification with that number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,93 +27,88 @@ class Figure:
     unit: str
 
 
-@contextmanager
-def process(*command: str, env: dict[str, str] | None = None) -> Iterator[tuple[Any, str]]:
-    """The running process and the first line it printed."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=os.environ | (env or {})
-    )
-    assert process.stdout
-    try:
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where requests go."""
+
+    url: str
+    key: str = ""
+
+    def open(self) -> Connection:
+        return Connection(self.url, self.key)
 
 
-def body(text: str, chat: int) -> dict[str, Any]:
-    recipient = {"address": {"channel": "telegram", "value": str(chat)}}
-    return {"recipient": recipient, "content": {"text": text}}
+def to_telegram(number: int) -> dict[str, Any]:
+    """To an address and nobody known by name."""
+    recipient = {"address": {"channel": "telegram", "value": str(1 + number % 1000)}}
+    return {"recipient": recipient, "content": {"text": f"Message {number}"}}
 
 
-async def singles(
-    session: aiohttp.ClientSession, url: str, *, total: int, connections: int
-) -> Figure:
+async def singles(door: Door, body: Body, *, total: int, connections: int) -> Figure:
     """One notification a request, each connection sending the next when the last was answered."""
     numbers = iter(range(total))
 
     async def client() -> None:
-        for number in numbers:
-            async with session.post(url, json=body(f"s{number}", 1 + number % 1000)) as answer:
-                assert answer.status == 202, await answer.text()
+        async with door.open() as connection:
+            for number in numbers:
+                await connection.post(NOTIFICATIONS, body(number))
 
     started = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(connections)))
     rate = total / (time.perf_counter() - started)
-    return Figure(f"intake, single, {connections} connections", rate, "requests/s")
+    return Figure(f"intake, one a request, {connections} connections", rate, "/s")
 
 
-async def batches(session: aiohttp.ClientSession, url: str, *, batches: int, size: int) -> Figure:
-    numbers = iter(range(batches))
+async def batches(
+    door: Door, body: Body, *, total: int, size: int = 500, connections: int = 4
+) -> Figure:
+    starts = iter(range(0, total, size))
 
     async def client() -> None:
-        for number in numbers:
-            items = [body(f"b{number}-{i}", 1 + i) for i in range(size)]
-            async with session.post(f"{url}/batch", json={"notifications": items}) as answer:
-                assert answer.status == 202, await answer.text()
+        async with door.open() as connection:
+            for start in starts:
+                items = [body(number) for number in range(start, start + size)]
+                await connection.post(f"{NOTIFICATIONS}/batch", {"notifications": items})
 
     started = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(4)))
-    rate = batches * size / (time.perf_counter() - started)
-    return Figure(f"intake, batches of {size}", rate, "notifications/s")
+    await asyncio.gather(*(client() for _ in range(connections)))
+    rate = total / (time.perf_counter() - started)
+    return Figure(f"intake, batches of {size}, {connections} connections", rate, "/s")
 
 
 async def steady(
-    session: aiohttp.ClientSession,
-    url: str,
-    sink: str,
-    arrivals: Path,
-    *,
-    rate: int,
-    seconds: int,
-    name: str = "r",
-    category: str = "transactional",
-) -> list[Figure]:
-    """From the answer 202 to the arrival at the provider, at a steady rate. `name`: in no other texts before."""
+    door: Door, *, rate: int, seconds: int, name: str, category: str = "transactional"
+) -> dict[str, float]:
+    """Sends at a steady rate; by text, when it was accepted. `name`: in no other texts before."""
     accepted: dict[str, float] = {}
+    async with AsyncExitStack() as stack:
+        free: asyncio.Queue[Connection] = asyncio.Queue()
+        for _ in range(50):
+            free.put_nowait(await stack.enter_async_context(door.open()))
 
-    async def one(text: str, chat: int) -> None:
-        message = body(text, chat) | {"category": category}
-        async with session.post(url, json=message) as answer:
-            assert answer.status == 202
+        async def one(number: int) -> None:
+            text = f"{MARK}{name}-{number}"
+            body = to_telegram(number) | {"content": {"text": text}, "category": category}
+            connection = await free.get()
+            await connection.post(NOTIFICATIONS, body)
             accepted[text] = time.time()
+            free.put_nowait(connection)
 
-    tasks = []
-    started = time.perf_counter()
-    for number in range(rate * seconds):
-        await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
-        tasks.append(asyncio.create_task(one(f"{name}{number}", 1 + number % 1000)))
-    await asyncio.gather(*tasks)
-    await asyncio.sleep(3)
-    async with session.post(f"{sink}/dump") as answer:
-        await answer.read()
-    seen = json.loads(await asyncio.to_thread(arrivals.read_text))
-    lost = [text for text in accepted if text not in seen]
-    waits = [max(0.0, seen[text] - at) * 1000 for text, at in accepted.items() if text in seen]
-    cuts = statistics.quantiles(waits, n=100)
-    return [
-        Figure(f"accept to provider at {rate}/s, p50", cuts[49], "ms"),
-        Figure(f"accept to provider at {rate}/s, p95", cuts[94], "ms"),
-        Figure(f"accept to provider at {rate}/s, p99", cuts[98], "ms"),
-        Figure(f"not arrived 3 s after the last of {len(accepted)}", len(lost), "messages"),
-    ]
+        started, tasks = time.perf_counter(), []
+        for number in range(rate * seconds):
+            await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
+            tasks.append(asyncio.create_task(one(number)))
+        await asyncio.gather(*tasks)
+    return accepted
+
+
+async def waits(
+    sink: str, accepted: Mapping[str, float], *, within: float = 3
+) -> tuple[Sequence[float], int]:
+    """From each one's acceptance to its arrival, in milliseconds: 100 quantiles, and how many are not there `within`
+    so many seconds after the last one was accepted."""
+    await asyncio.sleep(within)
+    async with Connection(sink) as connection:
+        seen = json.loads(await connection.get("/sink/arrivals"))["arrivals"]
+    found = [max(0.0, seen[text] - at) * 1000 for text, at in accepted.items() if text in seen]
+    return statistics.quantiles(found, n=100), len(accepted) - len(found)

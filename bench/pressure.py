@@ -7,8 +7,6 @@ between machines.
 import argparse
 import asyncio
 import json
-import os
-import re
 import socket
 import subprocess
 import sys
@@ -22,7 +20,8 @@ from typing import Any
 import aiohttp
 import asyncpg
 
-from bench.load import Figure, batches, process, singles, steady
+from bench.load import Door, Figure, batches, singles, steady, to_telegram, waits
+from bench.rig import memory, process, seconds
 
 _SETTINGS = """
 [hub]
@@ -72,7 +71,6 @@ SELECT uuidv7(), shop_id, id, contact_id, address_id, 'email', 'transactional', 
   FROM made
 """
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _IDLE = 15.0
 
 
@@ -86,8 +84,8 @@ class Rig:
     """A running hub and what looks into it from outside."""
 
     url: str
+    door: Door
     sink: str
-    arrivals: Path
     data: Path
     db: asyncpg.Connection
     session: aiohttp.ClientSession
@@ -103,32 +101,33 @@ class Rig:
     async def measure(self, when: str) -> list[Figure]:
         """Everything that may get worse."""
         figures = await self._idle()
-        post, url = self.session, self.notifications
         for category in ("security", "transactional"):
-            name, rate = f"{when}-{category}-", 50
-            told = await steady(
-                post,
-                url,
-                self.sink,
-                self.arrivals,
-                rate=rate,
-                seconds=8,
-                name=name,
-                category=category,
-            )
-            figures += [Figure(f"{category}: {f.name}", f.value, f.unit) for f in told]
+            figures += await self._steady(when, category, rate=50)
         # What else the machine does makes a run slower, never faster.
-        single = [await singles(post, url, total=1500, connections=20) for _ in range(4)]
-        many = [await batches(post, url, batches=8, size=500) for _ in range(3)]
+        door = self.door
+        single = [await singles(door, to_telegram, total=1500, connections=20) for _ in range(4)]
+        many = [await batches(door, to_telegram, total=4000) for _ in range(3)]
         figures += [max(runs, key=lambda figure: figure.value) for runs in (single, many)]
         await self._drained()
         figures += await self._looked()
         figures += [
-            Figure(f"memory of {name}", _rss(pid), "MiB")
+            Figure(f"memory of {name}", memory(pid), "MiB")
             for name, pid in self.pids().items()
             if name in ("api", "worker")
         ]
         return figures
+
+    async def _steady(self, when: str, category: str, *, rate: int) -> list[Figure]:
+        name = f"{when}-{category}"
+        accepted = await steady(self.door, rate=rate, seconds=8, name=name, category=category)
+        cuts, missing = await waits(self.sink, accepted)
+        of = f"{category}: accept to provider at {rate}/s"
+        return [
+            Figure(f"{of}, p50", cuts[49], "ms"),
+            Figure(f"{of}, p95", cuts[94], "ms"),
+            Figure(f"{of}, p99", cuts[98], "ms"),
+            Figure(f"{category}: not there 3 s after the last", missing, "messages"),
+        ]
 
     async def _idle(self) -> list[Figure]:
         """Nothing comes in and nothing can go out."""
@@ -144,7 +143,7 @@ class Rig:
         return [*figures, Figure("written ahead log, idle", written, "KiB/s")]
 
     def _cpu(self) -> dict[str, float]:
-        return {name: _seconds(pid) for name, pid in self.pids().items()}
+        return {name: seconds([pid]) for name, pid in self.pids().items()}
 
     async def _wal(self) -> int:
         return int(await self.db.fetchval("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"))
@@ -205,28 +204,9 @@ class Rig:
         await asyncio.sleep(5)
 
 
-def _seconds(pid: int) -> float:
-    """Of processor, of a process and its children that live (PostgreSQL's)."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    found = 0.0
-    for one in (pid, *map(int, children)):
-        try:
-            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        found += (int(fields[11]) + int(fields[12])) / _TICKS
-    return found
-
-
-def _rss(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    return int(found[1]) / 1024 if found else 0.0
-
-
 async def _run(rig: Rig, rows: int) -> tuple[list[Figure], list[Figure]]:
     print("warming up …", flush=True)
-    await singles(rig.session, rig.notifications, total=300, connections=10)
+    await singles(rig.door, to_telegram, total=300, connections=10)
     await rig.die(people=500)
     print("before …", flush=True)
     before = await rig.measure("before")
@@ -257,7 +237,7 @@ async def _measure(folder: Path, url: str, key: str, sink: str, rows: int) -> An
     connector = aiohttp.TCPConnector(limit=0)
     try:
         async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
-            rig = Rig(url, sink, folder / "arrivals.json", folder / "data", db, session)
+            rig = Rig(url, Door(url, key), sink, folder / "data", db, session)
             return await _run(rig, rows)
     finally:
         await db.close()
@@ -270,8 +250,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        arrivals = str(folder / "arrivals.json")
-        with process(sys.executable, "-m", "bench.sink", arrivals) as (_, port):
+        with process(sys.executable, "-m", "bench.sink") as (_, port):
             settings = folder / "vestnik.toml"
             settings.write_text(_SETTINGS.format(port=port, dead=_closed_port()))
             common = ["--config", str(settings), "--data", str(folder / "data")]

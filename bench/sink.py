@@ -1,58 +1,133 @@
-"""A provider that takes everything at once: the Bot API's sendMessage, with the time of each arrival."""
+"""Providers that take everything at once, as cheaply as a server can, so that it is not they who are measured.
 
-import argparse
+Speaks as much of HTTP/1.1 as clients with kept connections need, and answers the sending calls of Telegram, VK, MAX
+and Unisender Go. Nothing is checked: that is what the simulators of the tests are for.
+"""
+
 import asyncio
 import json
 import time
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
 
-from aiohttp import web
+import orjson
+import uvloop
+
+MARK = "@"
+"""The arrival of a text that begins so is remembered with its time."""
 
 
-async def serve(arrivals_file: Path) -> None:
-    """Prints its port; writes {text: time.time()} when it is told to stop."""
-    arrivals: dict[str, float] = {}
-    counted = 0
+class Taken:
+    """What has come so far: `messages`, and by marked text when (`time.time()`)."""
 
-    async def send_message(request: web.Request) -> web.Response:
-        nonlocal counted
-        form = await request.json()
-        arrivals[str(form["text"])] = time.time()
-        counted += 1
-        chat = int(str(form["chat_id"]))
-        result = {"message_id": counted, "date": 0, "chat": {"id": chat, "type": "private"}}
-        return web.json_response({"ok": True, "result": result})
+    def __init__(self) -> None:
+        self.messages = 0
+        self.arrivals: dict[str, float] = {}
 
-    async def get_me(_request: web.Request) -> web.Response:
-        me = {"id": 1, "is_bot": True, "first_name": "Sink", "username": "sink_bot"}
-        return web.json_response({"ok": True, "result": me})
+    def note(self, text: str, count: int = 1) -> None:
+        self.messages += count
+        if text.startswith(MARK):
+            self.arrivals[text] = time.time()
 
-    async def get_updates(_request: web.Request) -> web.Response:
-        await asyncio.sleep(20)
-        return web.json_response({"ok": True, "result": []})
 
-    async def count(_request: web.Request) -> web.Response:
-        return web.json_response({"count": counted})
+def _telegram(taken: Taken, _path: str, body: bytes) -> bytes:
+    form = orjson.loads(body)
+    taken.note(form["text"])
+    chat = {"id": int(form["chat_id"]), "type": "private"}
+    return orjson.dumps(
+        {"ok": True, "result": {"message_id": taken.messages, "date": 0, "chat": chat}}
+    )
 
-    async def dump(_request: web.Request) -> web.Response:
-        await asyncio.to_thread(arrivals_file.write_text, json.dumps(arrivals))
-        return web.json_response({"count": counted})
 
-    app = web.Application()
-    app.router.add_post("/bot{token}/sendMessage", send_message)
-    app.router.add_route("*", "/bot{token}/getMe", get_me)
-    app.router.add_route("*", "/bot{token}/getUpdates", get_updates)
-    app.router.add_route("*", "/bot{token}/{other}", get_me)
-    app.router.add_get("/count", count)
-    app.router.add_post("/dump", dump)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.Event().wait()
+def _vk(taken: Taken, _path: str, body: bytes) -> bytes:
+    form = parse_qs(body.decode())
+    peers = form["peer_ids"][0].split(",")
+    taken.note(form["message"][0], len(peers))
+    found = [
+        {"peer_id": int(peer), "message_id": 1, "conversation_message_id": 1 + n}
+        for n, peer in enumerate(peers)
+    ]
+    return orjson.dumps({"response": found})
+
+
+def _max(taken: Taken, _path: str, body: bytes) -> bytes:
+    taken.note(orjson.loads(body)["text"])
+    return orjson.dumps({"message": {"body": {"mid": f"mid.{taken.messages}"}}})
+
+
+def _unisender_go(taken: Taken, _path: str, body: bytes) -> bytes:
+    # Counted and not read: a provider reads it on a machine of its own.
+    taken.note("", body.count(b'"metadata":'))
+    return orjson.dumps(
+        {
+            "status": "success",
+            "job_id": f"1ZymBc-{taken.messages:06d}",
+            "emails": [],
+            "failed_emails": {},
+        }
+    )
+
+
+def _told(taken: Taken, path: str, _body: bytes) -> bytes:
+    if path.endswith("forget"):
+        taken.messages, taken.arrivals = 0, {}
+    arrivals = taken.arrivals if path.endswith("arrivals") else {}
+    return json.dumps({"messages": taken.messages, "arrivals": arrivals}).encode()
+
+
+_WAYS: dict[bytes, Callable[[Taken, str, bytes], bytes]] = {
+    b"/bot": _telegram,
+    b"/method/": _vk,
+    b"/messages": _max,
+    b"/email/": _unisender_go,
+    b"/sink/": _told,
+}
+
+
+class _Server(asyncio.Protocol):
+    def __init__(self, taken: Taken) -> None:
+        self._taken = taken
+        self._data = bytearray()
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        while (end := self._data.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self._data[:end])
+            length = _length(head)
+            if len(self._data) < end + 4 + length:
+                return
+            body = bytes(self._data[end + 4 : end + 4 + length])
+            del self._data[: end + 4 + length]
+            self._answer(head.split(b" ", 2)[1], body)
+
+    def _answer(self, path: bytes, body: bytes) -> None:
+        way = next((way for prefix, way in _WAYS.items() if path.startswith(prefix)), None)
+        told = way(self._taken, path.decode(), body) if way else b"{}"
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+            % (len(told), told)
+        )
+
+
+def _length(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line[15:])
+    return 0
+
+
+async def serve() -> None:
+    """Until it is killed; prints its port."""
+    taken = Taken()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Server(taken), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("arrivals", type=Path)
-    asyncio.run(serve(parser.parse_args().arrivals))
+    uvloop.run(serve())

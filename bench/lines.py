@@ -1,0 +1,348 @@
+"""What is measured: each line beside the least code that does the same, one after the other in the same run."""
+
+import asyncio
+import hashlib
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from bench import bare
+from bench.load import Body, Door, Figure, batches, singles, steady, waits
+from bench.rig import PEOPLE, TOKEN, Rig, memory, process, seconds
+from bench.wire import Connection
+
+WORKERS = 2
+_SMALL = 20_000
+
+_LETTER = {"until": "1 мая", "days": ["1 мая", "2 мая"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`bare`: of the least code possible, None where there is no such thing. `target`: to be reached on two cores."""
+
+    name: str
+    value: float
+    unit: str
+    bare: float | None = None
+    target: float | None = None
+    less_is_better: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        """More is better; 1: as good as the least code possible."""
+        if not self.bare or not self.value:
+            return None
+        return self.bare / self.value if self.less_is_better else self.value / self.bare
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is sent through each line."""
+
+    bulk: int = 60_000
+    waiting: Sequence[int] = (10_000, 100_000, 1_000_000)
+    tries: int = 3
+
+
+@dataclass(slots=True)
+class Bench:
+    rig: Rig
+    size: Size
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def door(self) -> Door:
+        return Door(self.rig.url, self.rig.key)
+
+    async def run(self) -> None:
+        await self.rig.db.execute(bare.SCHEMA)
+        for part in (self.intake, self.bulk, self.latency, self.receipts, self.growth):
+            print(f"{part.__name__} …", file=sys.stderr, flush=True)
+            before = len(self.lines)
+            await part()
+            for line in self.lines[before:]:
+                print(f"  {line.name}: {line.value:,.0f} {line.unit}", file=sys.stderr, flush=True)
+
+    # -- accepting --------------------------------------------------------------------------------------------------
+
+    async def intake(self) -> None:
+        with self._bare("serve") as port:
+            doors = self.door, Door(f"http://127.0.0.1:{port}")
+            body = _to("telegram")
+            one: dict[Door, list[Figure]] = {door: [] for door in doors}
+            many: dict[Door, list[Figure]] = {door: [] for door in doors}
+            for door in doors:
+                await singles(door, body, total=500, connections=50)
+            for _ in range(self.size.tries):
+                for door in doors:
+                    one[door].append(await singles(door, body, total=3000, connections=50))
+                    many[door].append(await batches(door, _letter("bench.merged"), total=12_000))
+                await self._empty()
+        for found, target in ((one, 1000), (many, 10_000)):
+            ours, least = (max(f.value for f in found[door]) for door in doors)
+            first = found[doors[0]][0]
+            self.lines.append(Line(first.name, ours, first.unit, least, target))
+
+    # -- sending ----------------------------------------------------------------------------------------------------
+
+    async def bulk(self) -> None:
+        least = {way: await self._least(way) for way in ("rendered", "merged", "single")}
+        lines: Sequence[tuple[str, Body, str, float | None]] = (
+            ("letters, 500 a call, rendered here", _letter("bench.rendered"), "rendered", 5556),
+            ("letters, 500 a call, filled in there", _letter("bench.merged"), "merged", 16_667),
+            ("one a call (MAX)", _to("max"), "single", 5556),
+            ("one a call (Telegram)", _to("telegram"), "single", None),
+            ("100 a call (VK)", _to("vk", same=True), "merged", None),
+        )
+        for name, body, way, target in lines:
+            rate = max([await self._drained(body) for _ in range(self.size.tries)])
+            self.lines.append(Line(f"bulk: {name}", rate, "/s", least[way], target))
+
+    async def _drained(self, body: Body) -> float:
+        """Messages a second, from the moment when all of them are due to the last outcome that was written."""
+        await self._empty()
+        async with self._campaign(body, self.size.bulk) as due:
+            await self._ended(self.size.bulk)
+            last = await self.rig.db.fetchval("SELECT max(sent_at) FROM delivery")
+        return self.size.bulk / float((last - due).total_seconds())
+
+    @asynccontextmanager
+    async def _campaign(self, body: Body, count: int) -> AsyncIterator[datetime]:
+        """Accepted for a time at which all of it is due, with workers that wait for it."""
+        due = datetime.now(UTC) + timedelta(seconds=10 + count / 2500)
+        at = due.isoformat()
+        await batches(self.door, lambda n: body(n) | {"send_at": at}, total=count)
+        await self.rig.db.execute("ANALYZE notification, delivery, attempt")
+        with self.rig.workers(WORKERS):
+            left = (due - datetime.now(UTC)).total_seconds()
+            if left < 4:
+                raise RuntimeError("this machine accepts too slowly to measure how fast it sends")
+            await asyncio.sleep(left)
+            yield due
+
+    async def _ended(self, count: int, *, within: float = 300) -> None:
+        """Everything is sent, and that is written."""
+        until = time.monotonic() + within
+        while await self.rig.told() < count or await self.rig.db.fetchval(_UNDER_WAY):
+            if time.monotonic() > until:
+                raise RuntimeError(f"not sent within {within:.0f} s")
+            await asyncio.sleep(0.2)
+
+    async def _least(self, way: str) -> float:
+        rates = []
+        for _ in range(self.size.tries):
+            await self.rig.db.execute("TRUNCATE bare_message")
+            await self.rig.db.execute(bare.FILL, self.size.bulk, timeout=120)
+            await self.rig.db.execute("ANALYZE bare_message")
+            began = time.perf_counter()
+            running = [await self._sender(way) for _ in range(WORKERS)]
+            for one in running:
+                await one.wait()
+            rates.append(self.size.bulk / (time.perf_counter() - began))
+        await self.rig.db.execute("TRUNCATE bare_message")
+        return max(rates)
+
+    async def _sender(self, way: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.bare", way, *self._servers()),
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+
+    # -- how long it takes --------------------------------------------------------------------------------------------
+
+    async def latency(self) -> None:
+        await self._empty()
+        least = await self._least_latency()
+        with self.rig.workers(WORKERS):
+            await asyncio.sleep(4)
+            accepted = await steady(self.door, rate=200, seconds=15, name="alone")
+            alone, missing = await waits(self.rig.sink, accepted)
+            self.lines.append(Line("200/s alone: not there after 3 s", missing, "messages"))
+        await self._empty()
+        async with self._campaign(_letter("bench.rendered"), self.size.bulk):
+            accepted = await steady(self.door, rate=200, seconds=10, name="beside")
+            under_way = bool(await self.rig.db.fetchval(_UNDER_WAY))
+            beside, missing = await waits(self.rig.sink, accepted)
+            for role, pid in self.rig.pids.items():
+                if role.startswith(("api", "worker")):
+                    self.lines.append(Line(f"memory: {role}", memory(pid), "MiB"))
+            await self._ended(self.size.bulk)
+        name = "beside a campaign" if under_way else "beside a campaign that ended sooner"
+        self.lines.append(Line(f"200/s {name}: not there after 3 s", missing, "messages"))
+        for at, cut in ((50, 49), (95, 94), (99, 98)):
+            target = 1000 if at == 99 else None
+            self.lines.append(
+                Line(f"200/s alone: p{at}", alone[cut], "ms", least[cut], None, less_is_better=True)
+            )
+            self.lines.append(
+                Line(f"200/s {name}: p{at}", beside[cut], "ms", None, target, less_is_better=True)
+            )
+
+    async def _least_latency(self) -> Sequence[float]:
+        with self._bare("work"):
+            accepted = await bare.enqueue(self.rig.redis_url, rate=200, seconds=10)
+            found, _ = await waits(self.rig.sink, accepted)
+        return found
+
+    # -- what providers say -------------------------------------------------------------------------------------------
+
+    async def receipts(self) -> None:
+        await self._empty()
+        async with self._campaign(_letter("bench.merged"), _SMALL):
+            await self._ended(_SMALL)
+        ids = [r["id"] for r in await self.rig.db.fetch("SELECT id FROM delivery ORDER BY id")]
+        async with self.door.open() as connection:
+            accounts = orjson.loads(await connection.get("/v1/accounts"))["items"]
+        [path] = [a["hook_url"] for a in accounts if a["name"] == "mail"]
+        ours = await self._told(self.door, "/" + path.split("/", 3)[3], ids)
+        await self.rig.db.execute(bare.FILL, _SMALL, timeout=120)
+        ids = [r["id"] for r in await self.rig.db.fetch("SELECT id FROM bare_message")]
+        with self._bare("serve") as port:
+            least = await self._told(Door(f"http://127.0.0.1:{port}"), "/receipts", ids)
+        self.lines.append(Line("receipts, 100 a call, 4 connections", ours, "/s", least))
+
+    async def _told(self, door: Door, path: str, ids: Sequence[UUID]) -> float:
+        """Receipts a second."""
+        calls = iter([_receipts(ids[at : at + 100]) for at in range(0, len(ids), 100)])
+
+        async def provider() -> None:
+            async with Connection(door.url) as connection:
+                for call in calls:
+                    await connection.post(path, call)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(provider() for _ in range(4)))
+        return len(ids) / (time.perf_counter() - began)
+
+    # -- with many waiting ----------------------------------------------------------------------------------------------
+
+    async def growth(self) -> None:
+        costs: dict[int, float] = {}
+        for waiting in self.size.waiting:
+            await self._empty()
+            for part in range(0, waiting, 100_000):
+                await self.rig.db.execute(_WAITING, min(100_000, waiting - part), timeout=600)
+            await self.rig.db.execute("VACUUM ANALYZE notification, delivery", timeout=600)
+            await self.rig.db.execute("CHECKPOINT", timeout=600)
+            costs[waiting] = await self._cost(min(self.size.waiting))
+        first = costs[min(costs)]
+        for waiting, cost in costs.items():
+            name = f"processor for a message, {waiting:,} waiting"
+            more = cost / first
+            target = None if cost is first else first * 1.2
+            self.lines.append(Line(name, cost, "µs", None, target, less_is_better=True))
+            self.lines.append(Line(f"  against {min(costs):,}", more, "times", less_is_better=True))
+
+    async def _cost(self, count: int) -> float:
+        """Processor time of everything, in microseconds for each of the first `count` messages, without the start of
+        the workers."""
+        first = count // 5
+        already = await self.rig.told()
+        with self.rig.workers(WORKERS):
+            began = await self._used_at(already + first)
+            ended = await self._used_at(already + count - first)
+        (sent, used), (later, more) = began, ended
+        return (more - used) / (later - sent) * 1e6
+
+    async def _used_at(self, count: int) -> tuple[int, float]:
+        until = time.monotonic() + 120
+        while (sent := await self.rig.told()) < count:
+            if time.monotonic() > until:
+                raise RuntimeError("not sent within 120 s")
+            await asyncio.sleep(0.02)
+        return sent, seconds(list(self.rig.pids.values()))
+
+    # -- around it ------------------------------------------------------------------------------------------------------
+
+    async def _empty(self) -> None:
+        await self.rig.empty()
+        await self.rig.db.execute("TRUNCATE bare_message")
+
+    def _servers(self) -> Sequence[str]:
+        rig = self.rig
+        return "--database", rig.database_url, "--redis", rig.redis_url, "--sink", rig.sink
+
+    @contextmanager
+    def _bare(self, what: str) -> Iterator[str]:
+        with ExitStack() as stack:
+            command = (sys.executable, "-m", "bench.bare", what, *self._servers())
+            yield stack.enter_context(process(*command))[1]
+
+
+_UNDER_WAY = "SELECT EXISTS (SELECT FROM delivery WHERE status IN ('queued', 'sending') AND category = 'marketing')"
+
+_WAITING = """
+WITH person AS (
+    SELECT c.id AS contact_id, a.id AS address_id, row_number() OVER (ORDER BY a.id) AS nth, count(*) OVER () AS many
+      FROM contact AS c JOIN address AS a ON a.contact_id = c.id WHERE a.kind = 'vk'
+), made AS (
+    INSERT INTO notification (id, shop_id, contact_id, category, strategy, status, content, plan, skipped)
+    SELECT uuidv7(), 1, p.contact_id, 'marketing', 'first', 'queued', '{"text": "Скидки недели"}'::jsonb,
+           jsonb_build_array(jsonb_build_object('channel', 'vk', 'addresses', jsonb_build_array(p.address_id),
+                             'until', null, 'wait', null, 'patience', null)), '[]'::jsonb
+      FROM generate_series(1, $1::int) AS g JOIN person AS p ON p.nth = 1 + g % p.many
+    RETURNING id, contact_id, (plan -> 0 -> 'addresses' ->> 0)::uuid AS address_id
+)
+INSERT INTO delivery (id, shop_id, notification_id, contact_id, address_id, channel, category, due_at,
+                      handout_at, give_up_at, route)
+SELECT uuidv7(), 1, id, contact_id, address_id, 'vk', 'marketing', now(), now(), now() + interval '1 day',
+       'vk/vk//last'
+  FROM made
+"""
+
+
+def _letter(template: str) -> Body:
+    """A campaign's letter to people who are known and have agreed."""
+
+    def body(number: int) -> dict[str, Any]:
+        recipient = {"external_id": f"buyer-{1 + number % PEOPLE}"}
+        return {"recipient": recipient, "template": template, "data": _LETTER}
+
+    return body
+
+
+def _to(channel: str, *, same: bool = False) -> Body:
+    """A campaign's short text by messenger."""
+
+    def body(number: int) -> dict[str, Any]:
+        text = "Скидки недели" if same else f"Скидки недели для вас, {number}"
+        return {
+            "recipient": {"external_id": f"buyer-{1 + number % PEOPLE}"},
+            "content": {"text": text},
+            "category": "marketing",
+            "channels": [channel],
+        }
+
+    return body
+
+
+def _receipts(ids: Sequence[UUID]) -> bytes:
+    """As Unisender Go calls back, signed."""
+    events = [
+        {
+            "event_name": "transactional_email_status",
+            "event_data": {
+                "job_id": "1ZymBc-000001",
+                "metadata": {"delivery": str(id_)},
+                "email": "buyer@example.com",
+                "status": "delivered",
+                "event_time": "2026-01-02 03:04:05",
+            },
+        }
+        for id_ in ids
+    ]
+    said: Mapping[str, Any] = {
+        "auth": TOKEN,
+        "events_by_user": [{"user_id": 1, "project_id": "1", "events": events}],
+    }
+    body = orjson.dumps(said)
+    digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return body.replace(TOKEN.encode(), digest.encode(), 1)
