@@ -28,6 +28,7 @@ from channels.base import (
 from channels.batches import calls
 from channels.email import mailchimp_transactional_answers as answers
 from channels.email import mailchimp_transactional_receipts as receipts
+from channels.email import merging
 from channels.email.mime import one_line
 from channels.email.sender import MailboxField, OwnMailboxField
 from channels.http import NoReply, ProviderHttp, Reply
@@ -35,6 +36,8 @@ from channels.http import NoReply, ProviderHttp, Reply
 # From the eleventh recipient on a call is asynchronous: all are "queued", and rejections come by callback alone.
 _RECIPIENTS = 10
 _SUBJECT_LENGTH = 998
+# What they show of a field with nothing in it is not documented.
+_TAGS = merging.Tags("*|", "|*", signs="*|", names="FIELD_", empty=False, largest=2_000_000)
 
 
 class MailchimpTransactionalConfig(AccountConfig):
@@ -85,7 +88,15 @@ class MailchimpTransactional:
         self._http = http
 
     def split(self, messages: Sequence[Message]) -> list[list[Message]]:
-        return calls(messages, limit=_RECIPIENTS, alike=_kind)
+        """Letters of one skeleton get calls of their own where there are enough of them to fill one."""
+        alone = [message for message in messages if not message.unsubscribe_url]
+        merged = merging.shared(alone, _TAGS, _RECIPIENTS)
+
+        def kind(message: Message) -> Hashable:
+            own = merged.get(message.key)
+            return (own.skeleton, _is_sensitive(message)) if own else _kind(message)
+
+        return calls(messages, limit=_RECIPIENTS, alike=kind)
 
     async def send(self, messages: Sequence[Message]) -> list[Outcome]:
         """One call; one more for each only where the whole is refused for what may be the fault of one of them."""
@@ -156,9 +167,9 @@ class MailchimpTransactional:
         )
 
     def _payload(self, messages: Sequence[Message]) -> dict[str, Any]:
-        one, first = len(set(map(_content, messages))) == 1, messages[0]
-        subject, text, html = _content(first) if one else _PLACES
-        sensitive = first.category is Category.SECURITY
+        first = messages[0]
+        (subject, text, html), values = _letter(messages)
+        sensitive = _is_sensitive(first)
         payload: dict[str, Any] = {
             "from_email": self._config.sender.address,
             "from_name": self._config.sender.name,
@@ -172,17 +183,19 @@ class MailchimpTransactional:
             "track_opens": self._config.track_read,
             "track_clicks": self._config.track_links,
             "important": sensitive,
-            "merge": not one,
+            "merge": bool(values),
             "merge_language": "mailchimp",
             "recipient_metadata": [
                 {"rcpt": message.to, "values": {"delivery": message.key}} for message in messages
             ],
             "headers": self._headers(first),
         }
-        if first.html:
+        if html:
             payload["html"] = html
-        if not one:
-            payload["merge_vars"] = [_values(message) for message in messages]
+        if values:
+            payload["merge_vars"] = [
+                _values(m, own) for m, own in zip(messages, values, strict=True)
+            ]
         if sensitive:
             # Codes and links to passwords are not kept for their console to show.
             payload["view_content_link"] = False
@@ -209,6 +222,10 @@ def _content(message: Message) -> _Content:
     return one_line(message.subject), message.text, message.html
 
 
+def _is_sensitive(message: Message) -> bool:
+    return message.category is Category.SECURITY
+
+
 def _kind(message: Message) -> Hashable:
     """With what a letter may share a call.
 
@@ -219,7 +236,25 @@ def _kind(message: Message) -> Hashable:
         return "header", message.key
     content = _content(message)
     tagged = any(_TAG in part for part in (*content, message.to_name))
-    return bool(message.html), message.category is Category.SECURITY, content if tagged else None
+    return bool(message.html), _is_sensitive(message), content if tagged else None
+
+
+_NAMES = ("LETTER_SUBJECT", "LETTER_TEXT", "LETTER_HTML")
+
+
+def _letter(messages: Sequence[Message]) -> tuple[_Content, list[dict[str, str]]]:
+    """What all get, and what is merged into it for each: nothing where all get the same."""
+    if len(messages) > 1 and (merged := merging.together(messages, _TAGS)):
+        content = _PLACES[0], merged[0].letter.text, merged[0].letter.html
+        return content, [
+            {_NAMES[0]: one_line(message.subject)} | own.named
+            for message, own in zip(messages, merged, strict=True)
+        ]
+    contents = list(map(_content, messages))
+    if len(set(contents)) == 1:
+        return contents[0], []
+    places = _PLACES if contents[0][2] else (*_PLACES[:2], "")
+    return places, [dict(zip(_NAMES, content, strict=True)) for content in contents]
 
 
 def _recipient(message: Message) -> dict[str, str]:
@@ -227,9 +262,6 @@ def _recipient(message: Message) -> dict[str, str]:
     return {"email": message.to, "type": "to"} | ({"name": name} if name else {})
 
 
-def _values(message: Message) -> dict[str, Any]:
-    named = zip(("LETTER_SUBJECT", "LETTER_TEXT", "LETTER_HTML"), _content(message), strict=True)
-    return {
-        "rcpt": message.to,
-        "vars": [{"name": name, "content": value} for name, value in named],
-    }
+def _values(message: Message, own: Mapping[str, str]) -> dict[str, Any]:
+    named = [{"name": name, "content": value} for name, value in own.items()]
+    return {"rcpt": message.to, "vars": named}

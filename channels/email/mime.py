@@ -59,6 +59,8 @@ def letter(
 
 def one_line(text: str) -> str:
     """Without what would end a header: line ends and other control characters."""
+    if text.isprintable() and "  " not in text and text == text.strip():
+        return text
     return "".join(char for char in " ".join(text.split()) if char.isprintable())
 
 

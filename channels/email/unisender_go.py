@@ -29,19 +29,24 @@ from channels.base import (
     Told,
 )
 from channels.batches import calls
-from channels.email import unisender_go_hook, unisender_go_sender
+from channels.email import merging, unisender_go_hook, unisender_go_sender
 from channels.email.mime import encoded_words, one_line
 from channels.email.sender import MailboxField, OwnMailboxField
 from channels.http import NoReply, ProviderHttp, Reply, unclear
 
 _RECIPIENTS = 500
-# The documented 10 MB, less what stands around the letters.
+# The documented 10 MB, less what stands around the letters, or once for all of them.
 _BYTES = 9_000_000
 _ENTRY_BYTES = 400
-# From so many equal letters on, their content travels once in a call of its own.
+# From so many equal letters on, or letters of one skeleton, what is the same travels once in a call of its own.
 _SHARED = 20
+# The simple engine (godocs.unisender.ru/simple-template-engine): of an empty field nothing is shown, so their own
+# example says; names have no spaces; `{{name|…}}` and `{{name?…}}` mean more.
+_TAGS = merging.Tags("{{", "}}", signs="{}", names="f", empty=True, largest=900_000)
 # Of a refused call of many letters: how often it may be cut in two to find the one that is at fault.
 _CALLS = 20
+
+_BREAKING = frozenset(',<>@"')
 
 _DUPLICATE_CALL = 1573
 _ALL_FAILED = 204
@@ -104,9 +109,12 @@ class UnisenderGo:
 
     def split(self, messages: Sequence[Message]) -> list[list[Message]]:
         """By batch, so that a repeat makes the same calls and their idempotency keys meet again."""
-        equal = Counter(map(_content, messages))
+        merged = merging.shared(messages, _TAGS, _SHARED)
+        whole = [message for message in messages if message.key not in merged]
+        equal = Counter(map(_content, whole))
         # Once a message: letters are long, and asked about twice.
-        traits = {m.key: _traits(m, shared=equal[_content(m)] >= _SHARED) for m in messages}
+        traits = {m.key: _traits(m, shared=equal[_content(m)] >= _SHARED) for m in whole}
+        traits |= {m.key: _merged_traits(m, merged[m.key]) for m in messages if m.key in merged}
         return calls(
             messages,
             limit=_RECIPIENTS,
@@ -195,19 +203,18 @@ class UnisenderGo:
         )
 
     def _payload(self, messages: Sequence[Message]) -> dict[str, Any]:
-        one = len(set(map(_content, messages))) == 1
-        subject, text, html = _content(messages[0]) if one else _PLACES
+        (subject, text, html), fields = _letter(messages)
         body = {"plaintext": text}
-        if messages[0].html:
+        if html:
             body["html"] = html
         payload: dict[str, Any] = {
-            "recipients": [_recipient(message, merged=not one) for message in messages],
+            "recipients": [_recipient(m, own) for m, own in zip(messages, fields, strict=True)],
             "from_email": self._config.sender.address,
             "from_name": _display(self._config.sender.name),
             "subject": subject,
             "body": body,
             # `none` leaves {{…}} in a letter as it is.
-            "template_engine": "none" if one else "simple",
+            "template_engine": "simple" if any(fields) else "none",
             "track_links": int(self._config.track_links),
             "track_read": int(self._config.track_read),
             "skip_unsubscribe": int(self._config.skip_unsubscribe),
@@ -240,13 +247,30 @@ def _traits(message: Message, *, shared: bool) -> tuple[Hashable, int]:
     return (*call, None), _ENTRY_BYTES + len(orjson.dumps(content))
 
 
-def _recipient(message: Message, *, merged: bool) -> dict[str, Any]:
-    substitutions: dict[str, str] = {}
-    if merged:
-        subject, text, html = _content(message)
-        substitutions = {"subject": subject, "text": text}
-        if html:
-            substitutions["html"] = html
+def _merged_traits(message: Message, merged: merging.Filling) -> tuple[Hashable, int]:
+    """As `_traits`, of a letter of which only the fields are sent."""
+    own = message.subject, merged.letter.names, merged.values
+    return (message.batch_key, merged.skeleton), _ENTRY_BYTES + len(orjson.dumps(own))
+
+
+def _letter(messages: Sequence[Message]) -> tuple[_Content, list[dict[str, str]]]:
+    """What all get, and the fields of each that are filled in there: none where all get the same."""
+    if len(messages) > 1 and (merged := merging.together(messages, _TAGS)):
+        content = _PLACES[0], merged[0].letter.text, merged[0].letter.html
+        return content, [
+            {"subject": one_line(message.subject)} | own.named
+            for message, own in zip(messages, merged, strict=True)
+        ]
+    contents = list(map(_content, messages))
+    if len(set(contents)) == 1:
+        return contents[0], [{} for _ in contents]
+    names = ("subject", "text", "html") if contents[0][2] else ("subject", "text")
+    places = _PLACES if contents[0][2] else (*_PLACES[:2], "")
+    return places, [dict(zip(names, content, strict=False)) for content in contents]
+
+
+def _recipient(message: Message, fields: Mapping[str, str]) -> dict[str, Any]:
+    substitutions = dict(fields)
     if name := one_line(message.to_name):
         substitutions["to_name"] = _display(name)
     entry: dict[str, Any] = {"email": message.to, "metadata": {"delivery": message.key}}
@@ -254,8 +278,8 @@ def _recipient(message: Message, *, merged: bool) -> dict[str, Any]:
 
 
 def _display(name: str) -> str:
-    """These signs break the letter's To unless encoded (seen by django-anymail)."""
-    return encoded_words(name) if any(char in ',<>@"' for char in name) else name
+    """Some signs break the letter's To unless encoded (seen by django-anymail)."""
+    return name if _BREAKING.isdisjoint(name) else encoded_words(name)
 
 
 def _idempotence_key(messages: Sequence[Message]) -> str:

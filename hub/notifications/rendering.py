@@ -1,6 +1,7 @@
 """From a delivery to the message that its provider gets."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,9 @@ from hub.preferences.choices import preferences_url
 from hub.preferences.unsubscribe import unsubscribe_url
 from hub.resources import Hub
 from hub.shops.registry import Shop
+
+# Of a letter: characters up to which its text is kept for others that have the same.
+_REMEMBERED = 100_000
 
 
 class CannotRender(Exception):
@@ -144,4 +148,14 @@ def from_template(
 def inline(content: Mapping[str, str]) -> Inline:
     """A notification's own content; a letter without a text part gets one."""
     html = content.get("html", "")
-    return Inline(content.get("subject", ""), content.get("text", "") or plain(html), html)
+    return Inline(content.get("subject", ""), content.get("text", "") or _text_of(html), html)
+
+
+def _text_of(html: str) -> str:
+    """Reading takes much longer than sending, and the same content often goes to many."""
+    return _remembered(html) if len(html) <= _REMEMBERED else plain(html)
+
+
+@lru_cache(maxsize=32)
+def _remembered(html: str) -> str:
+    return plain(html)

@@ -12,7 +12,9 @@ from tests.simulators.base import Sent, Simulator
 
 TOKEN = "unigo-key-1"
 
-_PLACE = re.compile(r"\{\{([A-Za-z][A-Za-z0-9_]*)\}\}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+# godocs.unisender.ru/simple-template-engine: after | what is shown of an empty field, after ? what of any other.
+_PLACE = re.compile(rf"\{{\{{({_NAME.pattern})(?:([|?])([^{{}}]*))?\}}\}}")
 
 
 class UnisenderGoSimulator(Simulator):
@@ -92,9 +94,10 @@ class UnisenderGoSimulator(Simulator):
         if len(message["idempotence_key"]) > 64 or not message["subject"]:
             return 203
         for recipient in recipients:
-            if not all(
-                isinstance(v, str | int) for v in recipient.get("substitutions", {}).values()
-            ):
+            fields = recipient.get("substitutions", {})
+            if not all(isinstance(v, str | int) for v in fields.values()):
+                return 224
+            if not all(_NAME.fullmatch(name) for name in fields):
                 return 224
         if self.bad_text and any(self.bad_text in self._body(message, r)[1] for r in recipients):
             return 220
@@ -139,9 +142,9 @@ class UnisenderGoSimulator(Simulator):
         def fill(text: str) -> str:
             if message["template_engine"] == "none":
                 return text
-            # Values are looked through again: the worst that the real engine may do.
-            once = _PLACE.sub(lambda place: str(values.get(place[1], "")), text)
-            return _PLACE.sub(lambda place: str(values.get(place[1], "")), once)
+            # What was filled in is looked through again: the worst that the real engine may do.
+            once = _PLACE.sub(lambda place: _shown(place, values), text)
+            return _PLACE.sub(lambda place: _shown(place, values), once)
 
         body = message["body"]
         return fill(message["subject"]), fill(body["plaintext"]), fill(body.get("html", ""))
@@ -152,6 +155,16 @@ class UnisenderGoSimulator(Simulator):
         body: dict[str, Any] = {"auth": self.token}
         body |= named[0] if single else {"events_by_user": [{"user_id": 1, "events": named}]}
         return signed(body, self.token, packed=packed)
+
+
+def _shown(place: re.Match[str], values: dict[str, Any]) -> str:
+    value, otherwise = str(values.get(place[1], "")), place[3] or ""
+    match place[2]:
+        case "|":
+            return value or otherwise
+        case "?":
+            return "" if value in ("", "0") else otherwise
+    return value
 
 
 def event(sent: Sent, status: str, delivery_status: str = "", response: str = "") -> dict[str, Any]:

@@ -97,6 +97,41 @@ async def test_each_device_of_a_person_goes_by_its_own_provider(
     assert [m.to for m in providers.fcm.sent] == ["device-1"]
 
 
+async def test_a_campaign_sends_its_letter_once_and_everybody_gets_his_own(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    letter = {
+        "category": "marketing",
+        "subject": "{{ contact.name }}, скидки",
+        "html": "<p>Здравствуйте, {{ contact.name }}! {{ sum|money }}</p>"
+        "<a href='{{ links.unsubscribe }}'>Отписаться</a>",
+    }
+    assert (await shop.api.put("/v1/templates/spring.sale/email/ru", letter)).status == 200
+    names = [f"Анна {n}" for n in range(24)] + ["{{f0}}"]
+    for n, name in enumerate(names):
+        await shop.contact(
+            f"p{n}",
+            name=name,
+            addresses={"email": f"p{n}@example.com"},
+            consents={"marketing": {"email": "subscribed"}},
+        )
+
+    for n in range(len(names)):
+        await shop.send(f"p{n}", template="spring.sale", channels=["email"], data={"sum": 100 + n})
+    await drive.all()
+
+    told = {sent.to: sent for sent in providers.unisender_go.sent}
+    for n, name in enumerate(names):
+        sent = told[f"p{n}@example.com"]
+        assert sent.subject == f"{name}, скидки"
+        assert sent.html.startswith(f"<p>Здравствуйте, {name}! {100 + n}\xa0₽</p><a href='https://")
+        assert sent.text.startswith(f"Здравствуйте, {name}! {100 + n} ₽\n\n[Отписаться](<https://")
+    assert len({sent.html.partition("/u/")[2] for sent in told.values()}) == len(names)
+    assert sorted(len(c["recipients"]) for c in providers.unisender_go.calls) == [1, 24]
+    many = max(providers.unisender_go.calls, key=lambda call: len(call["recipients"]))
+    assert "Анна" not in many["body"]["html"]
+
+
 @pytest.mark.usefixtures("working")
 async def test_the_second_accounts_carry_when_the_first_ones_refuse(
     shop: Shop, providers: Providers
