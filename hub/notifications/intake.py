@@ -1,12 +1,9 @@
 """Accepts notifications: many requests share a transaction, and each is answered after its commit."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -14,14 +11,9 @@ import structlog
 
 from hub.audit.model import SYSTEM, Actor
 from hub.db.pool import UNREACHABLE, Connection
-from hub.errors import (
-    Conflict,
-    HubError,
-    Overloaded,
-    Unavailable,
-    Unprocessable,
-)
+from hub.errors import Conflict, HubError, Unavailable, Unprocessable
 from hub.notifications import claims, routes, storage
+from hub.notifications.lines import BodyOf, Line, Lines, Request, Result, Stored
 from hub.notifications.model import ContactFacts, NotificationStatus
 from hub.notifications.prepare import Known, Prepared, prepare
 from hub.notifications.receivers import Asked, receivers
@@ -34,49 +26,19 @@ from hub.shops.registry import Shop
 
 log = structlog.get_logger()
 
-FLUSHERS = 2
+_FLUSHERS = (Line.QUICK, Line.EITHER, Line.LONG)
+"""Each has one transaction at a time: two for either kind, and one of them waits for nobody of the other."""
 _ACCEPTED = 202
-_MOST_ITEMS = 1000
+_AT_ONCE = 50
+"""Notifications prepared before others have a turn."""
+_PAUSE = timedelta(milliseconds=2)
 _TICK_STEPS_IN = timedelta(seconds=15)
 """After this the tick hands out what this process has not."""
-
-_MOST_WAITING = 20_000
-"""Notifications that may wait for their transaction: more would only take memory."""
-_LONGEST_WAIT = timedelta(seconds=4)
-"""Of the foremost request: those behind it would not be answered in time."""
 
 _GATHER = timedelta(milliseconds=10)
 _LAST_WORDS = timedelta(seconds=1)
 _CONGESTED = 30
 """Jobs in a lane beyond which new work is left to the tick, where shops take turns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What was answered under an Idempotency-Key, byte for byte."""
-
-    status: int
-    body: bytes
-    replayed: bool = False
-
-
-Result = Prepared | HubError
-BodyOf = Callable[[Sequence[Result]], bytes]
-
-
-@dataclass(slots=True)
-class _Request:
-    """One call of the API: a single notification or a batch."""
-
-    shop: Shop
-    items: Sequence[Asked]
-    key: IdempotencyKey | None
-    by: Actor
-    single: bool
-    body_of: BodyOf
-    done: "asyncio.Future[Stored]"
-    since: float = field(default_factory=monotonic)
-    results: list[Result] = field(default_factory=list)
 
 
 class Intake:
@@ -85,9 +47,7 @@ class Intake:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._known = Known(hub.catalog, hub.accounts)
-        self._waiting: deque[_Request] = deque()
-        self._items = 0
-        self._wake = asyncio.Event()
+        self._waiting = Lines()
         self._running_keys: set[tuple[int, str, str]] = set()
         self._fresh: dict[Lane, list[UUID]] = {}
         self._handing = asyncio.Event()
@@ -106,17 +66,17 @@ class Intake:
         """Answers once everything is committed, with what `body_of` makes of the results. Raises `HubError`:
         of a single one its own fault, else what concerns the whole call (an Idempotency-Key in use, too much
         waiting already, the database away)."""
-        self._check_room(len(items))
+        self._waiting.check_room(len(items))
         done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
-        request = _Request(shop, items, key, by, single, body_of, done)
+        request = Request(shop, items, key, by, single, body_of, done)
         if key is None:
-            return await self._accept(request)
+            return await self._waiting.served(request)
         running = (shop.id, key.path, key.key)
         if running in self._running_keys:
             raise Conflict("a request with this Idempotency-Key is still running")
         self._running_keys.add(running)
         try:
-            return await self._accept(request)
+            return await self._waiting.served(request)
         finally:
             self._running_keys.discard(running)
 
@@ -137,78 +97,45 @@ class Intake:
         """Until cancelled; requests that wait then are told to come back."""
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(FLUSHERS):
-                    group.create_task(self._flush_for_ever())
+                for line in _FLUSHERS:
+                    group.create_task(self._flush_for_ever(line))
                 group.create_task(self._hand_out_for_ever())
         finally:
             for request in self._waiting:
-                _fail(request, Unavailable("the hub is stopping"))
+                request.fail(Unavailable("the hub is stopping"))
             # What was accepted in the last moment need not wait for the tick.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS.total_seconds()):
                     await self._hand_out_fresh()
 
-    async def _accept(self, request: _Request) -> Stored:
-        self._wait([request])
-        return await request.done
-
-    def _check_room(self, coming: int) -> None:
-        """Better refused at once than after its time is up, and with all that waits held in memory."""
-        if not self._waiting:
-            return
-        late = monotonic() - self._waiting[0].since > _LONGEST_WAIT.total_seconds()
-        if late or self._items + coming > _MOST_WAITING:
-            raise Overloaded("more comes in than can be stored, send it again a little later")
-
-    def _wait(self, requests: Sequence[_Request]) -> None:
-        self._waiting.extend(requests)
-        self._items += sum(len(request.items) for request in requests)
-        self._wake.set()
-
-    async def _flush_for_ever(self) -> None:
+    async def _flush_for_ever(self, line: Line) -> None:
         while True:
-            await self._wake.wait()
-            batch = self._take()
-            if not batch:
-                continue
+            batch = await self._waiting.take(line)
             try:
                 await self._flush(batch)
             except asyncio.CancelledError:
                 for request in batch:
-                    _fail(request, Unavailable("the hub is stopping"))
+                    request.fail(Unavailable("the hub is stopping"))
                 raise
             except UNREACHABLE as error:
                 log.warning("intake.database_away", error=type(error).__name__)
                 for request in batch:
-                    _fail(request, Unavailable("the database is away, try again"))
+                    request.fail(Unavailable("the database is away, try again"))
             except Exception as error:  # noqa: BLE001 (told to the callers, who log it)
                 await self._one_by_one(batch, error)
 
-    def _take(self) -> list[_Request]:
-        batch: list[_Request] = []
-        size = 0
-        while self._waiting and (not batch or size + len(self._waiting[0].items) <= _MOST_ITEMS):
-            request = self._waiting.popleft()
-            self._items -= len(request.items)
-            if not request.done.done():
-                batch.append(request)
-                size += len(request.items)
-        if not self._waiting:
-            self._wake.clear()
-        return batch
-
-    async def _one_by_one(self, batch: list[_Request], error: Exception) -> None:
+    async def _one_by_one(self, batch: list[Request], error: Exception) -> None:
         """One request's trouble must not be the others': each gets a transaction of its own."""
         if len(batch) == 1:
-            _fail(batch[0], error)
+            batch[0].fail(error)
             return
         for request in batch:
             try:
                 await self._flush([request])
             except Exception as alone:  # noqa: BLE001 (told to the caller, who logs it)
-                _fail(request, alone)
+                request.fail(alone)
 
-    async def _flush(self, batch: Sequence[_Request]) -> None:
+    async def _flush(self, batch: Sequence[Request]) -> None:
         async with self._hub.db.acquire() as connection, connection.transaction():
             stored = await storage.answers(connection, [(r.shop.id, r.key) for r in batch if r.key])
             fresh = [r for r in batch if not _replay(r, stored)]
@@ -231,8 +158,8 @@ class Intake:
             self._pass_on([p for p in made if p.id not in waiting])
 
     async def _claim_keys(
-        self, connection: Connection, requests: Sequence[_Request]
-    ) -> list[_Request]:
+        self, connection: Connection, requests: Sequence[Request]
+    ) -> list[Request]:
         """Stores the answers under their keys. Who loses a race against another process starts over, and
         then finds the winner's answer."""
         keyed = [r for r in requests if r.key and _remembered(r)]
@@ -245,8 +172,8 @@ class Intake:
             ],
         )
         lost = [r for r in keyed if r.key and (r.shop.id, r.key.path, r.key.key) not in won]
-        if lost:
-            self._wait(lost)
+        for request in lost:
+            self._waiting.add(request)
         return [r for r in requests if r not in lost]
 
     async def _prepared(
@@ -261,11 +188,13 @@ class Intake:
         people = await receivers(
             connection, shop, asked, actors, self._hub.settings.hub.outgoing_allow
         )
-        now = datetime.now(UTC)
-        return [
-            self._result(shop, item, person, now, show=show)
-            for item, person in zip(asked, people, strict=True)
-        ]
+        now, results = datetime.now(UTC), list[Result]()
+        for item, person in zip(asked, people, strict=True):
+            results.append(self._result(shop, item, person, now, show=show))
+            if len(results) % _AT_ONCE == 0:
+                # A campaign's thousand must not hold up who has one to send: he has a dozen steps to go.
+                await asyncio.sleep(self._waiting.quick_under_way and _PAUSE.total_seconds())
+        return results
 
     def _result(
         self,
@@ -335,9 +264,9 @@ class Intake:
                     await claims.hand_out_now(self._hub.db, ids)
 
 
-def _by_shop(requests: Sequence[_Request]) -> list[tuple[Shop, list[_Request]]]:
+def _by_shop(requests: Sequence[Request]) -> list[tuple[Shop, list[Request]]]:
     """In one order for everybody: their contacts are locked shop by shop."""
-    shops: dict[int, tuple[Shop, list[_Request]]] = {}
+    shops: dict[int, tuple[Shop, list[Request]]] = {}
     for request in requests:
         shops.setdefault(request.shop.id, (request.shop, []))[1].append(request)
     return [shops[id_] for id_ in sorted(shops)]
@@ -347,39 +276,32 @@ def _lanes(made: Sequence[Prepared]) -> set[Lane]:
     return {LANES[p.row["category"]] for p in made}
 
 
-def _replay(request: _Request, stored: Mapping[tuple[int, str, str], Any]) -> bool:
+def _replay(request: Request, stored: Mapping[tuple[int, str, str], Any]) -> bool:
     """Answers from memory, where this key was used before."""
     key = request.key
     found = stored.get((request.shop.id, key.path, key.key)) if key else None
     if not key or found is None:
         return False
     if found["fingerprint"] != key.fingerprint:
-        _fail(request, Unprocessable("this Idempotency-Key was used with another body"))
-    elif not request.done.done():
-        request.done.set_result(Stored(found["status"], found["body"], replayed=True))
+        request.fail(Unprocessable("this Idempotency-Key was used with another body"))
+    else:
+        request.answer(Stored(found["status"], found["body"], replayed=True))
     return True
 
 
-def _remembered(request: _Request) -> bool:
+def _remembered(request: Request) -> bool:
     """A single one that failed is not: the caller mends it and uses the same key."""
     return not (request.single and isinstance(request.results[0], HubError))
 
 
-def _contacts_of(request: _Request) -> list[UUID]:
+def _contacts_of(request: Request) -> list[UUID]:
     """Whose addresses stand in the answer: with the person it goes."""
     return list({p.row["contact_id"] for p in request.results if isinstance(p, Prepared)})
 
 
-def _answer(request: _Request) -> None:
-    if request.done.done():
-        return
+def _answer(request: Request) -> None:
     first = request.results[0]
     if request.single and isinstance(first, HubError):
-        request.done.set_exception(first)
-    else:
-        request.done.set_result(Stored(_ACCEPTED, request.body_of(request.results)))
-
-
-def _fail(request: _Request, error: Exception) -> None:
-    if not request.done.done():
-        request.done.set_exception(error)
+        request.fail(first)
+    elif not request.done.done():
+        request.answer(Stored(_ACCEPTED, request.body_of(request.results)))

@@ -17,6 +17,7 @@ from hub.db import budget
 from hub.db.budget import TooFewConnections
 from hub.errors import NotFound, Overloaded
 from hub.notifications.intake import Intake
+from hub.notifications.lines import Line
 from hub.resources import Hub, open_hub
 from hub.shops import keys
 from hub.shops.keys import Scope
@@ -60,13 +61,34 @@ async def test_so_many_notifications_may_wait_and_no_more(waiting: Waiting) -> N
         await waiting.add(1000)
 
     with pytest.raises(Overloaded, match="a little later"):
-        await waiting.add(1)
+        await waiting.add(21)
+
+
+async def test_who_has_one_to_send_does_not_stand_behind_a_campaign(waiting: Waiting) -> None:
+    for _ in range(20):
+        await waiting.add(1000)
+
+    await waiting.add(1)
+
+    [taken] = await waiting.intake._waiting.take(Line.QUICK)
+    assert len(taken.items) == 1
+
+
+async def test_whoever_serves_both_lines_takes_who_has_waited_longer(waiting: Waiting) -> None:
+    lines = waiting.intake._waiting
+    for items in (1000, 1, 1000, 1):
+        await waiting.add(items)
+
+    taken = [[len(r.items) for r in await lines.take(Line.EITHER)] for _ in range(3)]
+
+    # The two that are quick share a transaction.
+    assert taken == [[1000], [1, 1], [1000]]
 
 
 async def test_who_would_not_be_answered_in_time_is_told_at_once(waiting: Waiting) -> None:
     await waiting.add(1)
     await waiting.add(1)
-    waiting.intake._waiting[0].since -= 5
+    next(iter(waiting.intake._waiting)).since -= 5
 
     with pytest.raises(Overloaded):
         await waiting.add(1)
@@ -75,7 +97,7 @@ async def test_who_would_not_be_answered_in_time_is_told_at_once(waiting: Waitin
 async def test_what_was_taken_waits_no_more(waiting: Waiting) -> None:
     for _ in range(20):
         await waiting.add(1000)
-    waiting.intake._take()
+    await waiting.intake._waiting.take(Line.LONG)
 
     await waiting.add(1000)
 
