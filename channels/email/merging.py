@@ -70,10 +70,11 @@ def filling(message: Message, tags: Tags) -> Filling | None:
 
 
 def shared(messages: Iterable[Message], tags: Tags, least: int) -> Mapping[str, Filling]:
-    """By the letter's key: those that can be merged with so many others at least."""
-    found = {m.key: made for m in messages if (made := filling(m, tags))}
-    alike = Counter(made.skeleton for made in found.values())
-    return {key: made for key, made in found.items() if alike[made.skeleton] >= least}
+    """By the letter's key: those that can be merged with so many others at least. Only those of its own batch count, so
+    that a repeat is put together as the first time."""
+    found = [(m.key, m.batch_key, made) for m in messages if (made := filling(m, tags))]
+    alike = Counter((batch, made.skeleton) for _, batch, made in found)
+    return {key: made for key, batch, made in found if alike[batch, made.skeleton] >= least}
 
 
 def together(messages: Sequence[Message], tags: Tags) -> list[Filling] | None:

@@ -111,9 +111,11 @@ class UnisenderGo:
         """By batch, so that a repeat makes the same calls and their idempotency keys meet again."""
         merged = merging.shared(messages, _TAGS, _SHARED)
         whole = [message for message in messages if message.key not in merged]
-        equal = Counter(map(_content, whole))
+        equal = Counter((message.batch_key, _content(message)) for message in whole)
         # Once a message: letters are long, and asked about twice.
-        traits = {m.key: _traits(m, shared=equal[_content(m)] >= _SHARED) for m in whole}
+        traits = {
+            m.key: _traits(m, shared=equal[m.batch_key, _content(m)] >= _SHARED) for m in whole
+        }
         traits |= {m.key: _merged_traits(m, merged[m.key]) for m in messages if m.key in merged}
         return calls(
             messages,

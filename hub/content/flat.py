@@ -13,6 +13,7 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
+from jinja2.runtime import Context
 
 from hub.content.formats import Formats
 from hub.content.model import TemplateFault
@@ -32,6 +33,13 @@ class Given:
 
     values: dict[str, Any]
     formats: Formats
+    _contexts: dict[Environment, Context] = field(default_factory=dict)
+
+    def context(self, template: jinja2.Template, environment: Environment) -> Context:
+        """One for all fields that are run: they set nothing that another would see."""
+        if environment not in self._contexts:
+            self._contexts[environment] = template.new_context(self.values, shared=True)
+        return self._contexts[environment]
 
 
 Field = Callable[[Given], str]
@@ -196,7 +204,7 @@ def _run(node: nodes.Node, environment: Environment) -> Field:
     template = environment.from_string(nodes.Template([body]))
 
     def read(given: Given) -> str:
-        return bounded(template, given.values)
+        return bounded(template, given.context(template, environment))
 
     return read
 

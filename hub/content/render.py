@@ -247,7 +247,7 @@ class Engine:
         if template is None:
             return ""
         with _told(values, part):
-            return bounded(template, values).strip()
+            return bounded(template, template.new_context(values, shared=True)).strip()
 
 
 class Own:

@@ -305,10 +305,10 @@ _OWN_FILTERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def bounded(template: Template, values: dict[str, Any]) -> str:
-    """What the template makes of the values. Raises `TemplateFault` where that is too much, and whatever goes wrong."""
+def bounded(template: Template, context: Context) -> str:
+    """What the template makes of the values in the context. Raises `TemplateFault` where that is too much, and whatever goes wrong."""
     chunks, length = [], 0
-    for chunk in template.root_render_func(template.new_context(values, shared=True)):
+    for chunk in template.root_render_func(context):
         length += len(chunk)
         if length > LARGEST_OUTPUT:
             raise TemplateFault(f"the message grows beyond {LARGEST_OUTPUT // 1024} KiB")

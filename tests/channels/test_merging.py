@@ -69,6 +69,18 @@ def test_of_two_skeletons_each_has_its_calls(merging: Service) -> None:
     assert len(merging.shared) == 2
 
 
+def test_a_repeat_makes_the_same_calls_whatever_is_sent_beside_it(merging: Service) -> None:
+    few = letters(SKELETON, names(merging.enough // 2))
+    others = letters(Skeleton(("x", 0), ("x", 1)), names(1))
+    calls = merging.adapter.split([*few, *others])
+
+    beside = letters(SKELETON, names(merging.enough), batch_key="another")
+    again = merging.adapter.split([*few, *others, *beside])
+
+    assert calls[0] in again
+    assert few[0] in calls[0]
+
+
 def test_a_letter_without_html_is_plain_among_others_too(merging: Service) -> None:
     skeleton = Skeleton(("Здравствуйте, ", 0), ())
     messages = letters(skeleton, [(f"Анна {i}",) for i in range(merging.enough)])

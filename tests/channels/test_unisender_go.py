@@ -157,6 +157,18 @@ class TestCalls:
         assert again == [Accepted(), Accepted()]
         assert len(simulator.sent) == 2
 
+    def test_of_a_repeated_batch_are_the_same_beside_others(self, go: UnisenderGo) -> None:
+        batch = [*several(10, subject="Скидки", text="Скидки", html="<p>Скидки</p>"), message()]
+        others = [
+            message(
+                f"o{i}", batch_key="batch-2", subject="Скидки", text="Скидки", html="<p>Скидки</p>"
+            )
+            for i in range(30)
+        ]
+
+        assert go.split(batch) == [batch]
+        assert batch in go.split([*batch, *others])
+
     async def test_say_who_and_how(
         self, simulator: UnisenderGoSimulator, http: ProviderHttp
     ) -> None:

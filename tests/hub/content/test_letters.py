@@ -130,7 +130,7 @@ NAMES = st.sampled_from(
 ) | st.text(max_size=12)
 WORDS = NAMES | st.sampled_from(
     ["4990", "4 990,5", "2026-12-01", "https://hub.example/x", "a & b", "R&D", "&nbsp;", "x|y",
-     "- a", "a  b", "a\nb", "a\xa0b", "#x", "[x](y)", "{{ x }}", ".", ", а", "копия&copy;", "~", "a~"]
+     "- a", "a  b", "a\nb", "a\xa0b", "#x", "[x](y)", "https://hub.example/x?a=1&b=2", "a&copy", "&amp;", "{{ x }}", ".", ", а", "копия&copy;", "~", "a~"]
 )  # fmt: skip
 VALUES: st.SearchStrategy[Any] = (
     WORDS | st.none() | st.integers(-5, 10**16) | st.floats(allow_nan=True) | st.booleans()
