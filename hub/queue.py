@@ -5,6 +5,7 @@ Nothing here is the truth: what a lost Redis forgets, the tick finds again in Po
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
@@ -25,7 +26,10 @@ BATCH = 500
 """Deliveries in one job."""
 
 DELIVER = "deliver"
-"""The one task of a worker."""
+"""A worker's task: these deliveries."""
+
+DELIVER_DUE = "deliver_due"
+"""A worker's task: the foremost of a route, whichever they are."""
 
 _EPOCH_KEY = "vestnik:epoch"
 
@@ -48,6 +52,15 @@ LANES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class DueRoute:
+    """Deliveries of one shop and category that wait for the same accounts."""
+
+    shop_id: int
+    category: Category
+    route: str
+
+
 class QueueAway(Exception):
     """Redis does not answer; nothing is lost, the tick hands out later."""
 
@@ -55,6 +68,10 @@ class QueueAway(Exception):
 class Queue(Protocol):
     async def hand_out(self, lane: Lane, ids: Sequence[UUID]) -> None:
         """Raises `QueueAway`."""
+        ...
+
+    async def hand_out_due(self, lane: Lane, route: "DueRoute", counts: Sequence[int]) -> None:
+        """A job for each of `counts`: so many of the foremost deliveries of that route. Raises `QueueAway`."""
         ...
 
     async def depth(self, lane: Lane) -> int:
@@ -142,6 +159,21 @@ class ArqQueue:
                 # The row's own times say when and until when: `_expires` only keeps Redis from filling up.
                 await self.redis.enqueue_job(
                     DELIVER, batch, _queue_name=queue_name(lane), _expires=3600
+                )
+        except (RedisError, OSError) as error:
+            raise QueueAway(type(error).__name__) from error
+
+    async def hand_out_due(self, lane: Lane, route: DueRoute, counts: Sequence[int]) -> None:
+        try:
+            for count in counts:
+                await self.redis.enqueue_job(
+                    DELIVER_DUE,
+                    route.shop_id,
+                    str(route.category),
+                    route.route,
+                    count,
+                    _queue_name=queue_name(lane),
+                    _expires=60,
                 )
         except (RedisError, OSError) as error:
             raise QueueAway(type(error).__name__) from error

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from channels.base import Category, Channel
 from hub.accounts.choice import InsteadOf
-from hub.db.pool import Db
+from hub.db.pool import Db, transaction
 from hub.notifications.facts import preferences_of
 from hub.notifications.model import ContactFacts
+from hub.queue import DueRoute
 
 LEASE = timedelta(seconds=30)
 """A worker that lives renews its leases long before; after this the tick takes them back."""
@@ -84,16 +85,18 @@ class Claimed:
         return self.contact.timezone
 
 
-_CLAIM = """
+_NO_WAIT = """
 WITH no_wait AS MATERIALIZED (
     -- The commit does not wait for the disk: of a claim that a crash of PostgreSQL undoes nothing was sent. The attempts
     -- are written before the calls, and wait.
     SELECT set_config('synchronous_commit', 'off', true)
-), due AS (
+)"""
+
+_THESE = """, due AS (
     SELECT d.id FROM delivery AS d
      -- Not a plain comparison: it would offer the index of everything queued, which PostgreSQL takes for
      -- empty when it last looked at a quiet time, and then reads through at every job of a backlog.
-     WHERE d.id = ANY($1) AND d.status || '' = 'queued'
+     WHERE d.id = ANY($4) AND d.status || '' = 'queued'
        -- Due by the clock of whoever wrote it: those of two machines differ a little.
        AND d.due_at <= now() + interval '1 second'
        AND (d.ordering_key IS NULL OR NOT EXISTS (
@@ -103,10 +106,24 @@ WITH no_wait AS MATERIALIZED (
                AND earlier.notification_id < d.notification_id
                AND earlier.status IN ('queued', 'sending')))
        FOR UPDATE OF d SKIP LOCKED
-), claimed AS (
+)"""
+
+# Ordered by all of the index, so that no other will do. What is not alike is left to those who know it by its id.
+_FOREMOST = """, due AS (
+    SELECT d.id FROM delivery AS d
+     WHERE (d.shop_id, d.category, d.route, d.handout_at) >= ($4::smallint, $5, $6, '-infinity'::timestamptz)
+       AND (d.shop_id, d.category, d.route, d.handout_at) <= ($4::smallint, $5, $6, now())
+       AND d.status = 'queued' AND d.attempt_count = 0 AND d.ordering_key IS NULL
+     ORDER BY d.shop_id, d.category, d.route, d.handout_at
+     LIMIT $7
+       FOR UPDATE OF d SKIP LOCKED
+)"""
+
+_CLAIMED = """, claimed AS (
     UPDATE delivery AS d
-       SET status = 'sending', leased_until = now() + $3, leased_by = $2, updated_at = now()
-      FROM due WHERE d.id = due.id AND d.id = ANY($1)
+       SET status = 'sending', leased_until = now() + $2, leased_by = $1, updated_at = now()
+     -- As a list, so that each is found by its id however many there are.
+     WHERE d.id = ANY((SELECT array_agg(id) FROM due)::uuid[])
     RETURNING d.*
 )
 SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel, d.category, d.step,
@@ -120,7 +137,7 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
                                              AND s.channel = d.channel) AS suppressed,
        d.channel = 'whatsapp' AND EXISTS (
             SELECT FROM heard AS h WHERE h.shop_id = d.shop_id AND h.digest = a.digest
-                AND h.channel = d.channel AND h.heard_at > now() - $4::interval) AS session_open,
+                AND h.channel = d.channel AND h.heard_at > now() - $3::interval) AS session_open,
        (SELECT state FROM consent AS k WHERE k.contact_id = d.contact_id
             AND k.category = d.category AND k.channel = d.channel) AS consent,
        coalesce(c.role, 'buyer') AS role, coalesce(c.name, '') AS name,
@@ -139,6 +156,8 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
  ORDER BY d.notification_id
 """
 
+_CLAIM = _NO_WAIT + _THESE + _CLAIMED
+_CLAIM_DUE = _NO_WAIT + _FOREMOST + _CLAIMED
 
 _CHANNELS: Mapping[str, Channel] = {str(channel): channel for channel in Channel}
 _CATEGORIES: Mapping[str, Category] = {str(category): category for category in Category}
@@ -150,7 +169,17 @@ async def claim(db: Db, ids: Sequence[UUID], worker: UUID) -> list[Claimed]:
     A lease and not a row lock: the call to the provider may take half a minute, and no connection is held
     meanwhile.
     """
-    rows = await db.fetch(_CLAIM, ids, worker, LEASE, SESSION)
+    rows = await db.fetch(_CLAIM, worker, LEASE, SESSION, ids)
+    return [_claimed(dict(row)) for row in rows]
+
+
+async def claim_due(db: Db, due: DueRoute, most: int, worker: UUID) -> list[Claimed]:
+    """As `claim`, of the foremost of that route: first tries without an ordering key, `most` of them."""
+    given = (worker, LEASE, SESSION, due.shop_id, due.category, due.route, most)
+    async with transaction(db) as connection:
+        # The index is in order. To sort is what PostgreSQL prefers while it takes a backlog for a few rows.
+        await connection.execute("SET LOCAL enable_sort = off")
+        rows = await connection.fetch(_CLAIM_DUE, *given)
     return [_claimed(dict(row)) for row in rows]
 
 

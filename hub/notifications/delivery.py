@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -32,15 +32,24 @@ from hub.notifications.settle import Settled
 from hub.notifications.shares import Shares
 from hub.notifications.sorting import came_to, left_unknown, not_recognised, sort_out
 from hub.notifications.steps import Due
-from hub.queue import LANES
+from hub.queue import LANES, DueRoute
 from hub.resources import Hub
 
 log = structlog.get_logger()
 
 RENEW_EVERY = timedelta(seconds=10)
+_FRESH = timedelta(seconds=5)
+"""A lease so young is not renewed yet: with the wait for the next turn it is half over by then."""
 _LOOK_EVERY = timedelta(seconds=1)
 _SHARE_WAIT = timedelta(milliseconds=500)
 _AT_ONCE = timedelta(0)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """Some deliveries on their way from claim to recorded outcome. `leased_at`: not later than their leases begin."""
+
+    leased_at: float = field(default_factory=monotonic)
 
 
 class Deliverer:
@@ -60,8 +69,8 @@ class Deliverer:
         self._shares = Shares()
         self._recorder = Recorder(hub.db, worker)
         self._gates: dict[str, Gate] = {}
-        self._in_hand: dict[UUID, UUID] = {}
-        """Delivery -> job: what one job gave back another one may have taken."""
+        self._in_hand: dict[UUID, _Job] = {}
+        """What one job gave back another one may have taken."""
         self._left: set[UUID] = set()
         """Not sent because the database went away: perhaps still ours there, to be given back."""
         self._renewed_at = monotonic()
@@ -71,12 +80,22 @@ class Deliverer:
     async def deliver(self, ids: Sequence[UUID]) -> None:
         """The whole way of one job. What a database that goes away holds up is due again once it is back."""
         if not self.draining:
-            job = new_id()
+            job = _Job()
             with self._left_for_later(job, ids):
-                await self._deliver(job, ids)
+                await self._deliver(job, await claims.claim(self._hub.db, ids, self._worker))
 
-    async def _deliver(self, job: UUID, ids: Sequence[UUID]) -> None:
-        claimed = await claims.claim(self._hub.db, ids, self._worker)
+    async def deliver_due(self, due: DueRoute, most: int) -> None:
+        """As `deliver`, of the foremost of a route."""
+        if self.draining:
+            return
+        job = _Job()
+        # Should its answer be lost on the way, the leases run out.
+        with self._left_for_later(job, ()):
+            claimed = await claims.claim_due(self._hub.db, due, most, self._worker)
+        with self._left_for_later(job, [c.id for c in claimed]):
+            await self._deliver(job, claimed)
+
+    async def _deliver(self, job: "_Job", claimed: Sequence[Claimed]) -> None:
         with self._chooser.job() as chosen, self._in_hands(job, claimed):
             found = sort_out(claimed, self._shop, chosen.choose, now=datetime.now(UTC))
             await self._record(found.over, {})
@@ -88,15 +107,15 @@ class Deliverer:
             )
 
     @contextmanager
-    def _in_hands(self, job: UUID, claimed: Sequence[Claimed]) -> Iterator[None]:
-        self._in_hand |= {c.id: job for c in claimed}
+    def _in_hands(self, job: "_Job", claimed: Sequence[Claimed]) -> Iterator[None]:
+        self._in_hand |= dict.fromkeys((c.id for c in claimed), job)
         try:
             yield
         finally:
             for id_ in self._of_job(job, [c.id for c in claimed]):
                 self._in_hand.pop(id_, None)
 
-    def _of_job(self, job: UUID, ids: Iterable[UUID]) -> set[UUID]:
+    def _of_job(self, job: "_Job", ids: Iterable[UUID]) -> set[UUID]:
         """Without those that another job has in hand by now."""
         return {id_ for id_ in ids if self._in_hand.get(id_, job) == job}
 
@@ -119,8 +138,15 @@ class Deliverer:
         now = monotonic()
         if now - self._renewed_at < RENEW_EVERY.total_seconds():
             return
-        if self._in_hand:
-            await claims.renew(self._hub.db, list(self._in_hand), self._worker)
+        # What was claimed a moment ago has nearly all of its lease left, and is mostly gone before the next turn.
+        jobs = {
+            job for job in self._in_hand.values() if now - job.leased_at >= _FRESH.total_seconds()
+        }
+        old = [id_ for id_, job in self._in_hand.items() if job in jobs]
+        if old:
+            await claims.renew(self._hub.db, old, self._worker)
+            for job in jobs:
+                job.leased_at = now
         self._renewed_at = now
 
     async def _give_back_left(self) -> None:
@@ -135,7 +161,7 @@ class Deliverer:
             raise
 
     @contextmanager
-    def _left_for_later(self, job: UUID, ids: Collection[UUID]) -> Iterator[None]:
+    def _left_for_later(self, job: "_Job", ids: Collection[UUID]) -> Iterator[None]:
         """Nothing inside may be under way at a provider when the database turns out to be away."""
         try:
             yield
@@ -154,7 +180,7 @@ class Deliverer:
         return shop.settings if shop else None
 
     async def _by_account(
-        self, job: UUID, account: LiveAccount, batch: list[Claimed], chosen: Chosen
+        self, job: "_Job", account: LiveAccount, batch: list[Claimed], chosen: Chosen
     ) -> None:
         """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
         ids = [d.id for d in batch]
@@ -292,7 +318,7 @@ class Deliverer:
         deliveries = [by_key[m.key] for m in call]
         async with gate.calling() as may:
             # After a standstill of this process others may be at it already.
-            if monotonic() - self._renewed_at >= claims.LEASE.total_seconds():
+            if not self._are_ours(deliveries):
                 results = _not_called(call, "lease-ran-out")
             elif not may:
                 results = _not_called(call, "account-paused")
@@ -310,6 +336,12 @@ class Deliverer:
         self._counters.came_to(account, [settled.word for _, settled in pairs])
         made = {d.id: attempts[d.id] for d in deliveries}
         await self._record(pairs, made)
+
+    def _are_ours(self, deliveries: Sequence[Claimed]) -> bool:
+        """By this process's own clock."""
+        now, lease = monotonic(), claims.LEASE.total_seconds()
+        jobs = {self._in_hand.get(d.id) for d in deliveries}
+        return all(job is not None and now - job.leased_at < lease for job in jobs)
 
     async def _results(self, account: LiveAccount, call: list[Message]) -> list[Outcome]:
         begun = self._breaker.begin(account)

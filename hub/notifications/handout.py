@@ -5,7 +5,7 @@ would only give back are not handed out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from time import monotonic
@@ -19,7 +19,7 @@ from hub.db.pool import Connection, Db
 from hub.notifications import claims, routes
 from hub.notifications.routes import Way
 from hub.notifications.shares import JOBS
-from hub.queue import BATCH, LANES, Lane, QueueAway
+from hub.queue import BATCH, LANES, DueRoute, Lane, QueueAway
 from hub.resources import Hub
 
 # Jobs that may wait or be in hand in a lane before more are added: enough to keep workers busy, few enough
@@ -38,6 +38,9 @@ _MOST = 20 * BATCH
 
 _FEW = BATCH // 5
 """In one turn, while a worker has as much of its accounts as it can hold."""
+
+_UNNAMED = frozenset({Lane.BULK})
+"""Lanes in which jobs name a route, not its deliveries: those are written once less, and nobody waits for them."""
 
 _TRIAL_PACE = 10.0
 _AHEAD = 1.25
@@ -67,6 +70,7 @@ class _Pace:
     stored: float | None = None
     window: int = BATCH
     peeked_at: float = float("-inf")
+    searched_at: float = float("-inf")
 
     def room(self, now: float, rate: float | None, *, full: bool) -> int:
         """How many may be handed out now. `rate`: a second, None where nobody knows; then it is felt for: while no
@@ -87,11 +91,12 @@ class _Pace:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """`until`: only what gives up by then."""
+    """`until`: only what gives up by then. `apart`: only what is not like the others of its route."""
 
     key: Key
     most: int
     until: datetime | None = None
+    apart: bool = False
 
 
 @dataclass(slots=True)
@@ -129,7 +134,30 @@ class HandOut:
         if depth >= JOBS[lane] // 2:
             # What gives up is many at once, and all of it is work for ourselves: it must not fill the lane.
             wanted = [w for w in wanted if w.until is None]
-        await self._hand_out(connection, lane, [w for w in wanted if w.most > 0])
+        wanted = [w for w in wanted if w.most > 0]
+        if lane in _UNNAMED:
+            wanted = await self._hand_out_unnamed(lane, wanted)
+        await self._hand_out(connection, lane, wanted)
+
+    async def _hand_out_unnamed(self, lane: Lane, wanted: Sequence[_Wanted]) -> list[_Wanted]:
+        """Of routes whose deliveries are alike, jobs for so many of them; what is left has to be named."""
+        named, clock = [], monotonic()
+        for one in wanted:
+            category, shop_id, text = one.key
+            route = routes.read(text)
+            if one.until or route is None or route.apart:
+                named.append(one)
+                continue
+            full, rest = divmod(one.most, BATCH)
+            counts = [BATCH] * full + [rest] * bool(rest)
+            await self._hub.queue.hand_out_due(lane, DueRoute(shop_id, category, text), counts)
+            pace = self._pace(one.key)
+            pace.took(one.most)
+            if clock - pace.searched_at >= _PEEK_EVERY.total_seconds():
+                # An earlier version did not set them apart.
+                pace.searched_at = clock
+                named.append(replace(one, most=_PEEK, apart=True))
+        return named
 
     async def _full(self, due: Iterable[Key]) -> set[str]:
         """Of the accounts of these shops: those of which some worker holds as much as it can."""
@@ -249,10 +277,11 @@ async def _look(connection: Connection, wanted: Sequence[_Wanted]) -> list[_Chos
     rows = await connection.fetch(
         """
         SELECT w.nth, s.*
-          FROM unnest($1::int[], $2::smallint[], $3::text[], $4::int[], $5::timestamptz[])
-            AS w (nth, shop_id, route, most, until)
+          FROM unnest($1::int[], $2::smallint[], $3::text[], $4::int[], $5::timestamptz[], $8::boolean[])
+            AS w (nth, shop_id, route, most, until, apart)
          CROSS JOIN LATERAL (
                SELECT d.id, d.handout_at, d.give_up_at, d.attempt_count > 0 AS again,
+                      d.ordering_key IS NOT NULL AS keyed,
                       d.ordering_key IS NOT NULL AND EXISTS (
                          SELECT FROM delivery AS earlier
                           WHERE earlier.contact_id = d.contact_id
@@ -266,7 +295,7 @@ async def _look(connection: Connection, wanted: Sequence[_Wanted]) -> list[_Chos
                   AND d.status = 'queued'
                 ORDER BY d.shop_id, d.category, d.route, d.handout_at
                 LIMIT w.most + $7) AS s
-         WHERE w.until IS NULL OR s.give_up_at <= w.until
+         WHERE (w.until IS NULL OR s.give_up_at <= w.until) AND (NOT w.apart OR s.again OR s.keyed)
          ORDER BY w.nth, s.handout_at
         """,
         list(range(len(wanted))),
@@ -276,6 +305,7 @@ async def _look(connection: Connection, wanted: Sequence[_Wanted]) -> list[_Chos
         [w.until for w in wanted],
         wanted[0].key[0],
         _BESIDE,
+        [w.apart for w in wanted],
     )
     found: dict[int, list[Any]] = {}
     for row in rows:

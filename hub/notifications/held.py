@@ -11,6 +11,7 @@ import structlog
 from hub.db.pool import Connection, Db
 from hub.notifications import steps
 from hub.notifications.model import LIFETIME
+from hub.notifications.steps import TRIED
 
 log = structlog.get_logger()
 
@@ -156,7 +157,7 @@ async def _out_of_hand(connection: Connection) -> None:
     """Calls that were under way when the backup was made: whether they came through was written down only in
     the database that is lost."""
     rows = await connection.fetch(
-        """
+        f"""
         WITH closed AS (
             UPDATE attempt AS a SET outcome = 'unknown', finished_at = now(), code = 'restored'
               FROM delivery AS d
@@ -165,13 +166,14 @@ async def _out_of_hand(connection: Connection) -> None:
         )
         UPDATE delivery AS d
            SET status = CASE WHEN began AND category = 'marketing' THEN 'unknown' ELSE 'queued' END,
+               route = CASE WHEN attempt_count > 0 THEN {TRIED} ELSE route END,
                reason = 'restored', maybe_duplicate = maybe_duplicate OR began,
                leased_until = NULL, leased_by = NULL, updated_at = now()
           FROM (SELECT id, id IN (SELECT delivery_id FROM closed) AS began
                   FROM delivery WHERE status = 'sending') AS t
          WHERE d.id = t.id
         RETURNING d.notification_id, d.status
-        """
+        """  # noqa: S608
     )
     unknown = {row["notification_id"] for row in rows if row["status"] == "unknown"}
     await steps.advance(connection, unknown, too_late=unknown)

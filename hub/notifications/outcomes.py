@@ -15,7 +15,7 @@ from hub.notifications import events, statuses, steps
 from hub.notifications.claims import Claimed
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import Settled
-from hub.notifications.steps import Due
+from hub.notifications.steps import TRIED, Due
 
 
 async def begin(
@@ -189,9 +189,10 @@ async def _finish_attempts(
 
 async def _move(connection: Db, settled: Sequence[Settled], worker: UUID) -> set[UUID]:
     rows = await connection.fetch(
-        """
+        f"""
         UPDATE delivery AS d
            SET status = t.status, reason = t.reason, code = t.code,
+               route = CASE WHEN t.status = 'queued' THEN {TRIED} ELSE d.route END,
                provider_id = coalesce(t.provider_id, d.provider_id),
                cost = coalesce(t.cost, d.cost),
                maybe_duplicate = d.maybe_duplicate OR t.maybe_duplicate,
@@ -207,7 +208,7 @@ async def _move(connection: Db, settled: Sequence[Settled], worker: UUID) -> set
                 OR (t.status = 'sent' AND d.reason = 'worker_died'
                     AND d.status IN ('queued', 'unknown')))
         RETURNING d.id
-        """,
+        """,  # noqa: S608
         [s.id for s in settled],
         [s.status for s in settled],
         [s.reason for s in settled],

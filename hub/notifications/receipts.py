@@ -17,7 +17,7 @@ from hub.db.text import storable
 from hub.ids import new_id
 from hub.notifications import steps
 from hub.notifications.model import LIFETIME, DeliveryStatus, may_move
-from hub.notifications.steps import Due
+from hub.notifications.steps import TRIED, Due
 from hub.preferences import consents, reports, suppressions
 from hub.preferences.reports import LEAVING, SUPPRESSING
 from hub.tokens import Signer
@@ -345,13 +345,13 @@ async def _send_again(connection: Connection, lost: Sequence[UUID]) -> None:
     if not lost:
         return
     await connection.execute(
-        """
+        f"""
         UPDATE delivery
            SET status = CASE WHEN give_up_at > now() + $2 THEN 'queued' ELSE 'failed' END,
-               reason = 'lost_by_provider', provider_id = NULL, batch_key = NULL,
+               route = {TRIED}, reason = 'lost_by_provider', provider_id = NULL, batch_key = NULL,
                due_at = now() + $2, handout_at = now() + $2, updated_at = now()
          WHERE id = ANY($1) AND status = 'sent'
-        """,
+        """,  # noqa: S608
         lost,
         _LOST_WAIT,
     )

@@ -13,7 +13,7 @@ from hub.db.pool import Connection, Db
 from hub.notifications import steps
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import InHand, Settled, after_crash
-from hub.notifications.steps import Due
+from hub.notifications.steps import TRIED, Due
 from hub.resources import Hub
 from hub.webhooks import claims as callbacks
 
@@ -111,15 +111,16 @@ def _after_crash(hub: Hub, row: dict[str, Any], now: datetime) -> Settled:
 
 async def _write(connection: Connection, settled: Sequence[Settled]) -> None:
     await connection.execute(
-        """
+        f"""
         UPDATE delivery AS d
            SET status = t.status, reason = t.reason, maybe_duplicate = t.maybe_duplicate,
+               route = CASE WHEN d.attempt_count > 0 THEN {TRIED} ELSE d.route END,
                due_at = coalesce(t.due_at, d.due_at), handout_at = now() + interval '10 seconds',
                leased_until = NULL, leased_by = NULL, updated_at = now()
           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[])
             AS t (id, status, reason, maybe_duplicate, due_at)
          WHERE d.id = t.id AND d.id = ANY($1)
-        """,
+        """,  # noqa: S608
         [s.id for s in settled],
         [s.status for s in settled],
         [s.reason for s in settled],

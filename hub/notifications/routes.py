@@ -15,21 +15,25 @@ from hub.notifications.prepare import Prepared
 @dataclass(frozen=True, slots=True)
 class Route:
     """Deliveries of one route can be carried by the same accounts. `has_next`: another channel follows in their
-    plans."""
+    plans. `apart`: they are not all alike: those with an ordering key wait for each other, those that were tried before
+    are tried together again."""
 
     channel: Channel
     need: Need
     has_next: bool
+    apart: bool = False
 
 
 @cache
 def read(text: str) -> Route | None:
     """As `steps.add` writes it into the row; None: the row is of a version that wrote none."""
     parts = text.split("/")
-    if len(parts) != 4:
+    apart = parts[-1] == "apart"
+    if len(parts) - apart != 4:
         return None
-    channel, kind, provider, following = parts
-    return Route(Channel(channel), Need(kind or None, provider or None), following == "next")
+    channel, kind, provider, following = parts[:4]
+    need = Need(kind or None, provider or None)
+    return Route(Channel(channel), need, following == "next", apart)
 
 
 class Way(StrEnum):

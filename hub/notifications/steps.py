@@ -14,6 +14,9 @@ from hub.notifications import events
 from hub.notifications.model import LIFETIME, DeliveryStatus, Plan, Strategy
 from hub.notifications.progress import At, Standing, standing
 
+TRIED = "CASE WHEN route LIKE '%/apart' THEN route ELSE route || '/apart' END"
+"""In SQL, the route of a delivery that was tried and is to be tried again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -111,7 +114,8 @@ async def add(
                     WHEN t.waits THEN now() ELSE now() + $12 END,
                t.give_up_at,
                concat_ws('/', t.channel, coalesce(a.kind, ''), coalesce(a.provider, ''),
-                         CASE WHEN t.has_next THEN 'next' ELSE 'last' END)
+                         CASE WHEN t.has_next THEN 'next' ELSE 'last' END,
+                         CASE WHEN t.ordering_key IS NOT NULL THEN 'apart' END)
           FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
                       $7::text[], $8::smallint[], $9::text[], $10::timestamptz[], $11::timestamptz[],
                       $13::boolean[], $14::boolean[])

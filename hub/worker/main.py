@@ -35,11 +35,11 @@ from hub.notifications.statuses import Asker
 from hub.notifications.tick import Tick
 from hub.orders import escalation
 from hub.orders.messages import interactives
-from hub.queue import DELIVER, Lane, connect, queue_name
+from hub.queue import DELIVER, DELIVER_DUE, Lane, connect, queue_name
 from hub.resources import Hub, open_hub
 from hub.retention.keeper import Keeper
 from hub.webhooks.delivery import Callbacks
-from hub.worker.tasks import deliver
+from hub.worker.tasks import deliver, deliver_due
 
 log = structlog.get_logger()
 
@@ -204,7 +204,7 @@ class _Lane:
     async def run(self) -> None:
         redis = connect(self._hub.settings.hub.redis_url.get_secret_value())
         self._worker = worker = Worker(
-            functions=[func(deliver, name=DELIVER)],
+            functions=[func(deliver, name=DELIVER), func(deliver_due, name=DELIVER_DUE)],
             queue_name=queue_name(self._lane),
             redis_pool=redis,
             handle_signals=False,

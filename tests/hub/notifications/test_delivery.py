@@ -4,17 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 
-from channels.base import Adapter, Channel, Message, Outcome
+from channels.base import Adapter, Category, Channel, Message, Outcome
 from hub.accounts import health, recent
 from hub.accounts.book import LiveAccount
 from hub.ids import new_id
-from hub.notifications import claims, outcomes, tick
+from hub.notifications import claims, delivery, outcomes, tick
+from hub.queue import DueRoute
 from hub.resources import Hub
 from tests.hub.api.client import Api
 from tests.hub.notifications.conftest import Drive, Shop, notification
@@ -935,3 +937,82 @@ async def test_a_cancelled_message_no_longer_holds_back_its_key(hub: Hub, shop: 
     assert await hub.db.fetchval(
         "SELECT handout_at <= now() FROM delivery WHERE notification_id = $1", UUID(second["id"])
     )
+
+
+async def test_the_foremost_of_a_route_are_claimed_by_whoever_comes(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """First tries that wait for nobody; each once, however many ask."""
+    sent = [(await shop.send(**text("vk")))["id"]]
+    await shop.contact("c", addresses={"vk": "202"})
+    sent.append((await shop.send("c", **text("vk")))["id"])
+    keyed = (await shop.send("c", **text("vk"), ordering_key="k"))["id"]
+    due = DueRoute(hub.shop("main").id, Category.TRANSACTIONAL, "vk/vk//last")
+    await hub.db.execute("UPDATE delivery SET handout_at = now()")
+
+    await asyncio.gather(*(drive.deliverer.deliver_due(due, 1) for _ in range(5)))
+
+    assert [await shop.status(id_) for id_ in sent] == ["sent", "sent"]
+    assert await shop.status(keyed) == "queued"
+    assert len(providers.vk.sent) == 2
+
+
+async def test_what_is_tried_again_is_set_apart(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("telegram")))["id"]
+    for _ in range(2):
+        providers.telegram.faults.append(Fault(status=500))
+        await drive.hurry()
+        await drive.once()
+
+    [row] = await drive.rows(id_)
+    assert (row["status"], row["route"]) == ("queued", "telegram/telegram//last/apart")
+    await drive.hurry()
+    due = DueRoute(row["shop_id"], Category.TRANSACTIONAL, row["route"])
+    await drive.deliverer.deliver_due(due, 10)
+    assert await shop.status(id_) == "queued"
+
+
+async def test_nobody_calls_for_what_it_holds_no_longer(
+    shop: Shop, drive: Drive, providers: Providers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process stood still between the attempt and the call, for longer than a lease."""
+    id_ = (await shop.send(**text("telegram")))["id"]
+    begin, ahead = outcomes.begin, timedelta(0)
+
+    async def begin_and_stand_still(*given: Any) -> Any:
+        nonlocal ahead
+        begun = await begin(*given)
+        ahead = claims.LEASE
+        return begun
+
+    monkeypatch.setattr(outcomes, "begin", begin_and_stand_still)
+    monkeypatch.setattr(delivery, "monotonic", lambda: monotonic() + ahead.total_seconds())
+    await drive.once()
+
+    assert providers.telegram.sent == []
+    [attempt] = (await shop.story(id_))["deliveries"][0]["attempts"]
+    assert (attempt["outcome"], attempt["code"]) == ("retry", "lease-ran-out")
+
+
+async def test_a_lease_is_renewed_once_it_has_lasted_a_while(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = (await shop.send(**text("telegram")))["id"]
+    providers.telegram.delay = 1.0
+    under_way = asyncio.create_task(drive.once())
+    while not await hub.db.fetchval("SELECT count(*) FROM attempt"):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+
+    async def renewed(later: timedelta) -> bool:
+        before = (await drive.rows(id_))[0]["leased_until"]
+        monkeypatch.setattr(delivery, "monotonic", lambda: monotonic() + later.total_seconds())
+        drive.deliverer._renewed_at = 0.0
+        await drive.deliverer._renew()
+        return bool((await drive.rows(id_))[0]["leased_until"] > before)
+
+    assert not await renewed(timedelta(seconds=2))
+    assert await renewed(timedelta(seconds=12))
+    await under_way
+    assert await shop.status(id_) == "sent"

@@ -12,7 +12,7 @@ import pytest
 from channels.base import Category
 from hub.accounts.limits import RateLimits
 from hub.notifications.handout import HandOut, waiting_routes
-from hub.queue import Lane
+from hub.queue import BATCH, DueRoute, Lane
 from hub.resources import Hub
 from tests.hub.notifications.conftest import Drive
 
@@ -99,12 +99,17 @@ class Handed:
 
     def __init__(self) -> None:
         self.ids: list[UUID] = []
+        self.due: dict[str, list[int]] = {}
+        """By route, of how many each job is."""
 
     async def depth(self, _lane: Lane) -> int:
         return self.jobs
 
     async def hand_out(self, _lane: Lane, ids: Sequence[UUID]) -> None:
         self.ids += ids
+
+    async def hand_out_due(self, _lane: Lane, due: DueRoute, counts: Sequence[int]) -> None:
+        self.due.setdefault(due.route, []).extend(counts)
 
 
 @pytest.fixture
@@ -251,9 +256,61 @@ async def test_what_failed_together_is_handed_out_together(backlog: Backlog, hub
 
 async def test_lanes_do_not_know_of_each_other(backlog: Backlog) -> None:
     await backlog.add(100)
-    ours = await backlog.add(3, category=MARKETING)
+    await backlog.add(3, category=MARKETING, route="vk/vk//last")
 
-    assert await backlog.turns(category=MARKETING) == ours
+    assert await backlog.turns(category=MARKETING) == []
+    assert list(backlog.handed.due) == ["vk/vk//last"]
+
+
+async def test_of_a_campaign_so_many_are_handed_out_and_none_is_written(
+    backlog: Backlog, hub: Hub
+) -> None:
+    await backlog.add(2000, category=MARKETING, route="email/email//last")
+    before = await hub.db.fetch("SELECT id, xmin FROM delivery ORDER BY id")
+
+    assert await backlog.turns(3, category=MARKETING) == []
+
+    counts = backlog.handed.due["email/email//last"]
+    assert sum(counts) >= 1500
+    assert max(counts) <= BATCH
+    assert await hub.db.fetch("SELECT id, xmin FROM delivery ORDER BY id") == before
+
+
+async def test_a_campaign_goes_at_the_pace_of_its_account(backlog: Backlog) -> None:
+    """Telegram takes 25 a second."""
+    await backlog.add(2000, category=MARKETING)
+
+    await backlog.turns(3, category=MARKETING)
+
+    assert 1 <= sum(backlog.handed.due["telegram/telegram//last"]) <= 100
+
+
+async def test_of_a_campaign_what_waits_for_a_paused_account_is_left(backlog: Backlog) -> None:
+    await backlog.add(2000, category=MARKETING)
+    await backlog.pause("tg")
+
+    assert await backlog.turns(3, category=MARKETING) == []
+    assert backlog.handed.due == {}
+
+
+async def test_of_a_campaign_what_is_not_alike_goes_by_its_id(backlog: Backlog) -> None:
+    """Those that wait for each other, and those that failed together."""
+    keyed = await backlog.add(
+        1, category=MARKETING, route="email/email//last/apart", ordering_key="k"
+    )
+    tried = await backlog.add(3, category=MARKETING, route="email/email//next/apart", attempts=1)
+
+    assert set(await backlog.turns(category=MARKETING)) == {*keyed, *tried}
+    assert backlog.handed.due == {}
+
+
+async def test_what_an_earlier_version_did_not_set_apart_is_found(backlog: Backlog) -> None:
+    await backlog.add(20, category=MARKETING, route="email/email//last", since=timedelta(0))
+    keyed = await backlog.add(1, category=MARKETING, route="email/email//last", ordering_key="k")
+    tried = await backlog.add(3, category=MARKETING, route="email/email//last", attempts=1)
+
+    assert set(await backlog.turns(category=MARKETING)) == {*keyed, *tried}
+    assert backlog.handed.due
 
 
 async def test_every_route_is_found(backlog: Backlog, hub: Hub) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from channels.base import Receipt, ReceiptStatus
+from channels.base import Category, Receipt, ReceiptStatus
 from hub.contacts import erasure
 from hub.ids import new_id
 from hub.notifications import claims, facts, receipts, steps, storage
+from hub.queue import DueRoute
 from hub.resources import Hub
 from tests.hub.explained import Explained
 
@@ -97,6 +98,8 @@ async def test_no_hot_statement_reads_a_big_table_through(full: Hub) -> None:
         await facts.by_external_id(db, shop, [f"c{n}" for n in range(200)])
         await facts.by_id(db, [r["contact_id"] for r in rows])
         await claims.claim(db, ids, new_id())
+        due = DueRoute(shop, Category.TRANSACTIONAL, "telegram/telegram//last")
+        await claims.claim_due(db, due, 200, new_id())
         await claims.renew(db, ids, new_id())
         await claims.give_back(db, dict.fromkeys(ids, timedelta(0)), new_id())
         await storage.by_id(db, shop, rows[0]["notification_id"])
@@ -123,4 +126,20 @@ async def test_a_backlog_that_nobody_has_counted_yet_is_claimed_by_id(full: Hub)
 
     [(_, plan)] = explained.plans
     assert "handout" not in plan
+
+    due = DueRoute(full.shop("main").id, Category.TRANSACTIONAL, "telegram/telegram//last")
+    await full.db.execute(
+        "UPDATE delivery SET status = 'queued', route = $1, category = $2, handout_at = now(), attempt_count = 0,"
+        " ordering_key = NULL",
+        due.route,
+        due.category,
+    )
+    async with full.db.acquire() as connection:
+        explained = Explained(connection)
+        await claims.claim_due(explained, due, 500, new_id())  # type: ignore[arg-type]
+
+    [(_, plan)] = explained.plans
+    found = plan[plan.index("CTE due") : plan.index("CTE claimed")]
+    assert "Merge Append" in found
+    assert "->  Sort" not in found
     assert await full.db.fetchval("SELECT count(*) FROM delivery WHERE status = 'sending'") == 500
