@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -405,7 +406,7 @@ class Settings(Section):
     def address(self) -> tuple[str, int]:
         return host_and_port(self.hub.listen)
 
-    @property
+    @cached_property
     def public_url(self) -> str:
         """Without the final slash; where none is set, the address that is listened on."""
         if self.hub.public_url:

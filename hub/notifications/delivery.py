@@ -2,12 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -25,6 +24,7 @@ from hub.notifications.claims import Claimed
 from hub.notifications.counters import Counters
 from hub.notifications.gate import Gate
 from hub.notifications.interactive import Interactive, Parts, render_all
+from hub.notifications.leases import Job, Leases
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.recorder import Pair, Recorder
 from hub.notifications.rendering import CannotRender, asking_of, message_for
@@ -37,19 +37,9 @@ from hub.resources import Hub
 
 log = structlog.get_logger()
 
-RENEW_EVERY = timedelta(seconds=10)
-_FRESH = timedelta(seconds=5)
-"""A lease so young is not renewed yet: with the wait for the next turn it is half over by then."""
 _LOOK_EVERY = timedelta(seconds=1)
 _SHARE_WAIT = timedelta(milliseconds=500)
 _AT_ONCE = timedelta(0)
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """Some deliveries on their way from claim to recorded outcome. `leased_at`: not later than their leases begin."""
-
-    leased_at: float = field(default_factory=monotonic)
 
 
 class Deliverer:
@@ -69,34 +59,30 @@ class Deliverer:
         self._shares = Shares()
         self._recorder = Recorder(hub.db, worker)
         self._gates: dict[str, Gate] = {}
-        self._in_hand: dict[UUID, _Job] = {}
-        """What one job gave back another one may have taken."""
-        self._left: set[UUID] = set()
-        """Not sent because the database went away: perhaps still ours there, to be given back."""
-        self._renewed_at = monotonic()
+        self.leases = Leases(hub.db, worker)
         self.draining = False
         """Set at the end of the process: what is not yet with a provider goes back."""
 
     async def deliver(self, ids: Sequence[UUID]) -> None:
         """The whole way of one job. What a database that goes away holds up is due again once it is back."""
         if not self.draining:
-            job = _Job()
-            with self._left_for_later(job, ids):
+            job = Job()
+            with self.leases.left_for_later(job, ids):
                 await self._deliver(job, await claims.claim(self._hub.db, ids, self._worker))
 
     async def deliver_due(self, due: DueRoute, most: int) -> None:
         """As `deliver`, of the foremost of a route."""
         if self.draining:
             return
-        job = _Job()
+        job = Job()
         # Should its answer be lost on the way, the leases run out.
-        with self._left_for_later(job, ()):
+        with self.leases.left_for_later(job, ()):
             claimed = await claims.claim_due(self._hub.db, due, most, self._worker)
-        with self._left_for_later(job, [c.id for c in claimed]):
+        with self.leases.left_for_later(job, [c.id for c in claimed]):
             await self._deliver(job, claimed)
 
-    async def _deliver(self, job: "_Job", claimed: Sequence[Claimed]) -> None:
-        with self._chooser.job() as chosen, self._in_hands(job, claimed):
+    async def _deliver(self, job: Job, claimed: Sequence[Claimed]) -> None:
+        with self._chooser.job() as chosen, self.leases.held(job, claimed):
             found = sort_out(claimed, self._shop, chosen.choose, now=datetime.now(UTC))
             await self._record(found.over, {})
             await self._give_back(found.later)
@@ -106,71 +92,12 @@ class Deliverer:
                 self._by_account(job, a, batch, chosen) for a, batch in found.groups.values()
             )
 
-    @contextmanager
-    def _in_hands(self, job: "_Job", claimed: Sequence[Claimed]) -> Iterator[None]:
-        self._in_hand |= dict.fromkeys((c.id for c in claimed), job)
-        try:
-            yield
-        finally:
-            for id_ in self._of_job(job, [c.id for c in claimed]):
-                self._in_hand.pop(id_, None)
-
-    def _of_job(self, job: "_Job", ids: Iterable[UUID]) -> set[UUID]:
-        """Without those that another job has in hand by now."""
-        return {id_ for id_ in ids if self._in_hand.get(id_, job) == job}
-
     async def watch(self) -> None:
         """Runs beside the jobs: calls that hang are noticed before they end."""
         while True:
             await asyncio.sleep(_LOOK_EVERY.total_seconds())
             with suppress(*UNREACHABLE):
                 await self._breaker.look(self._hub.db)
-
-    async def keep_leases(self) -> None:
-        """Runs beside the jobs: what is in hand stays ours while this process lives, what is not goes back."""
-        while True:
-            await asyncio.sleep(_LOOK_EVERY.total_seconds())
-            with suppress(*UNREACHABLE):
-                await self._renew()
-                await self._give_back_left()
-
-    async def _renew(self) -> None:
-        now = monotonic()
-        if now - self._renewed_at < RENEW_EVERY.total_seconds():
-            return
-        # What was claimed a moment ago has nearly all of its lease left, and is mostly gone before the next turn.
-        jobs = {
-            job for job in self._in_hand.values() if now - job.leased_at >= _FRESH.total_seconds()
-        }
-        old = [id_ for id_, job in self._in_hand.items() if job in jobs]
-        if old:
-            await claims.renew(self._hub.db, old, self._worker)
-            for job in jobs:
-                job.leased_at = now
-        self._renewed_at = now
-
-    async def _give_back_left(self) -> None:
-        # What is in hand was claimed anew since.
-        left, self._left = self._left - self._in_hand.keys(), set()
-        try:
-            await self._give_back(dict.fromkeys(left, timedelta(0)))
-            if left:
-                await claims.hand_out_now(self._hub.db, list(left))
-        except UNREACHABLE:
-            self._left |= left
-            raise
-
-    @contextmanager
-    def _left_for_later(self, job: "_Job", ids: Collection[UUID]) -> Iterator[None]:
-        """Nothing inside may be under way at a provider when the database turns out to be away."""
-        try:
-            yield
-        except UNREACHABLE as error:
-            log.warning("delivery.database_away", error=type(error).__name__, deliveries=len(ids))
-            left = self._of_job(job, ids)
-            for id_ in left:
-                self._in_hand.pop(id_, None)
-            self._left |= left
 
     async def hand_out(self, due: Iterable[Due]) -> None:
         await service.hand_out(self._hub, due)
@@ -180,12 +107,12 @@ class Deliverer:
         return shop.settings if shop else None
 
     async def _by_account(
-        self, job: "_Job", account: LiveAccount, batch: list[Claimed], chosen: Chosen
+        self, job: Job, account: LiveAccount, batch: list[Claimed], chosen: Chosen
     ) -> None:
         """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
         ids = [d.id for d in batch]
         lane = LANES[batch[0].category]
-        with self._left_for_later(job, ids):
+        with self.leases.left_for_later(job, ids):
             async with self._shares.one(lane, _name(account)) as free:
                 if free:
                     await self._send(account, batch)
@@ -317,8 +244,7 @@ class Deliverer:
     ) -> None:
         deliveries = [by_key[m.key] for m in call]
         async with gate.calling() as may:
-            # After a standstill of this process others may be at it already.
-            if not self._are_ours(deliveries):
+            if not self.leases.last(deliveries):
                 results = _not_called(call, "lease-ran-out")
             elif not may:
                 results = _not_called(call, "account-paused")
@@ -336,12 +262,6 @@ class Deliverer:
         self._counters.came_to(account, [settled.word for _, settled in pairs])
         made = {d.id: attempts[d.id] for d in deliveries}
         await self._record(pairs, made)
-
-    def _are_ours(self, deliveries: Sequence[Claimed]) -> bool:
-        """By this process's own clock."""
-        now, lease = monotonic(), claims.LEASE.total_seconds()
-        jobs = {self._in_hand.get(d.id) for d in deliveries}
-        return all(job is not None and now - job.leased_at < lease for job in jobs)
 
     async def _results(self, account: LiveAccount, call: list[Message]) -> list[Outcome]:
         begun = self._breaker.begin(account)

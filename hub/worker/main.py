@@ -18,7 +18,7 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from channels.base import Listens, Told
-from hub import logs, metrics
+from hub import garbage, logs, metrics
 from hub.accounts.book import LiveAccount
 from hub.accounts.limits import RateLimits
 from hub.config import Settings, host_and_port
@@ -77,6 +77,7 @@ async def _main(settings: Settings, lanes: Sequence[Lane]) -> None:
     async with AsyncExitStack() as stack:
         await _serve_numbers(settings, stack)
         hub = await stack.enter_async_context(open_hub(settings, pool_size=budget.WORKER))
+        garbage.look_seldom()
         await work(hub, lanes, stopping, worker=UUID(given) if given else new_id())
 
 
@@ -117,7 +118,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     )
     loops = [_Lane(hub, lane, deliverer) for lane in lanes]
     chores: list[Callable[[], Awaitable[None]]] = [
-        deliverer.keep_leases,
+        deliverer.leases.keep,
         deliverer.watch,
         tick.run,
         Editor(hub, questions).run,

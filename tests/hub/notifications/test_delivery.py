@@ -15,7 +15,7 @@ from channels.base import Adapter, Category, Channel, Message, Outcome
 from hub.accounts import health, recent
 from hub.accounts.book import LiveAccount
 from hub.ids import new_id
-from hub.notifications import claims, delivery, outcomes, tick
+from hub.notifications import claims, leases, outcomes, tick
 from hub.queue import DueRoute
 from hub.resources import Hub
 from tests.hub.api.client import Api
@@ -988,7 +988,7 @@ async def test_nobody_calls_for_what_it_holds_no_longer(
         return begun
 
     monkeypatch.setattr(outcomes, "begin", begin_and_stand_still)
-    monkeypatch.setattr(delivery, "monotonic", lambda: monotonic() + ahead.total_seconds())
+    monkeypatch.setattr(leases, "monotonic", lambda: monotonic() + ahead.total_seconds())
     await drive.once()
 
     assert providers.telegram.sent == []
@@ -1007,9 +1007,8 @@ async def test_a_lease_is_renewed_once_it_has_lasted_a_while(
 
     async def renewed(later: timedelta) -> bool:
         before = (await drive.rows(id_))[0]["leased_until"]
-        monkeypatch.setattr(delivery, "monotonic", lambda: monotonic() + later.total_seconds())
-        drive.deliverer._renewed_at = 0.0
-        await drive.deliverer._renew()
+        monkeypatch.setattr(leases, "monotonic", lambda: monotonic() + later.total_seconds())
+        await drive.deliverer.leases.renew()
         return bool((await drive.rows(id_))[0]["leased_until"] > before)
 
     assert not await renewed(timedelta(seconds=2))

@@ -48,7 +48,7 @@ async def test_what_cannot_be_begun_is_not_sent_and_goes_out_unmarked_later(
 
     with suppress(TimeoutError):
         async with asyncio.timeout(1.5):
-            await drive.deliverer.keep_leases()
+            await drive.deliverer.leases.keep()
     await drive.all()
 
     [delivery] = (await shop.story(id_))["deliveries"]

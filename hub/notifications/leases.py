@@ -1,0 +1,110 @@
+"""What one worker process has in hand, and for how long it is its own."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+from uuid import UUID
+
+import structlog
+
+from hub.db.pool import UNREACHABLE, Pool
+from hub.notifications import claims
+from hub.notifications.claims import Claimed
+
+log = structlog.get_logger()
+
+RENEW_EVERY = timedelta(seconds=10)
+_FRESH = timedelta(seconds=5)
+"""A lease so young is not renewed yet: with the wait for the next turn it is half over by then."""
+_LOOK_EVERY = timedelta(seconds=1)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Some deliveries on their way from claim to recorded outcome. `leased_at`: not later than their leases begin."""
+
+    leased_at: float = field(default_factory=monotonic)
+
+
+class Leases:
+    """One per process, which `worker` names in the rows."""
+
+    def __init__(self, db: Pool, worker: UUID) -> None:
+        self._db = db
+        self._worker = worker
+        self._in_hand: dict[UUID, Job] = {}
+        """What one job gave back another one may have taken."""
+        self._left: set[UUID] = set()
+        """Not sent because the database went away: perhaps still ours there, to be given back."""
+        self._renewed_at = monotonic()
+
+    @contextmanager
+    def held(self, job: Job, claimed: Sequence[Claimed]) -> Iterator[None]:
+        """They are kept as long as the context lasts."""
+        self._in_hand |= dict.fromkeys((c.id for c in claimed), job)
+        try:
+            yield
+        finally:
+            for id_ in self._of_job(job, [c.id for c in claimed]):
+                self._in_hand.pop(id_, None)
+
+    @contextmanager
+    def left_for_later(self, job: Job, ids: Collection[UUID]) -> Iterator[None]:
+        """What a database that goes away holds up is due again once it is back. Nothing inside may be under way at a
+        provider by then."""
+        try:
+            yield
+        except UNREACHABLE as error:
+            log.warning("delivery.database_away", error=type(error).__name__, deliveries=len(ids))
+            left = self._of_job(job, ids)
+            for id_ in left:
+                self._in_hand.pop(id_, None)
+            self._left |= left
+
+    def last(self, deliveries: Sequence[Claimed]) -> bool:
+        """Whether all of them are still ours by this process's own clock: after a standstill others may be at them
+        already."""
+        now, lease = monotonic(), claims.LEASE.total_seconds()
+        jobs = {self._in_hand.get(d.id) for d in deliveries}
+        return all(job is not None and now - job.leased_at < lease for job in jobs)
+
+    async def keep(self) -> None:
+        """Runs beside the jobs: what is in hand stays ours while this process lives, what is not goes back."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY.total_seconds())
+            with suppress(*UNREACHABLE):
+                if monotonic() - self._renewed_at >= RENEW_EVERY.total_seconds():
+                    await self.renew()
+                await self._give_back_left()
+
+    async def renew(self) -> None:
+        """Those that were claimed a moment ago are left out: mostly they are gone before the next turn."""
+        now = monotonic()
+        jobs = {
+            job for job in self._in_hand.values() if now - job.leased_at >= _FRESH.total_seconds()
+        }
+        old = [id_ for id_, job in self._in_hand.items() if job in jobs]
+        if old:
+            await claims.renew(self._db, old, self._worker)
+            for job in jobs:
+                job.leased_at = now
+        self._renewed_at = now
+
+    async def _give_back_left(self) -> None:
+        # What is in hand was claimed anew since.
+        left, self._left = self._left - self._in_hand.keys(), set()
+        if not left:
+            return
+        try:
+            await claims.give_back(self._db, dict.fromkeys(left, timedelta(0)), self._worker)
+            await claims.hand_out_now(self._db, list(left))
+        except UNREACHABLE:
+            self._left |= left
+            raise
+
+    def _of_job(self, job: Job, ids: Iterable[UUID]) -> set[UUID]:
+        """Without those that another job has in hand by now."""
+        return {id_ for id_ in ids if self._in_hand.get(id_, job) == job}
