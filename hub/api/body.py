@@ -159,6 +159,9 @@ async def read_all(request: web.Request, limit: int) -> bytes:
     # The application's own limit is `LIMIT`; what was read is kept by the request itself only there.
     reading = request if limit == LIMIT else request.clone(client_max_size=limit)
     try:
+        if reading.content.is_eof():
+            # All of it is here, so there is nothing to wait for.
+            return await reading.read()
         async with asyncio.timeout(_PATIENCE.total_seconds()):
             return await reading.read()
     except web.HTTPRequestEntityTooLarge:

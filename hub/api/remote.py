@@ -1,6 +1,7 @@
 """From where a request comes."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aiohttp import web
@@ -22,6 +23,7 @@ def address_of(request: web.Request, trusted: Sequence[Network]) -> str:
     return str(plain(found) or found)
 
 
+@lru_cache(maxsize=1024)
 def plain(text: str) -> IPv4Address | IPv6Address | None:
     """An address of IPv4 that is written as one of IPv6 is one of IPv4. None: it is no address."""
     try:

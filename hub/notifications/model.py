@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from channels.base import Category, Channel, Tells
@@ -124,8 +124,8 @@ LIFETIME: Mapping[Category, timedelta] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AddressFacts:
+# Addresses and targets are made by the thousand, and a tuple takes a third of the time.
+class AddressFacts(NamedTuple):
     """`provider`: of push addresses, who alone can reach it. `suppressed`: on which channels."""
 
     id: UUID
@@ -183,8 +183,7 @@ class Ask:
     send_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One address of a step."""
 
     address_id: UUID

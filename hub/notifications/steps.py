@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from channels.base import Category, Channel, Tells
@@ -26,8 +26,7 @@ class Due:
     id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
+class NewDelivery(NamedTuple):
     """A row to be made. `has_next`: the plan has another channel after this one."""
 
     id: UUID

@@ -104,5 +104,5 @@ async def test_how_much_waits_makes_no_statement_slower(waiting: Hub, limits: Ra
 
 
 def _like(row: dict[str, Any]) -> NewDelivery:
-    known = {name: row[name] for name in NewDelivery.__dataclass_fields__ if name in row}
+    known = {name: row[name] for name in NewDelivery._fields if name in row}
     return NewDelivery(**known | {"id": new_id(), "category": Category(row["category"])})
