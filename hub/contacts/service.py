@@ -129,7 +129,11 @@ def _after(known: dict[str, Contact], given: Sequence[tuple[str, ContactIn]]) ->
 
 def _same_rows(before: Contact | None, after: Contact) -> Contact:
     """An address that was cleared and given again within one batch keeps its row."""
-    rows = {a.kind: a.id for a in before.addresses if a.kind is not Kind.PUSH} if before else {}
+    if before is None:
+        return after
+    rows: dict[Kind, UUID] = {a.kind: a.id for a in before.addresses if a.kind is not Kind.PUSH}
+    if all(rows.get(a.kind, a.id) == a.id for a in after.addresses):
+        return after
     kept: tuple[Address, ...] = tuple(
         replace(a, id=rows.get(a.kind, a.id)) if a.kind is not Kind.PUSH else a
         for a in after.addresses
