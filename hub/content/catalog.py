@@ -60,6 +60,8 @@ _ANSWERS = {
     "order.assemble": "mark_assembled",
 }
 _SUBJECT = 120
+_MOST_READERS = 4096
+"""Kinds of readers: channel, role, language, time zone."""
 _EVERYWHERE = frozenset(Channel)
 _NOTHING = Rendered("", "", "")
 
@@ -105,6 +107,9 @@ class Template:
     _reach: dict[tuple[str, str | None], frozenset[Channel]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _readers: dict[tuple[Any, ...], tuple[Reader, Own | None]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def built_in(self) -> bool:
@@ -145,13 +150,7 @@ class Template:
         Of `contact` the built-in ones use `name`, of `shop` `name`, of `links` `unsubscribe`, `preferences` and
         `answer`; a shop's own may show whatever is there.
         """
-        reader_audience = audience if type(audience) is Audience else Audience(audience)
-        found = self._find(channel, reader_audience, locales(locale, self._shop_locale))
-        if found is None:
-            raise NoVariant(f"{self.name} has nothing for {audience} on {channel}")
-        language, own = found
-        zone = formats(_shown_in(locale, language), timezone or "")
-        reader = Reader(reader_audience, language, zone)
+        reader, own = self._reader(channel, audience, locale, timezone)
         call = Call(reader, data, contact or {}, shop, links)
         if own is not None and trial:
             self._engine.try_own(own, channel, call)
@@ -160,6 +159,25 @@ class Template:
             return self._engine.render_own(own, channel, call)
         assert self._event is not None  # noqa: S101
         return self._engine.render(self._event, channel, call)
+
+    def _reader(
+        self, channel: Channel, audience: Audience | str, locale: str | None, timezone: str | None
+    ) -> tuple[Reader, Own | None]:
+        """As who the message is read, and the variant, None in its place for the built-in one. Raises
+        `NoVariant`."""
+        key = (channel, audience, locale, timezone)
+        known = self._readers.get(key)
+        if known is not None:
+            return known
+        found = self._find(channel, Audience(audience), locales(locale, self._shop_locale))
+        if found is None:
+            raise NoVariant(f"{self.name} has nothing for {audience} on {channel}")
+        language, own = found
+        zone = formats(_shown_in(locale, language), timezone or "")
+        if len(self._readers) >= _MOST_READERS:
+            self._readers.clear()
+        self._readers[key] = Reader(Audience(audience), language, zone), own
+        return self._readers[key]
 
     def _find(
         self, channel: Channel, audience: Audience, chain: tuple[str, ...]
