@@ -80,8 +80,7 @@ class MaxBot:
         params = {"limit": str(_BATCH), "timeout": str(_WAIT), "types": ",".join(updates.KINDS)}
         if cursor:
             params["marker"] = cursor
-        within = timedelta(seconds=_WAIT + 10)
-        match await self._call("GET", "/updates", params, within=within):
+        match await self._call("GET", "/updates", params, long_poll=True):
             case {"updates": list(found), **more}:
                 marker = more.get("marker")
                 last = cursor or "" if marker is None else str(marker)
@@ -149,11 +148,14 @@ class MaxBot:
         params: Mapping[str, str] | None = None,
         *,
         json: Any = None,
-        within: timedelta | None = None,
+        long_poll: bool = False,
     ) -> Any:
         """The answer. Raises `Trouble` and `CannotWrite`."""
+        within = timedelta(seconds=_WAIT + 10) if long_poll else None
         try:
-            reply = await self._client.call(method, path, params, json=json, within=within)
+            reply = await self._client.call(
+                method, path, params, json=json, within=within, long_poll=long_poll
+            )
             answer = reply.json() if reply.status == HTTPStatus.OK else None
         except NoReply as none:
             raise Trouble(none.outcome.reason, none.outcome.after) from None

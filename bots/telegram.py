@@ -91,7 +91,7 @@ class TelegramBot:
         fields: dict[str, Any] = {"timeout": _WAIT, "allowed_updates": list(updates.KINDS)}
         if cursor:
             fields["offset"] = int(cursor)
-        found = await self._call("getUpdates", fields, within=timedelta(seconds=_WAIT + 10))
+        found = await self._call("getUpdates", fields, long_poll=True)
         if not isinstance(found, list):
             raise Trouble("unreadable-answer")
         incoming = [update for raw in found if (update := _incoming(raw))]
@@ -155,11 +155,12 @@ class TelegramBot:
     async def close(self) -> None:
         await self._bot.session.close()
 
-    async def _call(
-        self, method: str, fields: dict[str, Any], *, within: timedelta | None = None
-    ) -> Any:
+    async def _call(self, method: str, fields: dict[str, Any], *, long_poll: bool = False) -> Any:
+        within = timedelta(seconds=_WAIT + 10) if long_poll else None
         try:
-            reply = await self._http.post(f"{self._url}/{method}", json=fields, within=within)
+            reply = await self._http.post(
+                f"{self._url}/{method}", json=fields, within=within, long_poll=long_poll
+            )
             answer = reply.json()
         except NoReply as none:
             raise Trouble(none.outcome.reason, none.outcome.after) from None

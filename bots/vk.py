@@ -187,7 +187,9 @@ class VkBot:
 
     async def _poll(self, url: str, params: Mapping[str, str]) -> Any:
         try:
-            reply = await self._http.get(url, params=params, within=timedelta(seconds=_WAIT + 10))
+            reply = await self._http.get(
+                url, params=params, within=timedelta(seconds=_WAIT + 10), long_poll=True
+            )
             return reply.json()
         except NoReply as none:
             raise Trouble(none.outcome.reason, none.outcome.after) from None

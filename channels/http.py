@@ -1,20 +1,25 @@
 """The only place that calls providers over HTTP and names transport failures."""
 
 import json
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import aiohttp
+import orjson
 
 from channels.base import Retry
 from channels.guard import Blocked, Network, PublicOnly
 
 if TYPE_CHECKING:
+    from channels.http1 import Http1
     from channels.http2 import Http2
 
 TIMEOUT = timedelta(seconds=20)
@@ -25,6 +30,9 @@ UNTRUSTED = "untrusted-certificate"
 """The reason of the `Retry` where the server's certificate was not to be trusted: nothing was sent."""
 
 _LONGEST_WAIT = timedelta(days=1)
+
+# Beyond 64 bits orjson makes floats of them.
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 class NoReply(Exception):
@@ -52,7 +60,7 @@ class Reply:
         """The body as JSON. Raises `NoReply`: after a 2xx the message was probably taken, so it may have been
         sent; any other page is what `unclear` says it is."""
         try:
-            return json.loads(self.body)
+            return _read_json(self.body)
         except (ValueError, RecursionError):
             # Without the cause: its text and attributes hold the body.
             raise NoReply(unclear(self)) from None
@@ -87,17 +95,31 @@ def unclear(reply: Reply) -> Retry:
     return Retry(f"http-{reply.status}-unreadable", reply.retry_after, maybe_sent=True)
 
 
-class ProviderHttp:
-    """One connection pool for all adapters of a process.
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, ready to be written. `within`: for all of it; `ca_file`: trusted beside the system's."""
 
-    Redirects are not followed, cookies not kept, nothing is logged: URLs and bodies hold secrets and
-    personal data. `allow`: networks that guarded calls may reach beyond the public internet; `timeout`: how
-    long a whole call may take where it does not say itself.
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    params: Mapping[str, str] | None
+    body: str | bytes | None
+    within: timedelta
+    ca_file: Path | None
+
+
+class ProviderHttp:
+    """The connections of all adapters of a process.
+
+    Redirects are not followed, cookies not kept, proxies of the environment not asked, nothing is logged: URLs and
+    bodies hold secrets and personal data. `allow`: networks that guarded calls may reach beyond the public
+    internet; `timeout`: how long a whole call may take where it does not say itself.
     """
 
     def __init__(self, *, allow: Sequence[Network] = (), timeout: timedelta = TIMEOUT) -> None:
         self._timeout = timeout
         self._trust: dict[Path, ssl.SSLContext] = {}
+        self._http1: Http1 | None = None
         self._plain = _session(aiohttp.TCPConnector(limit=0, limit_per_host=100))
         guard = PublicOnly(allow)
         self._guarded = _session(
@@ -112,32 +134,71 @@ class ProviderHttp:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         json: Any = None,
-        data: Any = None,
+        data: bytes | Mapping[str, str] | None = None,
         within: timedelta | None = None,
         public_only: bool = False,
+        long_poll: bool = False,
         ca_file: Path | None = None,
     ) -> Reply:
-        """One call. `public_only` for URLs that came from outside; `within`: for the whole call; `ca_file`:
-        certificates to trust in it beside the system's, read at the first call that names them.
+        """One call. `data`: a form or what it is; `public_only` for URLs that came from outside; `within`: for the
+        whole call; `long_poll` for one that waits for something to happen: its connection goes when it is given up;
+        `ca_file`: certificates to trust in it beside the system's, read at the first call that names them.
 
         Answers are read up to `MAX_REPLY_BYTES`; what is longer is cut and so cannot be parsed.
         Raises `NoReply` when nothing readable came back, `BlockedAddress` when the guard refused.
         """
         if not url.lower().startswith(("http://", "https://")):
             raise BlockedAddress("not a usable URL")
-        session = self._guarded if public_only else self._plain
+        kind, body = _content(json, data)
+        headers = {"Content-Type": kind, **(headers or {})} if kind else headers or {}
+        call = Call(method, url, headers, params, body, within or self._timeout, ca_file)
+        if public_only:
+            return await self._watched(self._guarded, call)
+        if long_poll:
+            return await self._watched(self._plain, call)
+        return await self._fast().call(call)
+
+    async def get(self, url: str, **options: Any) -> Reply:
+        return await self.request("GET", url, **options)
+
+    async def post(self, url: str, **options: Any) -> Reply:
+        return await self.request("POST", url, **options)
+
+    def http2(self) -> "Http2":
+        """A door of its own for one account whose provider speaks HTTP/2 only. Who asked for it closes it."""
+        # Its library takes a tenth of a second to load: only those pay who need it.
+        from channels.http2 import Http2
+
+        return Http2(self._timeout)
+
+    async def close(self) -> None:
+        """Ends what is under way, too."""
+        if self._http1:
+            await self._http1.close()
+        await self._plain.close()
+        await self._guarded.close()
+
+    def _fast(self) -> "Http1":
+        if self._http1 is None:
+            # Loaded and started by the first call: most commands make none.
+            from channels.http1 import Http1
+
+            self._http1 = Http1(partial(self._watched, self._plain))
+        return self._http1
+
+    async def _watched(self, session: aiohttp.ClientSession, call: Call) -> Reply:
+        """By aiohttp, which lets us see every address before it is connected to, and breaks off what is given up."""
         try:
             async with session.request(
-                method,
-                url,
-                headers=headers,
-                params=params,
-                json=json,
-                data=data,
+                call.method,
+                call.url,
+                headers=call.headers,
+                params=call.params,
+                data=call.body,
                 allow_redirects=False,
-                ssl=self._trusting(ca_file) if ca_file else True,
+                ssl=self._trusting(call.ca_file) if call.ca_file else True,
                 timeout=aiohttp.ClientTimeout(
-                    total=(within or self._timeout).total_seconds(),
+                    total=call.within.total_seconds(),
                     sock_connect=CONNECT_TIMEOUT.total_seconds(),
                 ),
             ) as response:
@@ -159,19 +220,6 @@ class ProviderHttp:
             # Written to a connection that broke: it may have arrived.
             raise NoReply(Retry(type(error).__name__, maybe_sent=True)) from None
 
-    async def get(self, url: str, **options: Any) -> Reply:
-        return await self.request("GET", url, **options)
-
-    async def post(self, url: str, **options: Any) -> Reply:
-        return await self.request("POST", url, **options)
-
-    def http2(self) -> "Http2":
-        """A door of its own for one account whose provider speaks HTTP/2 only. Who asked for it closes it."""
-        # Its library takes a tenth of a second to load: only those pay who need it.
-        from channels.http2 import Http2
-
-        return Http2(self._timeout)
-
     def _trusting(self, ca_file: Path) -> ssl.SSLContext:
         context = self._trust.get(ca_file)
         if context is None:
@@ -179,9 +227,35 @@ class ProviderHttp:
             context.load_verify_locations(cafile=ca_file)
         return context
 
-    async def close(self) -> None:
-        await self._plain.close()
-        await self._guarded.close()
+
+def _content(value: Any, data: bytes | Mapping[str, str] | None) -> tuple[str, str | bytes | None]:
+    """The body's type and the body itself; `value` is to be JSON."""
+    if isinstance(data, bytes):
+        return "application/octet-stream", data
+    if data is not None:
+        return "application/x-www-form-urlencoded", urlencode(data)
+    if value is not None:
+        return "application/json", _write_json(value)
+    return "", None
+
+
+def _write_json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        # Keys that are no text, integers beyond 64 bits.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _read_json(body: bytes) -> Any:
+    """What the standard library makes of it, in most cases faster. Raises `ValueError` and `RecursionError`."""
+    if not _LONG_NUMBER.search(body):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            # It is the stricter one of both.
+            pass
+    return json.loads(body)
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:
@@ -198,6 +272,5 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        json_serialize=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
         headers={"User-Agent": "vestnik"},
     )

@@ -1,7 +1,6 @@
 """Letters through Unisender Go, up to 500 a call (Web API: godocs.unisender.ru, docs.unione.io)."""
 
 import hashlib
-import io
 from collections import Counter, deque
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import timedelta
@@ -197,11 +196,9 @@ class UnisenderGo:
             f"{self._config.base_url}/{method}",
             headers={
                 "X-API-KEY": self._config.token.get_secret_value(),
-                "Content-Type": "application/json",
                 "Accept": "application/json",
             },
-            # In pieces: megabytes at once would hold up the loop.
-            data=io.BytesIO(orjson.dumps(body)),
+            json=body,
         )
 
     def _payload(self, messages: Sequence[Message]) -> dict[str, Any]:

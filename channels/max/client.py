@@ -92,6 +92,7 @@ class Client:
         *,
         json: Any = None,
         within: timedelta | None = None,
+        long_poll: bool = False,
     ) -> Reply:
         """Raises `NoReply`."""
         return await self._http.request(
@@ -101,6 +102,7 @@ class Client:
             params=params,
             json=json,
             within=within,
+            long_poll=long_poll,
             ca_file=self._ca_file,
         )
 

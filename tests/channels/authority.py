@@ -20,22 +20,27 @@ class Authority:
     server: ssl.SSLContext
 
 
-def authority(folder: Path, name: str = "Tests Trusted Root CA") -> Authority:
-    """With its files in `folder`."""
+def authority(
+    folder: Path, name: str = "Tests Trusted Root CA", *, signs_itself: bool = False
+) -> Authority:
+    """With its files in `folder`. `signs_itself`: the server shows the authority's own certificate."""
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    reached_as = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     root = (
         _dated(root_name, root_name, root_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(reached_as, critical=False)
         .sign(root_key, hashes.SHA256())
     )
     server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
-    reached_as = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     server = (
         _dated(server_name, root_name, key.public_key())
         .add_extension(reached_as, critical=False)
         .sign(root_key, hashes.SHA256())
     )
+    if signs_itself:
+        server, key = root, root_key
     ca_file, own, private = (folder / f"{name}.{part}" for part in ("ca", "crt", "key"))
     ca_file.write_bytes(root.public_bytes(serialization.Encoding.PEM))
     own.write_bytes(server.public_bytes(serialization.Encoding.PEM))

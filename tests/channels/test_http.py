@@ -1,6 +1,7 @@
 """The HTTP door: what each way of failing is taken for, and what never comes through."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -281,6 +282,25 @@ def test_a_body_that_is_not_json_is_no_reply(body: bytes) -> None:
         Reply(200, {}, body).json()
 
     assert raised.value.outcome.maybe_sent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"id": 18446744073709551616}',
+        "[-9223372036854775809, 9223372036854775807]",
+        "[NaN, -Infinity, 1e400, 1E5, -0, 0.1]",
+        '"\\ud800"',
+        '"12345678901234567890"',
+        '{"a": 1, "a": 2}',
+        "[" * 900 + "]" * 900,
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_json_is_read_as_the_standard_library_reads_it(body: str, encoding: str) -> None:
+    found = Reply(200, {}, body.encode(encoding)).json()
+
+    assert repr(found) == repr(json.loads(body))
 
 
 @pytest.mark.parametrize(
