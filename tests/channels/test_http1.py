@@ -257,7 +257,8 @@ async def test_a_connection_that_was_closed_while_idle_is_not_missed(http: Provi
     async with wire(OK) as server:
         await http.post(server.url)
         server.writers[0].close()
-        await asyncio.sleep(0.05)
+        # Until its thread has heard of it.
+        await asyncio.sleep(0.3)
         reply = await http.post(server.url)
 
     assert reply.status == 200
@@ -290,15 +291,18 @@ async def test_who_gives_a_call_up_leaves_no_half_connection(http: ProviderHttp)
 
 
 async def test_a_long_poll_that_is_given_up_ends_at_once(http: ProviderHttp) -> None:
+    arrived = asyncio.Event()
+
     async def nothing_yet(_: bytes) -> bytes:
+        arrived.set()
         await asyncio.sleep(60)
         return OK
 
     async with wire(nothing_yet) as server:
         task = asyncio.create_task(http.get(server.url, long_poll=True))
-        await asyncio.sleep(0.1)
+        await arrived.wait()
         task.cancel()
-        await asyncio.sleep(0.1)
+        await asyncio.wait(server.talks, timeout=5)
 
     assert server.broken_off == 1
 
@@ -405,14 +409,17 @@ async def test_a_server_whose_certificate_signs_itself_can_be_trusted(
 
 
 async def test_closing_ends_what_is_under_way_and_all_that_comes_later() -> None:
+    arrived = asyncio.Event()
+
     async def never(_: bytes) -> bytes:
+        arrived.set()
         await asyncio.sleep(60)
         return OK
 
     http = ProviderHttp()
     async with wire(never) as server:
         task = asyncio.create_task(http.post(f"{server.url}/{TOKEN}"))
-        await asyncio.sleep(0.1)
+        await arrived.wait()
         await http.close()
         outcome = await failure(task)
         with pytest.raises(RuntimeError):

@@ -76,6 +76,9 @@ class Simulator:
 
     async def stop(self) -> None:
         if self._runner:
+            if self.tls:
+                # Who refuses the certificate leaves from a thread of its own, perhaps a moment later.
+                await asyncio.sleep(0.1)
             await self._runner.cleanup()
             self._runner = None
 
