@@ -76,10 +76,10 @@ class Simulator:
 
     async def stop(self) -> None:
         if self._runner:
-            if self.tls:
-                # Who refuses the certificate leaves from a thread of its own, perhaps a moment later.
-                await asyncio.sleep(0.1)
             await self._runner.cleanup()
+            if self.tls:
+                # TLS ends when the client agrees, which does so in a thread of its own.
+                await asyncio.sleep(0.2)
             self._runner = None
 
     async def __aenter__(self) -> Self:
