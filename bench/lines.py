@@ -119,7 +119,7 @@ class Bench:
     @asynccontextmanager
     async def _campaign(self, body: Body, count: int) -> AsyncIterator[datetime]:
         """Accepted for a time at which all of it is due, with workers that wait for it."""
-        due = datetime.now(UTC) + timedelta(seconds=10 + count / 2500)
+        due = datetime.now(UTC) + timedelta(seconds=10 + count / 4000)
         at = due.isoformat()
         await batches(self.door, lambda n: body(n) | {"send_at": at}, total=count)
         await self.rig.db.execute("ANALYZE notification, delivery, attempt")

@@ -153,7 +153,14 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
         WHERE d.attempt_count > 0 AND t.delivery_id = d.id AND t.account = d.account
           AND t.outcome IN ('maybe_sent', 'unknown')
         ORDER BY t.started_at LIMIT 1) AS doubt ON true
- ORDER BY d.notification_id
+"""
+
+# The index is in order: to sort is what PostgreSQL prefers while it takes a backlog for a few rows. And everything else is
+# found by its id: to read whole tables is what it prefers where it cannot tell how many rows there will be.
+_BY_INDEX = """
+SET LOCAL enable_sort = off;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off
 """
 
 _CLAIM = _NO_WAIT + _THESE + _CLAIMED
@@ -169,18 +176,21 @@ async def claim(db: Db, ids: Sequence[UUID], worker: UUID) -> list[Claimed]:
     A lease and not a row lock: the call to the provider may take half a minute, and no connection is held
     meanwhile.
     """
-    rows = await db.fetch(_CLAIM, worker, LEASE, SESSION, ids)
-    return [_claimed(dict(row)) for row in rows]
+    return _in_order(await db.fetch(_CLAIM, worker, LEASE, SESSION, ids))
 
 
 async def claim_due(db: Db, due: DueRoute, most: int, worker: UUID) -> list[Claimed]:
     """As `claim`, of the foremost of that route: first tries without an ordering key, `most` of them."""
     given = (worker, LEASE, SESSION, due.shop_id, due.category, due.route, most)
     async with transaction(db) as connection:
-        # The index is in order. To sort is what PostgreSQL prefers while it takes a backlog for a few rows.
-        await connection.execute("SET LOCAL enable_sort = off")
+        await connection.execute(_BY_INDEX)
         rows = await connection.fetch(_CLAIM_DUE, *given)
-    return [_claimed(dict(row)) for row in rows]
+    return _in_order(rows)
+
+
+def _in_order(rows: Sequence[Any]) -> list[Claimed]:
+    """The oldest first. Not sorted by PostgreSQL, which would go through all notifications for it."""
+    return sorted((_claimed(dict(row)) for row in rows), key=lambda c: c.notification_id)
 
 
 def _claimed(row: dict[str, Any]) -> Claimed:

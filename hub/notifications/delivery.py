@@ -59,6 +59,8 @@ class Deliverer:
         self._shares = Shares()
         self._recorder = Recorder(hub.db, worker)
         self._gates: dict[str, Gate] = {}
+        self._foremost = asyncio.Lock()
+        """One after the other: those that look for the foremost at once step over each other's."""
         self.leases = Leases(hub.db, worker)
         self.draining = False
         """Set at the end of the process: what is not yet with a provider goes back."""
@@ -74,12 +76,14 @@ class Deliverer:
         """As `deliver`, of the foremost of a route."""
         if self.draining:
             return
-        job = Job()
-        # Should its answer be lost on the way, the leases run out.
-        with self.leases.left_for_later(job, ()):
-            claimed = await claims.claim_due(self._hub.db, due, most, self._worker)
-        with self.leases.left_for_later(job, [c.id for c in claimed]):
-            await self._deliver(job, claimed)
+        async with self._foremost:
+            job, claimed = Job(), []
+            # Should its answer be lost on the way, the leases run out.
+            with self.leases.left_for_later(job, ()):
+                claimed = await claims.claim_due(self._hub.db, due, most, self._worker)
+        if claimed:
+            with self.leases.left_for_later(job, [c.id for c in claimed]):
+                await self._deliver(job, claimed)
 
     async def _deliver(self, job: Job, claimed: Sequence[Claimed]) -> None:
         with self._chooser.job() as chosen, self.leases.held(job, claimed):

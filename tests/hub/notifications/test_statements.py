@@ -142,4 +142,6 @@ async def test_a_backlog_that_nobody_has_counted_yet_is_claimed_by_id(full: Hub)
     found = plan[plan.index("CTE due") : plan.index("CTE claimed")]
     assert "Merge Append" in found
     assert "->  Sort" not in found
+    # Each of the others by its id, not all of them in their order.
+    assert "Merge Append" not in plan[plan.index("CTE claimed") :]
     assert await full.db.fetchval("SELECT count(*) FROM delivery WHERE status = 'sending'") == 500
