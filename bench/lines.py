@@ -49,9 +49,9 @@ class Line:
 class Size:
     """How much is sent through each line."""
 
-    bulk: int = 60_000
+    bulk: int = 40_000
     waiting: Sequence[int] = (10_000, 100_000, 1_000_000)
-    tries: int = 3
+    tries: int = 2
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ class Bench:
     @asynccontextmanager
     async def _campaign(self, body: Body, count: int) -> AsyncIterator[datetime]:
         """Accepted for a time at which all of it is due, with workers that wait for it."""
-        due = datetime.now(UTC) + timedelta(seconds=10 + count / 4000)
+        due = datetime.now(UTC) + timedelta(seconds=8 + count / 5000)
         at = due.isoformat()
         await batches(self.door, lambda n: body(n) | {"send_at": at}, total=count)
         await self.rig.db.execute("ANALYZE notification, delivery, attempt")
