@@ -11,6 +11,7 @@ from hub.db.pool import UNREACHABLE
 log = structlog.get_logger()
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
+_ASKED_AGAIN = 2.0
 
 
 async def keep_going(chore: Callable[[], Awaitable[None]]) -> None:
@@ -39,4 +40,4 @@ async def cancelled(tasks: Collection["asyncio.Task[None]"]) -> None:
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=1)
+        _, pending = await asyncio.wait(pending, timeout=_ASKED_AGAIN)

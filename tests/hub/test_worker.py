@@ -34,7 +34,7 @@ class Endless:
 
 
 async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(hub: Hub) -> None:
-    """The second cancellation, a second after the first, meets it while it waits for its job."""
+    """The second cancellation, a moment after the first, meets it while it waits for its job."""
     onlooker = connect(hub.settings.hub.redis_url.get_secret_value())
     await hub.queue.hand_out(Lane.BULK, [new_id()])
     before = await _clients(onlooker)
