@@ -32,6 +32,7 @@ from hub.notifications.settle import Settled
 from hub.notifications.shares import Shares
 from hub.notifications.sorting import came_to, left_unknown, not_recognised, sort_out
 from hub.notifications.steps import Due
+from hub.notifications.way import RightOfWay
 from hub.queue import LANES, DueRoute
 from hub.resources import Hub
 
@@ -59,6 +60,7 @@ class Deliverer:
         self._shares = Shares()
         self._recorder = Recorder(hub.db, worker)
         self._gates: dict[str, Gate] = {}
+        self._way = RightOfWay()
         self._foremost = asyncio.Lock()
         """One after the other: those that look for the foremost at once step over each other's."""
         self.leases = Leases(hub.db, worker)
@@ -76,17 +78,20 @@ class Deliverer:
         """As `deliver`, of the foremost of a route."""
         if self.draining:
             return
+        await self._way.give(LANES[due.category])
         async with self._foremost:
             job, claimed = Job(), []
             # Should its answer be lost on the way, the leases run out.
             with self.leases.left_for_later(job, ()):
                 claimed = await claims.claim_due(self._hub.db, due, most, self._worker)
-        if claimed:
-            with self.leases.left_for_later(job, [c.id for c in claimed]):
-                await self._deliver(job, claimed)
+        with self.leases.left_for_later(job, [c.id for c in claimed]):
+            await self._deliver(job, claimed)
 
     async def _deliver(self, job: Job, claimed: Sequence[Claimed]) -> None:
-        with self._chooser.job() as chosen, self.leases.held(job, claimed):
+        if not claimed:
+            return
+        way = self._way.taken(LANES[claimed[0].category])
+        with way, self._chooser.job() as chosen, self.leases.held(job, claimed):
             found = sort_out(claimed, self._shop, chosen.choose, now=datetime.now(UTC))
             await self._record(found.over, {})
             await self._give_back(found.later)
@@ -128,18 +133,20 @@ class Deliverer:
     async def _send(self, account: LiveAccount, batch: list[Claimed]) -> None:
         self._breaker.given(account, {Need(d.address_kind, d.address_provider) for d in batch})
         batch_key = new_id()
-        messages, failed = self._render(batch, batch_key, await self._questions(batch))
+        lane = LANES[batch[0].category]
+        await self._way.give(lane)
+        messages, failed = await self._render(batch, batch_key, await self._questions(batch))
         await self._record(failed, {})
         by_key = {str(d.id): d for d in batch}
         messages = await self._recipients_free(account, messages, by_key)
         calls = await self._without_doubles(account, account.adapter.split(messages), by_key)
-        lane = LANES[batch[0].category]
         grant = await self._limits.calls(account.bucket, account.limits, lane, len(calls))
         await self._give_back(_one_after_another(calls[grant.calls :], grant, by_key))
         gate = self._gate(account)
         waiting, waves = calls[: grant.calls], []
         try:
             while waiting:
+                await self._way.give(lane)
                 size = await gate.enter(len(waiting))
                 if not size:
                     await self._give_back({by_key[m.key].id: _AT_ONCE for c in waiting for m in c})
@@ -164,19 +171,20 @@ class Deliverer:
         ]
         return await render_all(self._hub.db, self._kinds, asked)
 
-    def _render(
-        self, batch: Iterable[Claimed], batch_key: UUID, parts: Mapping[UUID, Parts]
+    async def _render(
+        self, batch: Sequence[Claimed], batch_key: UUID, parts: Mapping[UUID, Parts]
     ) -> tuple[list[Message], list[Pair]]:
         messages: list[Message] = []
         failed: list[Pair] = []
-        for delivery in batch:
-            try:
-                messages.append(message_for(self._hub, delivery, batch_key, parts))
-            except CannotRender as error:
-                failed.append((delivery, _unrenderable(delivery, str(error))))
-            except Exception:
-                log.exception("delivery.render_failed", delivery=str(delivery.id))
-                failed.append((delivery, _unrenderable(delivery, "an error while rendering")))
+        async for some in self._way.sliced(batch):
+            for delivery in some:
+                try:
+                    messages.append(message_for(self._hub, delivery, batch_key, parts))
+                except CannotRender as error:
+                    failed.append((delivery, _unrenderable(delivery, str(error))))
+                except Exception:
+                    log.exception("delivery.render_failed", delivery=str(delivery.id))
+                    failed.append((delivery, _unrenderable(delivery, "an error while rendering")))
         return messages, failed
 
     async def _without_doubles(
