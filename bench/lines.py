@@ -231,7 +231,9 @@ class Bench:
         for waiting in self.size.waiting:
             await self._empty()
             for part in range(0, waiting, 100_000):
-                await self.rig.db.execute(_WAITING, min(100_000, waiting - part), timeout=600)
+                await self.rig.db.execute(
+                    _WAITING, min(100_000, waiting - part), PEOPLE, timeout=600
+                )
             await self.rig.db.execute("VACUUM ANALYZE notification, delivery", timeout=600)
             await self.rig.db.execute("CHECKPOINT", timeout=600)
             costs[waiting] = await self._cost(min(self.size.waiting))
@@ -283,14 +285,14 @@ _UNDER_WAY = "SELECT EXISTS (SELECT FROM delivery WHERE status IN ('queued', 'se
 
 _WAITING = """
 WITH person AS (
-    SELECT c.id AS contact_id, a.id AS address_id, row_number() OVER (ORDER BY a.id) AS nth, count(*) OVER () AS many
+    SELECT c.id AS contact_id, a.id AS address_id, row_number() OVER (ORDER BY a.id) AS nth
       FROM contact AS c JOIN address AS a ON a.contact_id = c.id WHERE a.kind = 'vk'
 ), made AS (
     INSERT INTO notification (id, shop_id, contact_id, category, strategy, status, content, plan, skipped)
     SELECT uuidv7(), 1, p.contact_id, 'marketing', 'first', 'queued', '{"text": "Скидки недели"}'::jsonb,
            jsonb_build_array(jsonb_build_object('channel', 'vk', 'addresses', jsonb_build_array(p.address_id),
                              'until', null, 'wait', null, 'patience', null)), '[]'::jsonb
-      FROM generate_series(1, $1::int) AS g JOIN person AS p ON p.nth = 1 + g % p.many
+      FROM generate_series(1, $1::int) AS g JOIN person AS p ON p.nth = 1 + g % $2::int
     RETURNING id, contact_id, (plan -> 0 -> 'addresses' ->> 0)::uuid AS address_id
 )
 INSERT INTO delivery (id, shop_id, notification_id, contact_id, address_id, channel, category, due_at,

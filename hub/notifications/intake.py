@@ -36,6 +36,10 @@ _TICK_STEPS_IN = timedelta(seconds=15)
 """After this the tick hands out what this process has not."""
 
 _GATHER = timedelta(milliseconds=10)
+_LONGEST_GATHER = timedelta(milliseconds=200)
+_IN_NO_TIME = 4
+"""Jobs that are in hand at any time. For each one more that waits, fresh ones gather longer, so that busy workers get
+fewer and larger jobs: to begin one costs them more than what is in it."""
 _LAST_WORDS = timedelta(seconds=1)
 _CONGESTED = 30
 """Jobs in a lane beyond which new work is left to the tick, where shops take turns."""
@@ -52,6 +56,8 @@ class Intake:
         self._fresh: dict[Lane, list[UUID]] = {}
         self._handing = asyncio.Event()
         self._congested: dict[Lane, bool] = dict.fromkeys(Lane, False)
+        self._depths: dict[Lane, int] = dict.fromkeys(Lane, 0)
+        """Jobs that were waiting or in hand when last something was handed out."""
 
     async def accept(
         self,
@@ -237,9 +243,13 @@ class Intake:
                 async with asyncio.timeout(0.5):
                     await self._handing.wait()
                     # One job for what comes together: each costs Redis and worker a dozen round trips.
-                    await asyncio.sleep(_GATHER.total_seconds())
+                    await asyncio.sleep(self._gather().total_seconds())
             self._handing.clear()
             await self._hand_out_fresh()
+
+    def _gather(self) -> timedelta:
+        waiting = max(depth for lane, depth in self._depths.items() if lane is not Lane.BULK)
+        return min(_GATHER * (1 + max(0, waiting - _IN_NO_TIME)), _LONGEST_GATHER)
 
     async def _hand_out_fresh(self) -> None:
         for lane in Lane:
@@ -256,7 +266,8 @@ class Intake:
             if ids:
                 await self._hub.queue.hand_out(lane, ids)
             if ids or self._congested[lane]:
-                self._congested[lane] = await self._hub.queue.depth(lane) > _CONGESTED
+                self._depths[lane] = await self._hub.queue.depth(lane)
+                self._congested[lane] = self._depths[lane] > _CONGESTED
         except QueueAway:
             self._congested[lane] = True
             if ids:
