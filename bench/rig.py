@@ -56,7 +56,8 @@ provider = "community"
 token = "a-token-for-the-benchmark"
 group_id = 1
 base_url = "{sink}/method"
-limits = {{ per_second = 100000, concurrency = 100 }}
+# With a million waiting everybody gets fifty.
+limits = {{ per_second = 100000, per_recipient = "0s", concurrency = 100 }}
 
 [[shops.main.accounts]]
 name = "max"
