@@ -74,7 +74,7 @@ class Queue(Protocol):
         """Raises `QueueAway`."""
         ...
 
-    async def hand_out_due(self, lane: Lane, route: "DueRoute", counts: Sequence[int]) -> None:
+    async def hand_out_due(self, lane: Lane, route: DueRoute, counts: Sequence[int]) -> None:
         """A job for each of `counts`: so many of the foremost deliveries of that route. Raises `QueueAway`."""
         ...
 

@@ -44,12 +44,13 @@ class LiveAccount:
     shared: str | None = None
     slow_after: timedelta = SLOW_AFTER
     # Looked at once: at every message it would cost more than the message.
-    asks: bool = field(init=False, repr=False)
-    """Its provider has to be asked what became of a message."""
+    asks: Asks | None = field(init=False, repr=False)
+    """The adapter, where its provider has to be asked what became of a message."""
     whole_calls: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "asks", isinstance(self.adapter, Asks))
+        asks = self.adapter if isinstance(self.adapter, Asks) else None
+        object.__setattr__(self, "asks", asks)
         object.__setattr__(self, "whole_calls", isinstance(self.adapter, WholeCalls))
 
     @property

@@ -68,22 +68,6 @@ class Claimed:
     contact: ContactFacts
     instead_of: InsteadOf | None = None
 
-    @property
-    def name(self) -> str:
-        return self.contact.name
-
-    @property
-    def external_id(self) -> str | None:
-        return self.contact.external_id
-
-    @property
-    def contact_locale(self) -> str | None:
-        return self.contact.locale
-
-    @property
-    def timezone(self) -> str | None:
-        return self.contact.timezone
-
 
 _NO_WAIT = """
 WITH no_wait AS MATERIALIZED (

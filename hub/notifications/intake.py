@@ -55,9 +55,8 @@ class Intake:
         self._running_keys: set[tuple[int, str, str]] = set()
         self._fresh: dict[Lane, list[UUID]] = {}
         self._handing = asyncio.Event()
-        self._congested: dict[Lane, bool] = dict.fromkeys(Lane, False)
         self._depths: dict[Lane, int] = dict.fromkeys(Lane, 0)
-        """Jobs that were waiting or in hand when last something was handed out."""
+        """Jobs that were waiting or in hand when last something was handed out; with Redis away more than it bears."""
 
     async def accept(
         self,
@@ -154,7 +153,7 @@ class Intake:
             fresh = await self._claim_keys(connection, fresh)
             made = [p for r in fresh for p in r.results if isinstance(p, Prepared)]
             # Decided once: what this process does not hand out must not wait for it either.
-            ours = not any(self._congested[lane] for lane in _lanes(made))
+            ours = not any(self._is_congested(lane) for lane in _lanes(made))
             after = _TICK_STEPS_IN if ours else timedelta(0)
             waiting = routes.kept_waiting(self._hub.accounts, made)
             await storage.add(connection, made, handout_after=after, waiting=waiting)
@@ -251,6 +250,9 @@ class Intake:
         waiting = max(depth for lane, depth in self._depths.items() if lane is not Lane.BULK)
         return min(_GATHER * (1 + max(0, waiting - _IN_NO_TIME)), _LONGEST_GATHER)
 
+    def _is_congested(self, lane: Lane) -> bool:
+        return self._depths[lane] > _CONGESTED
+
     async def _hand_out_fresh(self) -> None:
         for lane in Lane:
             ids = self._fresh.pop(lane, [])
@@ -265,11 +267,10 @@ class Intake:
         try:
             if ids:
                 await self._hub.queue.hand_out(lane, ids)
-            if ids or self._congested[lane]:
+            if ids or self._is_congested(lane):
                 self._depths[lane] = await self._hub.queue.depth(lane)
-                self._congested[lane] = self._depths[lane] > _CONGESTED
         except QueueAway:
-            self._congested[lane] = True
+            self._depths[lane] = _CONGESTED + 1
             if ids:
                 with suppress(*UNREACHABLE):
                     await claims.hand_out_now(self._hub.db, ids)

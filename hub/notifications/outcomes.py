@@ -41,8 +41,7 @@ async def begin(
                SET account = $4, provider = $5, batch_key = coalesce(batch_key, $6),
                    attempt_count = attempt_count + 1,
                    maybe_duplicate = maybe_duplicate OR id = ANY($7)
-             -- Not a plain comparison: see the claim. There are as many in hand as workers hold.
-             WHERE id = ANY($1) AND leased_by = $2 AND status || '' = 'sending'
+             WHERE id = ANY($1) AND leased_by = $2 AND status = 'sending'
             RETURNING id, shop_id, attempt_count
         )
         INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider, instead_of, call_id,
@@ -126,8 +125,6 @@ async def _record_sent(
     worker: UUID,
 ) -> None:
     """What nearly all of a campaign comes to, in one statement instead of four."""
-    # A month's first attempts are few, and a plan that reads them all would be kept while they become many.
-    await connection.execute("SET LOCAL enable_seqscan = off")
     heard = await connection.fetch(
         """
         WITH moved AS (
@@ -139,8 +136,8 @@ async def _record_sent(
               FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::boolean[])
                 AS t (id, provider_id, cost, maybe_duplicate)
              WHERE d.id = t.id AND d.id = ANY($1)
-               AND ((d.leased_by = $5 AND d.status || '' = 'sending')
-                    OR (d.reason = 'worker_died' AND d.status || '' IN ('queued', 'unknown')))
+               AND ((d.leased_by = $5 AND d.status = 'sending')
+                    OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown')))
             RETURNING d.notification_id
         ), noted AS (
             -- Receipts were faster: the status is theirs, what the call brought is written.

@@ -36,8 +36,8 @@ def asking_of(hub: Hub, delivery: Claimed) -> Asking:
         channel=delivery.channel,
         address=delivery.value or "",
         digest=delivery.digest or b"",
-        locale=delivery.locale or delivery.contact_locale or shop.settings.locale,
-        timezone=delivery.timezone or shop.settings.timezone,
+        locale=delivery.locale or delivery.contact.locale or shop.settings.locale,
+        timezone=delivery.contact.timezone or shop.settings.timezone,
         template=delivery.template or "",
         data=delivery.data,
     )
@@ -71,13 +71,13 @@ def message_for(
         html=rendered.html,
         category=delivery.category,
         batch_key=str(delivery.batch_key or batch_key),
-        to_name=delivery.name if delivery.channel is Channel.EMAIL else "",
+        to_name=delivery.contact.name if delivery.channel is Channel.EMAIL else "",
         unsubscribe_url=unsubscribe,
         expires_at=delivery.expires_at,
         collapse_key=delivery.collapse_key or "",
         buttons=buttons,
         template=delivery.template or "",
-        locale=delivery.locale or delivery.contact_locale or shop.settings.locale,
+        locale=delivery.locale or delivery.contact.locale or shop.settings.locale,
         values=_values(delivery, shop),
         session_open=delivery.session_open,
         merged=rendered.merged if isinstance(rendered, Rendered) else None,
@@ -86,7 +86,7 @@ def message_for(
 
 def _values(delivery: Claimed, shop: Shop) -> Mapping[str, Any]:
     """What providers' own templates may be filled with: the data, and the two things that are always known."""
-    about = {"name": delivery.name, "external_id": delivery.external_id}
+    about = {"name": delivery.contact.name, "external_id": delivery.contact.external_id}
     return {**delivery.data, "contact": about, "shop": {"name": shop.name}}
 
 
@@ -105,7 +105,9 @@ def _rendered(hub: Hub, shop: Shop, delivery: Claimed, unsubscribe: str) -> Rend
         data=delivery.data,
         unsubscribe=unsubscribe,
         # Those known by an address only have nothing to choose.
-        preferences=preferences_url(hub, delivery.contact_id) if delivery.external_id else "",
+        preferences=preferences_url(hub, delivery.contact_id)
+        if delivery.contact.external_id
+        else "",
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -61,7 +61,7 @@ def to_be_asked(account: LiveAccount, settled: Settled, now: datetime) -> Settle
     """With the time of its first question, where the account's provider has to be asked."""
     if settled.status is not DeliveryStatus.SENT or not account.asks:
         return settled
-    return replace(settled, ask_at=now + cast("Asks", account.adapter).asks_after[0])
+    return replace(settled, ask_at=now + account.asks.asks_after[0])
 
 
 async def note(db: Db, sent: Sequence[Settled]) -> None:
@@ -100,18 +100,17 @@ class Asker:
 
     async def turn(self) -> None:
         """Asks what is due now, every account by itself."""
-        accounts = [a for a in self._hub.accounts.all() if a.asks]
-        await asyncio.gather(*(self._account(account) for account in accounts))
+        asked = [(a, a.asks) for a in self._hub.accounts.all() if a.asks]
+        await asyncio.gather(*(self._account(account, adapter) for account, adapter in asked))
 
-    async def _account(self, account: LiveAccount) -> None:
+    async def _account(self, account: LiveAccount, adapter: Asks) -> None:
         with suppress(*UNREACHABLE):
             for _ in range(_AT_ONCE):
-                if not await self._ask_some(account):
+                if not await self._ask_some(account, adapter):
                     return
 
-    async def _ask_some(self, account: LiveAccount) -> bool:
+    async def _ask_some(self, account: LiveAccount, adapter: Asks) -> bool:
         """False: nothing more is due, or the provider's limit is reached."""
-        adapter = cast("Asks", account.adapter)
         if not await _anything_due(self._hub.db, account):
             return False
         # Questions go by what sending leaves: news may come later, messages may not.

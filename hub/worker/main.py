@@ -35,7 +35,7 @@ from hub.notifications.statuses import Asker
 from hub.notifications.tick import Tick
 from hub.orders import escalation
 from hub.orders.messages import interactives
-from hub.queue import DELIVER, DELIVER_DUE, Lane, connect, queue_name
+from hub.queue import DELIVER, DELIVER_DUE, WORKER_ALIVE, Lane, connect, queue_name
 from hub.resources import Hub, open_hub
 from hub.retention.keeper import Keeper
 from hub.webhooks.delivery import Callbacks
@@ -53,7 +53,6 @@ _POLL = {
 }
 _JOB_TIMEOUT = timedelta(minutes=10)
 _DRAIN = timedelta(seconds=9)
-_ALIVE_KEY = "vestnik:worker:alive"
 _ALIVE_FOR = timedelta(seconds=15)
 
 
@@ -178,7 +177,7 @@ async def _refresh(hub: Hub) -> None:
 
 async def _beat(redis: Any) -> None:
     while True:
-        await redis.set(_ALIVE_KEY, 1, ex=int(_ALIVE_FOR.total_seconds()))
+        await redis.set(WORKER_ALIVE, 1, ex=int(_ALIVE_FOR.total_seconds()))
         await asyncio.sleep(_ALIVE_FOR.total_seconds() / 5)
 
 
