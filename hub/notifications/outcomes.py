@@ -91,17 +91,16 @@ async def record(
     """
     # In the order in which receipts lock them, too, so that the two never wait for each other in a ring.
     pairs = sorted(pairs, key=lambda pair: pair[1].id)
+    sent = [(c, s) for c, s in pairs if s.status is DeliveryStatus.SENT]
+    others = [s for _, s in pairs if s.status is not DeliveryStatus.SENT]
     async with db.acquire() as connection, connection.transaction():
-        if all(_simply_sent(c, s) and s.id in attempts for c, s in pairs):
-            await _record_sent(connection, pairs, attempts, worker)
-            return []
-        await _finish_attempts(connection, [s for _, s in pairs], attempts)
-        ours = await _move(connection, [s for _, s in pairs], worker)
-        await _note_sent(connection, [s for _, s in pairs if s.id not in ours])
+        if sent and others:
+            await _lock(connection, [s.id for _, s in pairs])
+        ours = await _record_sent(connection, sent, attempts, worker)
+        ours |= await _record_others(connection, others, attempts, worker)
         kept = [(c, s) for c, s in pairs if s.id in ours]
         await _suppress(connection, kept)
         await _readdress(connection, kept)
-        await _mark_sent(connection, kept)
         await statuses.note(connection, [s for _, s in kept if s.ask_at])
         await _mark_begun(connection, kept)
         failed = {
@@ -113,19 +112,20 @@ async def record(
         return opened + await _next_in_order(connection, kept)
 
 
-def _simply_sent(claimed: Claimed, settled: Settled) -> bool:
-    """Accepted, and nothing follows from it for anybody else."""
-    return settled.status is DeliveryStatus.SENT and not settled.ask_at and not claimed.ordering_key
+async def _lock(connection: Db, ids: Sequence[UUID]) -> None:
+    await connection.execute("SELECT FROM delivery WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
 
 
 async def _record_sent(
     connection: Connection,
-    pairs: Sequence[tuple[Claimed, Settled]],
+    sent: Sequence[tuple[Claimed, Settled]],
     attempts: Mapping[UUID, UUID],
     worker: UUID,
-) -> None:
-    """What nearly all of a campaign comes to, in one statement instead of four."""
-    heard = await connection.fetch(
+) -> set[UUID]:
+    """What nearly all of a campaign comes to, in one statement. Those of them that were ours."""
+    if not sent:
+        return set()
+    rows = await connection.fetch(
         """
         WITH moved AS (
             UPDATE delivery AS d
@@ -138,7 +138,7 @@ async def _record_sent(
              WHERE d.id = t.id AND d.id = ANY($1)
                AND ((d.leased_by = $5 AND d.status = 'sending')
                     OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown')))
-            RETURNING d.notification_id
+            RETURNING d.id, d.notification_id
         ), noted AS (
             -- Receipts were faster: the status is theirs, what the call brought is written.
             UPDATE delivery AS d
@@ -154,17 +154,32 @@ async def _record_sent(
                AND n.status IN ('scheduled', 'queued', 'unknown')
             RETURNING n.id, n.shop_id
         )
-        SELECT id FROM told WHERE shop_id IN (SELECT shop_id FROM webhook WHERE active)
+        -- Only what is out of the ordinary comes back: those that were not ours, and what a webhook could want.
+        SELECT 'lost' AS what, t.id FROM unnest($1::uuid[]) AS t (id) WHERE t.id NOT IN (SELECT id FROM moved)
+         UNION ALL
+        SELECT 'heard', id FROM told WHERE shop_id IN (SELECT shop_id FROM webhook WHERE active)
         """,
-        [s.id for _, s in pairs],
-        [_text(s.provider_id) for _, s in pairs],
-        [s.cost for _, s in pairs],
-        [s.maybe_duplicate for _, s in pairs],
+        [s.id for _, s in sent],
+        [_text(s.provider_id) for _, s in sent],
+        [s.cost for _, s in sent],
+        [s.maybe_duplicate for _, s in sent],
         worker,
-        [attempts[s.id] for _, s in pairs],
-        [c.notification_id for c, _ in pairs],
+        [attempts[s.id] for _, s in sent if s.id in attempts],
+        [c.notification_id for c, _ in sent],
     )
-    await events.tell(connection, {row["id"]: DeliveryStatus.SENT for row in heard})
+    heard = {r["id"]: DeliveryStatus.SENT for r in rows if r["what"] == "heard"}
+    await events.tell(connection, heard)
+    return {s.id for _, s in sent} - {r["id"] for r in rows if r["what"] == "lost"}
+
+
+async def _record_others(
+    connection: Db, others: Sequence[Settled], attempts: Mapping[UUID, UUID], worker: UUID
+) -> set[UUID]:
+    """Whatever else calls come to. Those of them that were ours."""
+    if not others:
+        return set()
+    await _finish_attempts(connection, others, attempts)
+    return await _move(connection, others, worker)
 
 
 async def _finish_attempts(
@@ -193,51 +208,24 @@ async def _move(connection: Db, settled: Sequence[Settled], worker: UUID) -> set
         UPDATE delivery AS d
            SET status = t.status, reason = t.reason, code = t.code,
                route = CASE WHEN t.status = 'queued' THEN {TRIED} ELSE d.route END,
-               provider_id = coalesce(t.provider_id, d.provider_id),
-               cost = coalesce(t.cost, d.cost),
                maybe_duplicate = d.maybe_duplicate OR t.maybe_duplicate,
                due_at = coalesce(t.due_at, d.due_at),
                handout_at = coalesce(t.due_at, d.handout_at),
-               sent_at = CASE WHEN t.status = 'sent' THEN now() ELSE d.sent_at END,
                leased_until = NULL, leased_by = NULL, updated_at = now()
-          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[],
-                      $7::boolean[], $8::timestamptz[])
-            AS t (id, status, reason, code, provider_id, cost, maybe_duplicate, due_at)
-         WHERE d.id = t.id AND d.id = ANY($1)
-           AND ((d.leased_by = $9 AND d.status = 'sending')
-                OR (t.status = 'sent' AND d.reason = 'worker_died'
-                    AND d.status IN ('queued', 'unknown')))
+          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[])
+            AS t (id, status, reason, code, maybe_duplicate, due_at)
+         WHERE d.id = t.id AND d.id = ANY($1) AND d.leased_by = $7 AND d.status = 'sending'
         RETURNING d.id
         """,  # noqa: S608
         [s.id for s in settled],
         [s.status for s in settled],
         [s.reason for s in settled],
         [_text(s.code, 100) for s in settled],
-        [_text(s.provider_id) for s in settled],
-        [s.cost for s in settled],
         [s.maybe_duplicate for s in settled],
         [s.due_at for s in settled],
         worker,
     )
     return {r["id"] for r in rows}
-
-
-async def _note_sent(connection: Db, settled: Sequence[Settled]) -> None:
-    """Receipts were faster than our own note: the status is theirs, what the call brought is written."""
-    sent = [s for s in settled if s.status is DeliveryStatus.SENT]
-    if not sent:
-        return
-    await connection.execute(
-        """
-        UPDATE delivery AS d
-           SET provider_id = coalesce(d.provider_id, t.provider_id), cost = coalesce(d.cost, t.cost)
-          FROM unnest($1::uuid[], $2::text[], $3::numeric[]) AS t (id, provider_id, cost)
-         WHERE d.id = t.id AND d.id = ANY($1) AND d.status IN ('delivered', 'read', 'failed')
-        """,
-        [s.id for s in sent],
-        [_text(s.provider_id) for s in sent],
-        [s.cost for s in sent],
-    )
 
 
 async def _suppress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
@@ -272,24 +260,6 @@ async def _readdress(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) ->
             await steps.move_address(
                 connection, claimed.address_id, claimed.channel, settled.moved_to
             )
-
-
-async def _mark_sent(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
-    sent = [c.notification_id for c, s in kept if s.status is DeliveryStatus.SENT]
-    if sent:
-        # Nothing comes back where no webhook could want it, so that nothing more is asked.
-        heard = await connection.fetch(
-            """
-            WITH sent AS (
-                UPDATE notification SET status = 'sent'
-                 WHERE id = ANY($1) AND status IN ('scheduled', 'queued', 'unknown')
-                RETURNING id, shop_id
-            )
-            SELECT id FROM sent WHERE shop_id IN (SELECT shop_id FROM webhook WHERE active)
-            """,
-            sent,
-        )
-        await events.tell(connection, {row["id"]: DeliveryStatus.SENT for row in heard})
 
 
 async def _mark_begun(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> None:
