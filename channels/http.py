@@ -103,7 +103,7 @@ class Call:
     url: str
     headers: Mapping[str, str]
     params: Mapping[str, str] | None
-    body: str | bytes | None
+    body: bytes | None
     within: timedelta
     ca_file: Path | None
 
@@ -228,23 +228,23 @@ class ProviderHttp:
         return context
 
 
-def _content(value: Any, data: bytes | Mapping[str, str] | None) -> tuple[str, str | bytes | None]:
+def _content(value: Any, data: bytes | Mapping[str, str] | None) -> tuple[str, bytes | None]:
     """The body's type and the body itself; `value` is to be JSON."""
     if isinstance(data, bytes):
         return "application/octet-stream", data
     if data is not None:
-        return "application/x-www-form-urlencoded", urlencode(data)
+        return "application/x-www-form-urlencoded", urlencode(data).encode()
     if value is not None:
         return "application/json", _write_json(value)
     return "", None
 
 
-def _write_json(value: Any) -> str:
+def _write_json(value: Any) -> bytes:
     try:
-        return orjson.dumps(value).decode()
+        return orjson.dumps(value)
     except TypeError:
         # Keys that are no text, integers beyond 64 bits.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _read_json(body: bytes) -> Any:

@@ -154,14 +154,11 @@ def _request(client: Client, call: Call) -> StreamRequest:
         raise BlockedAddress("not a usable URL") from None
     for name, value in call.headers.items():
         request.header(name, value)
-    match call.body:
-        case str(text) if text:
-            request.body_text(text)
-        case bytes(raw) if raw:
-            request.body_bytes(raw)
-        case _ if call.method not in _WITHOUT_BODY:
-            # The library leaves it out, some servers insist on it.
-            request.header("Content-Length", "0")
+    if call.body:
+        request.body_bytes(call.body)
+    elif call.method not in _WITHOUT_BODY:
+        # The library leaves it out, some servers insist on it.
+        request.header("Content-Length", "0")
     return request.timeout(call.within).build_streamed()
 
 

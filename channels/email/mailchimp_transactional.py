@@ -168,7 +168,7 @@ class MailchimpTransactional:
 
     def _payload(self, messages: Sequence[Message]) -> dict[str, Any]:
         first = messages[0]
-        (subject, text, html), values = _letter(messages)
+        (subject, text, html), values = merging.letter(messages, _TAGS, _NAMES)
         sensitive = _is_sensitive(first)
         payload: dict[str, Any] = {
             "from_email": self._config.sender.address,
@@ -213,13 +213,7 @@ class MailchimpTransactional:
         return headers
 
 
-_Content = tuple[str, str, str]
-_PLACES: _Content = ("*|LETTER_SUBJECT|*", "*|LETTER_TEXT|*", "*|LETTER_HTML|*")
-_TAG = "*|"
-
-
-def _content(message: Message) -> _Content:
-    return one_line(message.subject), message.text, message.html
+_NAMES = ("LETTER_SUBJECT", "LETTER_TEXT", "LETTER_HTML")
 
 
 def _is_sensitive(message: Message) -> bool:
@@ -234,27 +228,9 @@ def _kind(message: Message) -> Hashable:
     """
     if message.unsubscribe_url:
         return "header", message.key
-    content = _content(message)
-    tagged = any(_TAG in part for part in (*content, message.to_name))
+    content = merging.content(message)
+    tagged = any(_TAGS.opening in part for part in (*content, message.to_name))
     return bool(message.html), _is_sensitive(message), content if tagged else None
-
-
-_NAMES = ("LETTER_SUBJECT", "LETTER_TEXT", "LETTER_HTML")
-
-
-def _letter(messages: Sequence[Message]) -> tuple[_Content, list[dict[str, str]]]:
-    """What all get, and what is merged into it for each: nothing where all get the same."""
-    if len(messages) > 1 and (merged := merging.together(messages, _TAGS)):
-        content = _PLACES[0], merged[0].letter.text, merged[0].letter.html
-        return content, [
-            {_NAMES[0]: one_line(message.subject)} | own.named
-            for message, own in zip(messages, merged, strict=True)
-        ]
-    contents = list(map(_content, messages))
-    if len(set(contents)) == 1:
-        return contents[0], []
-    places = _PLACES if contents[0][2] else (*_PLACES[:2], "")
-    return places, [dict(zip(_NAMES, content, strict=True)) for content in contents]
 
 
 def _recipient(message: Message) -> dict[str, str]:

@@ -8,6 +8,10 @@ from functools import lru_cache
 import orjson
 
 from channels.base import Message, Skeleton
+from channels.email.mime import one_line
+
+Content = tuple[str, str, str]
+"""Subject, text and HTML."""
 
 # That are under way at once; one that was forgotten is written anew.
 _SKELETONS = 64
@@ -50,6 +54,30 @@ class Filling:
     @property
     def named(self) -> dict[str, str]:
         return dict(zip(self.letter.names, self.values, strict=True))
+
+
+def content(message: Message) -> Content:
+    return one_line(message.subject), message.text, message.html
+
+
+def letter(
+    messages: Sequence[Message], tags: Tags, names: tuple[str, str, str]
+) -> tuple[Content, list[dict[str, str]]]:
+    """What all get, and what is filled into it for each: nothing where all get the same. `names`: of the fields for
+    subject, text and HTML where these are filled in whole."""
+    subject, text, html = map(tags.place, names)
+    if len(messages) > 1 and (merged := together(messages, tags)):
+        shared_by_all = merged[0].letter
+        return (subject, shared_by_all.text, shared_by_all.html), [
+            {names[0]: one_line(message.subject)} | own.named
+            for message, own in zip(messages, merged, strict=True)
+        ]
+    contents = list(map(content, messages))
+    if len(set(contents)) == 1:
+        return contents[0], []
+    if not contents[0][2]:
+        return (subject, text, ""), [dict(zip(names, own[:2], strict=False)) for own in contents]
+    return (subject, text, html), [dict(zip(names, own, strict=True)) for own in contents]
 
 
 def filling(message: Message, tags: Tags) -> Filling | None:

@@ -45,6 +45,7 @@ _TAGS = merging.Tags("{{", "}}", signs="{}", names="f", empty=True, largest=900_
 # Of a refused call of many letters: how often it may be cut in two to find the one that is at fault.
 _CALLS = 20
 
+_NAMES = ("subject", "text", "html")
 _BREAKING = frozenset(',<>@"')
 
 _DUPLICATE_CALL = 1573
@@ -110,10 +111,11 @@ class UnisenderGo:
         """By batch, so that a repeat makes the same calls and their idempotency keys meet again."""
         merged = merging.shared(messages, _TAGS, _SHARED)
         whole = [message for message in messages if message.key not in merged]
-        equal = Counter((message.batch_key, _content(message)) for message in whole)
+        equal = Counter((message.batch_key, merging.content(message)) for message in whole)
         # Once a message: letters are long, and asked about twice.
         traits = {
-            m.key: _traits(m, shared=equal[m.batch_key, _content(m)] >= _SHARED) for m in whole
+            m.key: _traits(m, shared=equal[m.batch_key, merging.content(m)] >= _SHARED)
+            for m in whole
         }
         traits |= {m.key: _merged_traits(m, merged[m.key]) for m in messages if m.key in merged}
         return calls(
@@ -133,7 +135,7 @@ class UnisenderGo:
                 break
             batch = waiting.popleft()
             results = await self._call(batch)
-            if _blames_one_of_many(results) and len(set(map(_content, batch))) > 1:
+            if _blames_one_of_many(results) and len(set(map(merging.content, batch))) > 1:
                 middle = len(batch) // 2
                 waiting += [batch[:middle], batch[middle:]]
             else:
@@ -202,18 +204,19 @@ class UnisenderGo:
         )
 
     def _payload(self, messages: Sequence[Message]) -> dict[str, Any]:
-        (subject, text, html), fields = _letter(messages)
+        (subject, text, html), fields = merging.letter(messages, _TAGS, _NAMES)
+        each = fields or [{}] * len(messages)
         body = {"plaintext": text}
         if html:
             body["html"] = html
         payload: dict[str, Any] = {
-            "recipients": [_recipient(m, own) for m, own in zip(messages, fields, strict=True)],
+            "recipients": [_recipient(m, own) for m, own in zip(messages, each, strict=True)],
             "from_email": self._config.sender.address,
             "from_name": _display(self._config.sender.name),
             "subject": subject,
             "body": body,
             # `none` leaves {{…}} in a letter as it is.
-            "template_engine": "simple" if any(fields) else "none",
+            "template_engine": "simple" if fields else "none",
             "track_links": int(self._config.track_links),
             "track_read": int(self._config.track_read),
             "skip_unsubscribe": int(self._config.skip_unsubscribe),
@@ -225,21 +228,13 @@ class UnisenderGo:
         return payload
 
 
-_Content = tuple[str, str, str]
-_PLACES: _Content = ("{{subject}}", "{{text}}", "{{html}}")
-
-
-def _content(message: Message) -> _Content:
-    return one_line(message.subject), message.text, message.html
-
-
 def _traits(message: Message, *, shared: bool) -> tuple[Hashable, int]:
     """With what it may share a call, and the bytes that it adds to one.
 
     Whether the simple engine looks through values for places again is not documented, so a letter with `{{` of
     its own is not merged with others.
     """
-    content = _content(message)
+    content = merging.content(message)
     call = message.batch_key, bool(message.html)
     if shared or any("{" in part and "{{" in part for part in content):
         return (*call, content), _ENTRY_BYTES
@@ -250,22 +245,6 @@ def _merged_traits(message: Message, merged: merging.Filling) -> tuple[Hashable,
     """As `_traits`, of a letter of which only the fields are sent."""
     own = message.subject, merged.letter.names, merged.values
     return (message.batch_key, merged.skeleton), _ENTRY_BYTES + len(orjson.dumps(own))
-
-
-def _letter(messages: Sequence[Message]) -> tuple[_Content, list[dict[str, str]]]:
-    """What all get, and the fields of each that are filled in there: none where all get the same."""
-    if len(messages) > 1 and (merged := merging.together(messages, _TAGS)):
-        content = _PLACES[0], merged[0].letter.text, merged[0].letter.html
-        return content, [
-            {"subject": one_line(message.subject)} | own.named
-            for message, own in zip(messages, merged, strict=True)
-        ]
-    contents = list(map(_content, messages))
-    if len(set(contents)) == 1:
-        return contents[0], [{} for _ in contents]
-    names = ("subject", "text", "html") if contents[0][2] else ("subject", "text")
-    places = _PLACES if contents[0][2] else (*_PLACES[:2], "")
-    return places, [dict(zip(names, content, strict=False)) for content in contents]
 
 
 def _recipient(message: Message, fields: Mapping[str, str]) -> dict[str, Any]:
