@@ -17,6 +17,7 @@ from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
 from redis.asyncio import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -112,11 +113,31 @@ def connect(url: str) -> ArqRedis:
         retry=Retry(NoBackoff(), 1),
         health_check_interval=15,
     )
-    redis = ArqRedis(pool_or_conn=pool)
+    redis = _Redis(pool_or_conn=pool)
     pool.connection_class = _CANCELLABLE[pool.connection_class]
     # The pool is nobody else's: it goes with its client.
     redis.auto_close_connection_pool = True
     return redis
+
+
+class _Redis(ArqRedis):
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class _Pipeline(Pipeline):
+    """The client's own keeps its connection when it is interrupted in letting it go, and closes it when it is collected,
+    whoever uses it by then."""
+
+    async def reset(self) -> None:
+        try:
+            await super().reset()  # type: ignore[no-untyped-call]
+        except BaseException:
+            held, self.connection, self.watching = self.connection, None, False
+            if held:
+                await held.disconnect(nowait=True)
+                await self.connection_pool.release(held)
+            raise
 
 
 class _Cancellable(AbstractConnection):

@@ -30,3 +30,31 @@ async def test_a_redis_that_is_away_is_said_to_be(unused_tcp_port: int) -> None:
 
     assert [type(e) for e in ended] == [QueueAway, QueueAway, type(None)]
     await queue.close()
+
+
+async def test_a_pipeline_lets_go_of_its_connection_whenever_it_is_cancelled(
+    redis_url: str,
+) -> None:
+    """As arq's worker looks whether a job is taken already, cancelled in that, and once more in tidying up."""
+    redis = connect(redis_url)
+
+    async def look() -> None:
+        async with redis.pipeline() as pipe:
+            await pipe.watch("some-job")
+            await pipe.exists("some-job")
+
+    for turns in range(30):
+        for later in range(6):
+            looking = asyncio.create_task(look())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            looking.cancel()
+            for _ in range(later):
+                await asyncio.sleep(0)
+            looking.cancel()
+
+            await asyncio.gather(looking, return_exceptions=True)
+
+            assert not redis.connection_pool._in_use_connections, (turns, later)
+    assert await redis.ping()
+    await redis.aclose()
