@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
@@ -51,10 +52,16 @@ class ServiceAccount(BaseModel):
         return account
 
     def load_key(self) -> RSAPrivateKey:
-        key = load_pem_private_key(self.private_key.get_secret_value().encode(), password=None)
-        if not isinstance(key, RSAPrivateKey):
-            raise TypeError("not an RSA key")
-        return key
+        return _rsa_key(self.private_key.get_secret_value())
+
+
+# Whether it is one is checked with every look at the settings, and takes a tenth of a second.
+@lru_cache(maxsize=16)
+def _rsa_key(pem: str) -> RSAPrivateKey:
+    key = load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("not an RSA key")
+    return key
 
 
 class GoogleToken(AccessToken):

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from functools import cache
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -94,7 +96,7 @@ def make_app(hub: Hub) -> web.Application:
     app.cleanup_ctx.append(background)
     app[metrics.BACKLOG] = metrics.Backlog()
     app[docs_page.DOCUMENTS] = docs_page.documents(
-        openapi.document(all_routes(), server=hub.settings.public_url)
+        _document() | {"servers": [{"url": hub.settings.public_url}]}
     )
     for route in all_routes():
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
@@ -116,6 +118,12 @@ def make_app(hub: Hub) -> web.Application:
 
 def all_routes() -> list[Route]:
     return [route for routes in MODULES for route in routes]
+
+
+@cache
+def _document() -> dict[str, Any]:
+    # It costs most of a hub's start, which counts where one process starts many.
+    return openapi.document(all_routes())
 
 
 async def _expected(request: web.Request) -> None:

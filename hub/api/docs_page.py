@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import orjson
 from aiohttp import web
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from hub.api import problems
 from hub.api.routes import PUBLIC, Routes
 
 _CSP = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+_FOLDER = files("templates").joinpath("pages")
 
 routes = Routes("Service")
 
@@ -30,12 +32,7 @@ DOCUMENTS = web.AppKey("documents", Documents)
 
 
 def documents(openapi: Mapping[str, Any]) -> Documents:
-    folder = files("templates").joinpath("pages")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(folder.joinpath("docs.html").read_text(encoding="utf-8"))
-    page = template.render(
+    page = _template().render(
         api=openapi,
         groups=_groups(openapi),
         problems=[(kind.status, kind.code, kind.title) for kind in problems.kinds()],
@@ -44,8 +41,16 @@ def documents(openapi: Mapping[str, Any]) -> Documents:
     return Documents(
         openapi=orjson.dumps(openapi),
         page=page.encode(),
-        style=folder.joinpath("docs.css").read_bytes(),
+        style=_FOLDER.joinpath("docs.css").read_bytes(),
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_FOLDER.joinpath("docs.html").read_text(encoding="utf-8"))
 
 
 def _groups(openapi: Mapping[str, Any]) -> Mapping[str, Sequence[Mapping[str, Any]]]:

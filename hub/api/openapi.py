@@ -86,8 +86,8 @@ Models = Mapping[Any, Mapping[str, Any]]
 """The schema of each (model, mode)."""
 
 
-def document(routes: Iterable[Route], *, server: str) -> dict[str, Any]:
-    """`server`: the public address of this hub."""
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """All but `servers`, which each hub has of its own."""
     shown = [route for route in routes if route.documented]
     models, definitions = models_json_schema(list(dict.fromkeys(_models(shown))), ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -101,7 +101,6 @@ def document(routes: Iterable[Route], *, server: str) -> dict[str, Any]:
             "description": cleandoc(_INTRODUCTION),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": server}],
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in shown)],
         "paths": paths,
         "webhooks": callbacks.described(),
