@@ -9,10 +9,15 @@ import pytest
 from hub.embedded.folder import locked
 from hub.embedded.servers import Servers
 from tests.leaks import _nothing_leaks, pytest_configure, pytest_runtest_makereport
-from tests.schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+from tests.schedule import (
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+    pytest_xdist_make_scheduler,
+)
 
 __all__ = [
     "_nothing_leaks",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_runtest_makereport",

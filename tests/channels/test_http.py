@@ -25,7 +25,7 @@ from channels.http import (
 from tests.channels.authority import authority
 from tests.simulators.base import Fault, Simulator
 
-PATIENCE = timedelta(seconds=0.5)
+PATIENCE = timedelta(seconds=2)
 LOOPBACK = ip_network("127.0.0.0/8")
 
 

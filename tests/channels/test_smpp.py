@@ -280,10 +280,10 @@ class TestAnswers:
         assert await send(smpp) == Retry("smpp-syserr")
 
     async def test_that_come_too_late_are_of_nobody(self, smsc: SmppSimulator) -> None:
-        async with connected(smsc, timeout=0.3) as smpp:
-            smsc.delay = 0.5
+        async with connected(smsc, timeout=1) as smpp:
+            smsc.delay = 1.1
             late = await send(smpp)
-            smsc.delay = 0.2
+            smsc.delay = 0.4
             good = await send(smpp, replace(MESSAGE, text="b"))
 
         assert late == Retry("no-answer", maybe_sent=True)

@@ -116,10 +116,10 @@ class TestSession:
         assert len(smsc.binds) == 1
 
     async def test_ends_when_the_smsc_answers_nothing_any_more(self, smsc: SmppSimulator) -> None:
-        async with connected(smsc, enquire_link=1, timeout=0.3) as smpp:
+        async with connected(smsc, enquire_link=1, timeout=1) as smpp:
             await send(smpp)
             smsc.deaf = True
-            await asyncio.sleep(1.6)
+            await asyncio.sleep(2.5)
             smsc.deaf = False
 
             assert isinstance(await send(smpp), Accepted)
@@ -148,7 +148,7 @@ class TestSession:
             await send(smpp)
             smsc.deaf = True
 
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(5):
             await smsc.left()
 
     async def test_can_be_closed_while_it_binds(self, smpp: Smpp, smsc: SmppSimulator) -> None:

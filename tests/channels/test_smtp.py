@@ -290,7 +290,7 @@ class TestConnections:
     async def test_are_not_used_again_after_silence(
         self, server: SmtpSimulator, http: ProviderHttp
     ) -> None:
-        smtp = Smtp(config(server.port, timeout=0.2), http)
+        smtp = Smtp(config(server.port, timeout=1), http)
         server.accident = Accident("DATA", hang=True)
         await smtp.send([MESSAGE])
         server.accident = None

@@ -9,7 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -60,6 +60,7 @@ class Place:
         self.key = ""
         self.crowds = 0
         self.up: Up
+        self._frozen: list[int] = []
         settings = _SETTINGS.format(token=TOKEN, port=self.telegram_port)
         (folder / "vestnik.toml").write_text(settings)
 
@@ -88,6 +89,10 @@ class Place:
         code = self.up.stop(number)
         took = time.monotonic() - began
         self.up.close()
+        for pid in self._frozen:
+            # Whose parent is gone by now, which nobody sees who stands still.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         return code, took
 
     def signal(self, name: str, number: int) -> None:
@@ -96,16 +101,15 @@ class Place:
 
     def freeze(self, name: str) -> None:
         """That process and all its children stand still."""
-        self._signal_family(name, signal.SIGSTOP)
-
-    def thaw(self, name: str) -> None:
-        self._signal_family(name, signal.SIGCONT)
-
-    def _signal_family(self, name: str, number: int) -> None:
         pid = self.up.pids()[name]
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for one in (pid, *map(int, children)):
-            os.kill(one, number)
+        self._frozen = [pid, *map(int, children)]
+        for one in self._frozen:
+            os.kill(one, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        while self._frozen:
+            os.kill(self._frozen.pop(), signal.SIGCONT)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ async def test_a_frozen_database_is_told_and_forgotten(place: Place, crowd: Crow
         place.freeze("postgres")
         await calls.answered(503, within=10)
         await asyncio.sleep(5)
-        place.thaw("postgres")
+        place.thaw()
         await calls.answered(202, within=10)
 
     _check_answers(calls)
