@@ -150,7 +150,7 @@ async def _record_sent(
              WHERE id = ANY($6)
         ), told AS (
             UPDATE notification AS n SET status = 'sent'
-             WHERE n.id = ANY($7) AND n.id IN (SELECT notification_id FROM moved)
+             WHERE n.id = ANY((SELECT array_agg(notification_id) FROM moved)::uuid[])
                AND n.status IN ('scheduled', 'queued', 'unknown')
             RETURNING n.id, n.shop_id
         )
@@ -165,7 +165,6 @@ async def _record_sent(
         [s.maybe_duplicate for _, s in sent],
         worker,
         [attempts[s.id] for _, s in sent if s.id in attempts],
-        [c.notification_id for c, _ in sent],
     )
     heard = {r["id"]: DeliveryStatus.SENT for r in rows if r["what"] == "heard"}
     await events.tell(connection, heard)
