@@ -24,6 +24,7 @@ _UNSEEN = frozenset(
 
 _ADDRESS = re.compile(r"[^\W_][^\s\\\[\]()<>\"']*")
 _SIMPLE = re.compile(r"[^\W\d_](?:[\w.,-]| (?=\w))*(?<=\w)")
+_SIMPLE_ADDRESS = re.compile(r"[^\W_][\w:/.?=%,;@~+-]*(?<=\w)")
 # Punctuation around a value belongs to its shape. What is left begins with a letter or a digit: whatever means something
 # in Markdown begins with a sign, or is a number with a dot. An entity is a piece of its own, and so is what follows it.
 _VALUE = re.compile(
@@ -45,6 +46,7 @@ _OPEN_ENTITY = re.compile(r"&[#\w.-]*$")
 _Shape = tuple[str, str, str]
 """What stands before a value, of what kind it is (9: digits, x: anything else, or nothing), what stands after it."""
 _WORD: _Shape = ("", "x", "")
+_NUMBER: _Shape = ("", "9", "")
 
 
 def plain(html: str) -> str:
@@ -93,7 +95,13 @@ class PlainText:
 
     def _shaped(self, number: int, value: str) -> tuple[_Shape, str] | None:
         """Of a value: its shape, and what its stand-in stands for as the text shows it."""
-        if number not in self._look.addresses and _SIMPLE.fullmatch(value):
+        # Most values, told at a glance; what follows would say the same of them.
+        if number not in self._look.addresses:
+            if _SIMPLE.fullmatch(value):
+                return _WORD, value
+            if value.isdecimal():
+                return _NUMBER, value
+        elif number not in self._look.texts and _SIMPLE_ADDRESS.fullmatch(value):
             return _WORD, value
         raw = unescape(value)
         # What came from a condition or a loop may be HTML, and is then no value.
