@@ -50,6 +50,7 @@ class Claimed:
     doubt_since: datetime | None
     doubt_call: UUID | None
     doubt_size: int | None
+    due_at: datetime
     give_up_at: datetime
     expires_at: datetime | None
     template: str | None
@@ -111,7 +112,7 @@ _CLAIMED = """, claimed AS (
     RETURNING d.*
 )
 SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel, d.category, d.step,
-       d.account, d.batch_key, d.ordering_key, d.attempt_count, d.code, d.maybe_duplicate, d.give_up_at,
+       d.account, d.batch_key, d.ordering_key, d.attempt_count, d.code, d.maybe_duplicate, d.due_at, d.give_up_at,
        doubt.started_at AS doubt_since, doubt.call_id AS doubt_call, doubt.call_size AS doubt_size,
        n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.interaction,
        n.locale, n.collapse_key,

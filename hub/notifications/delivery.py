@@ -90,9 +90,11 @@ class Deliverer:
     async def _deliver(self, job: Job, claimed: Sequence[Claimed]) -> None:
         if not claimed:
             return
-        way = self._way.taken(LANES[claimed[0].category])
+        now = datetime.now(UTC)
+        late = now - max(c.due_at for c in claimed)
+        way = self._way.taken(LANES[claimed[0].category], late=late)
         with way, self._chooser.job() as chosen, self.leases.held(job, claimed):
-            found = sort_out(claimed, self._shop, chosen.choose, now=datetime.now(UTC))
+            found = sort_out(claimed, self._shop, chosen.choose, now=now)
             await self._record(found.over, {})
             await self._give_back(found.later)
             if found.held:

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 import uvloop
 from arq.connections import ArqRedis
-from arq.worker import Worker, func
+from arq.worker import func
 from redis.exceptions import RedisError
 
 from channels.base import Listens, Told
@@ -39,6 +39,7 @@ from hub.queue import DELIVER, DELIVER_DUE, WORKER_ALIVE, Lane, connect, queue_n
 from hub.resources import Hub, open_hub
 from hub.retention.keeper import Keeper
 from hub.webhooks.delivery import Callbacks
+from hub.worker.picking import Picker
 from hub.worker.tasks import deliver, deliver_due
 
 log = structlog.get_logger()
@@ -198,15 +199,15 @@ class _Lane:
         self._hub = hub
         self._lane = lane
         self._deliverer = deliverer
-        self._worker: Worker | None = None
+        self._worker: Picker | None = None
         self._stopped = False
 
     async def run(self) -> None:
         redis = connect(self._hub.settings.hub.redis_url.get_secret_value())
-        self._worker = worker = Worker(
+        self._worker = worker = Picker(
+            redis,
             functions=[func(deliver, name=DELIVER), func(deliver_due, name=DELIVER_DUE)],
             queue_name=queue_name(self._lane),
-            redis_pool=redis,
             handle_signals=False,
             max_jobs=JOBS[self._lane],
             job_timeout=_JOB_TIMEOUT,

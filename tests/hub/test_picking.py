@@ -1,0 +1,137 @@
+"""Jobs are taken many at once, each by one worker, and by none that has its hands full."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
+from arq.worker import Worker, func
+
+from hub.queue import ArqQueue, Lane, connect, queue_name
+from hub.worker.picking import Picker
+
+LANE = Lane.TRANSACTIONAL
+
+
+class Jobs:
+    """What was begun, by whom; nothing ends before `go`."""
+
+    def __init__(self) -> None:
+        self.begun: Counter[str] = Counter()
+        self.by: Counter[str] = Counter()
+        self.go = asyncio.Event()
+
+    async def deliver(self, ctx: dict[str, Any], ids: list[str]) -> None:
+        self.begun[ids[0]] += 1
+        self.by[ctx["name"]] += 1
+        await self.go.wait()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[ArqRedis]:
+    redis = connect(redis_url)
+    await redis.flushdb()
+    yield redis
+    await redis.flushdb()
+    await redis.aclose()
+
+
+@pytest.fixture
+async def running(redis: ArqRedis) -> AsyncIterator[Any]:
+    """`running(Picker, "name", jobs, room)` works until the test is over."""
+    async with AsyncExitStack() as ends:
+
+        def start(kind: type[Worker], name: str, jobs: Jobs, room: int) -> None:
+            options: dict[str, Any] = {
+                "functions": [func(jobs.deliver, name="deliver")],
+                "queue_name": queue_name(LANE),
+                "handle_signals": False,
+                "max_jobs": room,
+                "poll_delay": 0.01,
+                "keep_result": 0,
+                "ctx": {"name": name},
+            }
+            worker = kind(redis, **options) if kind is Picker else kind(redis_pool=redis, **options)
+            ends.push_async_callback(_ended, asyncio.create_task(worker.async_run()))
+
+        yield start
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _until(there: Any) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if there():
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_each_job_is_taken_once_also_beside_workers_of_arq(
+    redis: ArqRedis, running: Any
+) -> None:
+    jobs = Jobs()
+    jobs.go.set()
+    for name, kind in (("a", Picker), ("b", Picker), ("c", Worker)):
+        running(kind, name, jobs, 20)
+    queue = ArqQueue(redis)
+    for _ in range(20):
+        await asyncio.gather(*(queue.hand_out(LANE, [uuid4()]) for _ in range(15)))
+
+    await _until(lambda: sum(jobs.begun.values()) >= 300)
+    await _gone(queue)
+    assert len(jobs.begun) == 300
+    assert set(jobs.begun.values()) == {1}
+    assert jobs.by["a"]
+    assert jobs.by["b"]
+
+
+async def test_no_more_are_taken_than_there_is_room_for(redis: ArqRedis, running: Any) -> None:
+    jobs = Jobs()
+    queue = ArqQueue(redis)
+    for _ in range(12):
+        await queue.hand_out(LANE, [uuid4()])
+    running(Picker, "a", jobs, 5)
+
+    await _until(lambda: sum(jobs.begun.values()) >= 5)
+    await asyncio.sleep(0.1)
+    assert sum(jobs.begun.values()) == 5
+    assert len(await redis.keys(f"{in_progress_key_prefix}*")) == 5
+
+    jobs.go.set()
+    await _gone(queue)
+    assert sum(jobs.begun.values()) == 12
+    assert await redis.keys(f"{in_progress_key_prefix}*") == []
+
+
+async def test_a_job_that_somebody_has_is_left_to_him(redis: ArqRedis, running: Any) -> None:
+    jobs = Jobs()
+    jobs.go.set()
+    queue = ArqQueue(redis)
+    await queue.hand_out(LANE, [uuid4()])
+    [id_] = await redis.zrange(queue_name(LANE), 0, -1)
+    await redis.set(in_progress_key_prefix + id_.decode(), 1)
+    await queue.hand_out(LANE, [uuid4()])
+    running(Picker, "a", jobs, 5)
+
+    await _until(lambda: jobs.begun)
+    await asyncio.sleep(0.1)
+    assert sum(jobs.begun.values()) == 1
+    assert await redis.zrange(queue_name(LANE), 0, -1) == [id_]
+
+
+async def _gone(queue: ArqQueue) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if not await queue.depth(LANE):
+                return
+            await asyncio.sleep(0.01)
