@@ -168,6 +168,10 @@ class AccountBook:
         """Learns which accounts are paused; every process does so once a second."""
         self._pauses = await health.pauses(db)
 
+    @property
+    def all_are_well(self) -> bool:
+        return not self._pauses
+
     def paused_until(self, account: LiveAccount, now: datetime) -> datetime | None:
         """None: usable. A pause that has run out leaves the account on trial until a call succeeds."""
         pause = self._pauses.get((account.shop_id, account.name))

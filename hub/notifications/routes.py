@@ -75,6 +75,8 @@ def standing(book: AccountBook, shop_id: int, route: Route | None, *, now: datet
 
 def kept_waiting(book: AccountBook, made: Sequence[Prepared]) -> set[UUID]:
     """Those of these new notifications that no worker need look at yet."""
+    if book.all_are_well:
+        return set()
     now = datetime.now(UTC)
 
     @cache
