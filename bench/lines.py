@@ -293,6 +293,8 @@ WITH person AS (
            jsonb_build_array(jsonb_build_object('channel', 'vk', 'addresses', jsonb_build_array(p.address_id),
                              'until', null, 'wait', null, 'patience', null)), '[]'::jsonb
       FROM generate_series(1, $1::int) AS g JOIN person AS p ON p.nth = 1 + g % $2::int
+     -- Whoever gets several does not get them in one call.
+     ORDER BY g
     RETURNING id, contact_id, (plan -> 0 -> 'addresses' ->> 0)::uuid AS address_id
 )
 INSERT INTO delivery (id, shop_id, notification_id, contact_id, address_id, channel, category, due_at,
