@@ -155,6 +155,15 @@ _CHANNELS: Mapping[str, Channel] = {str(channel): channel for channel in Channel
 _CATEGORIES: Mapping[str, Category] = {str(category): category for category in Category}
 
 
+def held_by(worker: str) -> str:
+    """In SQL, whether that worker has the delivery `d` in hand; `worker` is the number of the statement's argument.
+
+    Not a plain comparison: PostgreSQL takes it for true of next to none, and then goes through all that it is joined with
+    once for each of them.
+    """
+    return f"coalesce(d.leased_by = {worker} AND d.status = 'sending', false)"
+
+
 async def claim(db: Db, ids: Sequence[UUID], worker: UUID) -> list[Claimed]:
     """Those of `ids` that are due, that nobody else has and that no earlier one of their key holds back.
 
@@ -200,15 +209,14 @@ async def renew(db: Db, ids: Sequence[UUID], worker: UUID) -> None:
     """This worker lives and still has them in hand. What is being written at this moment is left out, so that
     renewing never waits for recording, nor recording for it."""
     await db.execute(
-        """
+        f"""
         WITH ours AS (
-            SELECT id FROM delivery
-             WHERE id = ANY($1) AND leased_by = $2 AND status = 'sending'
+            SELECT d.id FROM delivery AS d WHERE d.id = ANY($1) AND {held_by("$2")}
                FOR UPDATE SKIP LOCKED
         )
         UPDATE delivery AS d SET leased_until = now() + $3
           FROM ours WHERE d.id = ours.id AND d.id = ANY($1)
-        """,
+        """,  # noqa: S608
         ids,
         worker,
         LEASE,
@@ -218,13 +226,13 @@ async def renew(db: Db, ids: Sequence[UUID], worker: UUID) -> None:
 async def give_back(db: Db, later: Mapping[UUID, timedelta], worker: UUID) -> None:
     """Not sent after all (a limit, a paused account, the end of the process): due again after that wait."""
     await db.execute(
-        """
+        f"""
         UPDATE delivery AS d
            SET status = 'queued', due_at = now() + t.wait, handout_at = now() + t.wait,
                leased_until = NULL, leased_by = NULL, updated_at = now()
           FROM unnest($1::uuid[], $2::interval[]) AS t (id, wait)
-         WHERE d.id = t.id AND d.id = ANY($1) AND d.leased_by = $3 AND d.status = 'sending'
-        """,
+         WHERE d.id = t.id AND d.id = ANY($1) AND {held_by("$3")}
+        """,  # noqa: S608
         list(later),
         list(later.values()),
         worker,
@@ -234,14 +242,14 @@ async def give_back(db: Db, later: Mapping[UUID, timedelta], worker: UUID) -> No
 async def hold(db: Db, until: Mapping[UUID, datetime], worker: UUID) -> None:
     """Quiet hours have begun since: held till they end, and no time of trying or waiting is lost by it."""
     await db.execute(
-        """
+        f"""
         WITH held AS (
             UPDATE delivery AS d
                SET status = 'queued', reason = 'quiet_hours', due_at = t.until, handout_at = t.until,
                    give_up_at = d.give_up_at + (t.until - now()),
                    leased_until = NULL, leased_by = NULL, updated_at = now()
               FROM unnest($1::uuid[], $2::timestamptz[]) AS t (id, until)
-             WHERE d.id = t.id AND d.id = ANY($1) AND d.leased_by = $3 AND d.status = 'sending'
+             WHERE d.id = t.id AND d.id = ANY($1) AND {held_by("$3")}
             RETURNING d.notification_id, t.until
         ), each AS (
             SELECT notification_id, max(until) AS until FROM held GROUP BY 1
@@ -250,7 +258,7 @@ async def hold(db: Db, until: Mapping[UUID, datetime], worker: UUID) -> None:
            SET held_until = each.until, step_at = n.step_at + (each.until - now()),
                status = CASE WHEN n.status = 'queued' THEN 'scheduled' ELSE n.status END
           FROM each WHERE n.id = each.notification_id
-        """,
+        """,  # noqa: S608
         list(until),
         list(until.values()),
         worker,

@@ -12,7 +12,7 @@ from hub.db.pool import Connection, Db, Pool
 from hub.db.text import storable
 from hub.ids import new_id
 from hub.notifications import events, statuses, steps
-from hub.notifications.claims import Claimed
+from hub.notifications.claims import Claimed, held_by
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import Settled
 from hub.notifications.steps import TRIED, Due
@@ -35,13 +35,13 @@ async def begin(
     whole = [(new_id(), len(call)) if account.whole_calls else (None, None) for call in calls]
     of_call = [one for one, call in zip(whole, calls, strict=True) for _ in call]
     rows = await db.fetch(
-        """
+        f"""
         WITH ours AS (
-            UPDATE delivery
+            UPDATE delivery AS d
                SET account = $4, provider = $5, batch_key = coalesce(batch_key, $6),
                    attempt_count = attempt_count + 1,
                    maybe_duplicate = maybe_duplicate OR id = ANY($7)
-             WHERE id = ANY($1) AND leased_by = $2 AND status = 'sending'
+             WHERE id = ANY($1) AND {held_by("$2")}
             RETURNING id, shop_id, attempt_count
         )
         INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider, instead_of, call_id,
@@ -52,7 +52,7 @@ async def begin(
           JOIN unnest($1::uuid[], $3::uuid[], $8::jsonb[], $9::uuid[], $10::int[])
             AS t (id, attempt_id, instead_of, call_id, call_size) ON t.id = ours.id
         RETURNING delivery_id, id
-        """,
+        """,  # noqa: S608
         ids,
         worker,
         [new_id() for _ in ids],
@@ -126,7 +126,7 @@ async def _record_sent(
     if not sent:
         return set()
     rows = await connection.fetch(
-        """
+        f"""
         WITH moved AS (
             UPDATE delivery AS d
                SET status = 'sent', reason = NULL, code = NULL,
@@ -136,7 +136,7 @@ async def _record_sent(
               FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::boolean[])
                 AS t (id, provider_id, cost, maybe_duplicate)
              WHERE d.id = t.id AND d.id = ANY($1)
-               AND ((d.leased_by = $5 AND d.status = 'sending')
+               AND ({held_by("$5")}
                     OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown')))
             RETURNING d.id, d.notification_id
         ), noted AS (
@@ -158,7 +158,7 @@ async def _record_sent(
         SELECT 'lost' AS what, t.id FROM unnest($1::uuid[]) AS t (id) WHERE t.id NOT IN (SELECT id FROM moved)
          UNION ALL
         SELECT 'heard', id FROM told WHERE shop_id IN (SELECT shop_id FROM webhook WHERE active)
-        """,
+        """,  # noqa: S608
         [s.id for _, s in sent],
         [_text(s.provider_id) for _, s in sent],
         [s.cost for _, s in sent],
@@ -213,7 +213,7 @@ async def _move(connection: Db, settled: Sequence[Settled], worker: UUID) -> set
                leased_until = NULL, leased_by = NULL, updated_at = now()
           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[])
             AS t (id, status, reason, code, maybe_duplicate, due_at)
-         WHERE d.id = t.id AND d.id = ANY($1) AND d.leased_by = $7 AND d.status = 'sending'
+         WHERE d.id = t.id AND d.id = ANY($1) AND {held_by("$7")}
         RETURNING d.id
         """,  # noqa: S608
         [s.id for s in settled],
