@@ -129,8 +129,8 @@ async def test_the_loop_is_playable_over_the_api_alone(sandbox: Scene) -> None:
     assert listed[0]["text"] == "Спасибо! Ответ принят."
     assert listed[0]["delivery_id"] is None
     assert next(item for item in listed if item["id"] == question.id)["edited_at"]
-    # The pace of two loops is most of it on a machine that has nothing else to do.
-    assert took < 5
+    # Half of it is the pace of two loops; the machine that runs the tests is a slow one.
+    assert took < 1.5
 
 
 async def test_the_board_over_the_api_alone(sandbox: Scene) -> None:

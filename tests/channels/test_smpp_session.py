@@ -148,7 +148,7 @@ class TestSession:
             await send(smpp)
             smsc.deaf = True
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(1):
             await smsc.left()
 
     async def test_can_be_closed_while_it_binds(self, smpp: Smpp, smsc: SmppSimulator) -> None:

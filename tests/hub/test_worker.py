@@ -57,7 +57,7 @@ async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(hub: H
 
 async def _gone(redis: Any, before: set[str]) -> None:
     """Redis hears a little later that they were closed."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(2):
         while True:
             if not await _clients(redis) - before:
                 return

@@ -18,7 +18,7 @@ async def test_a_campaign_waits_while_an_order_message_is_in_hand() -> None:
         waiting = asyncio.create_task(way.give(Lane.BULK))
         await asyncio.sleep(0.02)
         assert not waiting.done()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 0.1)
 
 
 async def test_it_does_not_wait_for_ever() -> None:
@@ -31,10 +31,10 @@ async def test_it_does_not_wait_for_ever() -> None:
 async def test_nobody_waits_for_a_campaign_or_for_his_like() -> None:
     way = RightOfWay()
     with way.taken(Lane.BULK, late=AT_ONCE):
-        await asyncio.wait_for(way.give(Lane.BULK), 5)
-        await asyncio.wait_for(way.give(Lane.TRANSACTIONAL), 5)
+        await asyncio.wait_for(way.give(Lane.BULK), 0.1)
+        await asyncio.wait_for(way.give(Lane.TRANSACTIONAL), 0.1)
     with way.taken(Lane.TRANSACTIONAL, late=AT_ONCE), way.taken(Lane.SECURITY, late=AT_ONCE):
-        await asyncio.wait_for(way.give(Lane.TRANSACTIONAL), 5)
+        await asyncio.wait_for(way.give(Lane.TRANSACTIONAL), 0.1)
 
 
 async def test_while_order_messages_are_late_a_campaign_goes_step_by_step() -> None:

@@ -139,7 +139,7 @@ async def test_with_5000_open_questions_a_page_of_the_board_is_there_at_once(
     took = time.perf_counter() - started
 
     assert (len(items), size) == (10, 5001)
-    assert took < 2
+    assert took < 0.3
 
 
 async def test_what_is_done_makes_nothing_slower(hub: Hub, place: Place, book: Book) -> None:
@@ -176,4 +176,4 @@ async def test_an_answer_is_fast_beside_many(hub: Hub, place: Place) -> None:
     took = time.perf_counter() - started
 
     assert done.complete
-    assert took < 2
+    assert took < 0.5
