@@ -8,7 +8,9 @@ import pytest
 from channels.base import Category, Receipt, ReceiptStatus
 from hub.contacts import erasure
 from hub.ids import new_id
-from hub.notifications import claims, facts, receipts, steps, storage
+from hub.notifications import claims, facts, outcomes, receipts, steps, storage
+from hub.notifications.model import DeliveryStatus
+from hub.notifications.settle import Settled
 from hub.queue import DueRoute
 from hub.resources import Hub
 from tests.hub.explained import Explained
@@ -145,3 +147,36 @@ async def test_a_backlog_that_nobody_has_counted_yet_is_claimed_by_id(full: Hub)
     # Each of the others by its id, not all of them in their order.
     assert "Merge Append" not in plan[plan.index("CTE claimed") :]
     assert await full.db.fetchval("SELECT count(*) FROM delivery WHERE status = 'sending'") == 500
+
+
+async def test_what_a_worker_has_in_hand_is_joined_with_its_outcomes_once(full: Hub) -> None:
+    """Statistics know of no leases, so PostgreSQL would go through all outcomes for each delivery."""
+    worker = new_id()
+    rows = await full.db.fetch("SELECT id FROM delivery ORDER BY id DESC LIMIT 500")
+    ids = [r["id"] for r in rows]
+    await full.db.execute(
+        "UPDATE delivery SET status = 'sending', leased_by = $2 WHERE id = ANY($1)", ids, worker
+    )
+    sent: Any = [
+        (None, Settled(id_, DeliveryStatus.SENT, provider_id=str(id_), word="accepted"))
+        for id_ in ids
+    ]
+    failed = [Settled(id_, DeliveryStatus.FAILED, reason="refused") for id_ in ids]
+    async with full.db.acquire() as connection:
+        explained = Explained(connection)
+        db: Any = explained
+        for write in (
+            lambda: claims.give_back(db, dict.fromkeys(ids, timedelta(0)), worker),
+            lambda: outcomes._move(db, failed, worker),
+            lambda: outcomes._record_sent(db, sent, {}, worker),
+        ):
+            trial = connection.transaction()
+            await trial.start()
+            await write()
+            await trial.rollback()
+
+    back, moved, recorded = (plan for _, plan in explained.plans[:3])
+    recorded = recorded[recorded.index("CTE moved") : recorded.index("CTE noted")]
+    for plan in (back, moved, recorded):
+        assert "Function Scan" in plan
+        assert "Nested Loop" not in plan
