@@ -14,6 +14,8 @@ _LONGEST = timedelta(milliseconds=200)
 """A campaign goes on in the end, however many order messages there are."""
 
 _TOLERATED = timedelta(milliseconds=60)
+"""Messages that somebody waits for may be so late before campaigns slow down."""
+
 _REMEMBERED = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(milliseconds=400)
 

@@ -1,4 +1,4 @@
-"""How a lane's jobs are taken from Redis."""
+"""How a lane's jobs are taken from Redis: arq lists what waits, and all of it that there is room for is taken at once."""
 
 from typing import Any
 
@@ -41,12 +41,12 @@ class Picker(Worker):
             keys=[self.queue_name, in_progress_key_prefix],
             args=[room, timestamp_ms(), in_progress, *others],
         )
-        for id_, score in zip(taken[::2], taken[1::2], strict=True):
+        for name, score in zip(taken[::2], taken[1::2], strict=True):
+            id_ = name.decode()
             await self.sem.acquire()
             self.job_counter += 1
-            task = self.loop.create_task(self.run_job(id_.decode(), int(score)))
+            self.tasks[id_] = task = self.loop.create_task(self.run_job(id_, int(score)))
             task.add_done_callback(self._ended)
-            self.tasks[id_.decode()] = task
 
     def _ended(self, _task: Any) -> None:
         self._release_sem_dec_counter_on_complete()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 from uuid import uuid4
@@ -30,6 +30,12 @@ class Jobs:
         self.begun[ids[0]] += 1
         self.by[ctx["name"]] += 1
         await self.go.wait()
+
+    async def began(self, count: int) -> None:
+        async def so_many() -> bool:
+            return sum(self.begun.values()) >= count
+
+        await _until(so_many)
 
 
 @pytest.fixture
@@ -68,12 +74,19 @@ async def _ended(task: asyncio.Task[None]) -> None:
         await task
 
 
-async def _until(there: Any) -> None:
+async def _until(there: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(10):
         while True:
-            if there():
+            if await there():
                 return
             await asyncio.sleep(0.01)
+
+
+async def _gone(queue: ArqQueue) -> None:
+    async def empty() -> bool:
+        return not await queue.depth(LANE)
+
+    await _until(empty)
 
 
 async def test_each_job_is_taken_once_also_beside_workers_of_arq(
@@ -87,7 +100,7 @@ async def test_each_job_is_taken_once_also_beside_workers_of_arq(
     for _ in range(20):
         await asyncio.gather(*(queue.hand_out(LANE, [uuid4()]) for _ in range(15)))
 
-    await _until(lambda: sum(jobs.begun.values()) >= 300)
+    await jobs.began(300)
     await _gone(queue)
     assert len(jobs.begun) == 300
     assert set(jobs.begun.values()) == {1}
@@ -102,7 +115,7 @@ async def test_no_more_are_taken_than_there_is_room_for(redis: ArqRedis, running
         await queue.hand_out(LANE, [uuid4()])
     running(Picker, "a", jobs, 5)
 
-    await _until(lambda: sum(jobs.begun.values()) >= 5)
+    await jobs.began(5)
     await asyncio.sleep(0.1)
     assert sum(jobs.begun.values()) == 5
     assert len(await redis.keys(f"{in_progress_key_prefix}*")) == 5
@@ -123,15 +136,7 @@ async def test_a_job_that_somebody_has_is_left_to_him(redis: ArqRedis, running: 
     await queue.hand_out(LANE, [uuid4()])
     running(Picker, "a", jobs, 5)
 
-    await _until(lambda: jobs.begun)
+    await jobs.began(1)
     await asyncio.sleep(0.1)
     assert sum(jobs.begun.values()) == 1
     assert await redis.zrange(queue_name(LANE), 0, -1) == [id_]
-
-
-async def _gone(queue: ArqQueue) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if not await queue.depth(LANE):
-                return
-            await asyncio.sleep(0.01)
