@@ -15,7 +15,7 @@ LARGE = 32 * 1024 * 1024
 """Bytes; below that an index is built in the blink of an eye."""
 
 _MADE = re.compile(r"^CREATE INDEX (\w+)\s+ON (\w+)\s+(.+?);", re.MULTILINE | re.DOTALL)
-_DROPPED = re.compile(r"^DROP INDEX (?:IF EXISTS )?(\w+)", re.MULTILINE)
+_DROPPED = re.compile(r"^DROP INDEX (?:IF EXISTS )?(\w+);", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +34,28 @@ def made_by(sql: str) -> Iterator[Index]:
 
 
 async def without_slow(connection: asyncpg.Connection, sql: str, large: int) -> str:
-    """The step without those indexes whose table has `large` bytes already: `complete` builds them."""
+    """The step without those indexes whose table has `large` bytes already: `complete` builds them, and only then
+    takes away what they stand in for."""
     sizes = {index.table: await _size(connection, index.table) for index in made_by(sql)}
+    if max(sizes.values(), default=0) < large:
+        return sql
 
     def kept(found: re.Match[str]) -> str:
         return "" if sizes[found[2]] >= large else found[0]
 
-    return _MADE.sub(kept, sql)
+    return _DROPPED.sub("", _MADE.sub(kept, sql))
 
 
 async def complete(connection: asyncpg.Connection, steps: Sequence[str]) -> None:
-    """Builds what these steps name and is not there, or only in part. Nobody who writes waits for it."""
+    """Builds what these steps name and is not there, or only in part, then takes away what they drop. Nobody who writes
+    waits for it."""
     wanted: dict[str, Index] = {}
+    dropped: set[str] = set()
     for sql in steps:
-        wanted |= {index.name: index for index in made_by(sql)}
-        for gone in _DROPPED.findall(sql):
-            wanted.pop(gone, None)
+        made = {index.name: index for index in made_by(sql)}
+        gone = set(_DROPPED.findall(sql))
+        wanted = {name: index for name, index in wanted.items() if name not in gone} | made
+        dropped = (dropped - made.keys()) | gone
     rows = await connection.fetch(
         "SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid"
         " WHERE i.indisvalid AND c.relname = ANY($1)"
@@ -61,6 +67,10 @@ async def complete(connection: asyncpg.Connection, steps: Sequence[str]) -> None
         if index.name not in whole:
             log.info("index.building", index=index.name, table=index.table)
             await _build(connection, index)
+    for name in sorted(dropped):
+        if await connection.fetchval("SELECT to_regclass($1)", name):
+            async with briefly(connection):
+                await connection.execute(f"DROP INDEX {name}")
 
 
 async def _build(connection: asyncpg.Connection, index: Index) -> None:

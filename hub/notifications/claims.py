@@ -1,10 +1,12 @@
 """Takes due deliveries for one worker and gives back what it did not use."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from asyncpg import Record
 
 from channels.base import Category, Channel
 from hub.accounts.choice import InsteadOf
@@ -21,9 +23,8 @@ SESSION = timedelta(hours=24) - timedelta(minutes=2)
 clocks may differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A delivery in hand with all that is needed to render and send it.
+class Claimed(NamedTuple):
+    """A delivery in hand with all that is needed to render and send it. A tuple, because thousands are made a second.
 
     `value` is None where the address is gone by now. `has_next`: the plan has another channel after this.
     `session_open`: see `channels.base.Message`; looked up for WhatsApp only. `contact`: as much of it as the decisions
@@ -38,8 +39,6 @@ class Claimed:
     notification_id: UUID
     contact_id: UUID
     address_id: UUID
-    channel: Channel
-    category: Category
     step: int
     account: str | None
     batch_key: UUID | None
@@ -66,6 +65,8 @@ class Claimed:
     digest: bytes | None
     suppressed: bool
     session_open: bool
+    channel: Channel
+    category: Category
     contact: ContactFacts
     instead_of: InsteadOf | None = None
 
@@ -111,10 +112,11 @@ _CLAIMED = """, claimed AS (
      WHERE d.id = ANY((SELECT array_agg(id) FROM due)::uuid[])
     RETURNING d.*
 )
-SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel, d.category, d.step,
-       d.account, d.batch_key, d.ordering_key, d.attempt_count, d.code, d.maybe_duplicate, d.due_at, d.give_up_at,
+-- In the order of `Claimed`; what that puts together comes last.
+SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d.account, d.batch_key, d.ordering_key,
+       d.attempt_count, d.code, d.maybe_duplicate,
        doubt.started_at AS doubt_since, doubt.call_id AS doubt_call, doubt.call_size AS doubt_size,
-       n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.interaction,
+       d.due_at, d.give_up_at, n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.interaction,
        n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
        a.value, a.kind AS address_kind, a.provider AS address_provider, a.digest,
@@ -123,6 +125,7 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.channel
        d.channel = 'whatsapp' AND EXISTS (
             SELECT FROM heard AS h WHERE h.shop_id = d.shop_id AND h.digest = a.digest
                 AND h.channel = d.channel AND h.heard_at > now() - $3::interval) AS session_open,
+       d.channel, d.category,
        (SELECT state FROM consent AS k WHERE k.contact_id = d.contact_id
             AND k.category = d.category AND k.channel = d.channel) AS consent,
        coalesce(c.role, 'buyer') AS role, coalesce(c.name, '') AS name,
@@ -184,25 +187,27 @@ async def claim_due(db: Db, due: DueRoute, most: int, worker: UUID) -> list[Clai
 
 def _in_order(rows: Sequence[Any]) -> list[Claimed]:
     """The oldest first. Not sorted by PostgreSQL, which would go through all notifications for it."""
-    return sorted((_claimed(dict(row)) for row in rows), key=lambda c: c.notification_id)
+    return sorted(map(_claimed, rows), key=attrgetter("notification_id"))
 
 
-def _claimed(row: dict[str, Any]) -> Claimed:
-    _, quiet_hours = preferences_of(row.pop("preferences"))
-    consent = row.pop("consent")
+def _claimed(row: Record) -> Claimed:
+    # Unpacked at once: by their names it takes three times as long.
+    *own, channel, category, consent, role, name, external_id, attributes, locale, zone, wishes = (
+        row
+    )
+    _, quiet_hours = preferences_of(wishes)
     contact = ContactFacts(
         id=row["contact_id"],
-        external_id=row.pop("external_id"),
-        role=row.pop("role"),
-        name=row.pop("name"),
-        attributes=row.pop("attributes"),
-        locale=row.pop("contact_locale"),
-        timezone=row.pop("timezone"),
+        external_id=external_id,
+        role=role,
+        name=name,
+        attributes=attributes,
+        locale=locale,
+        timezone=zone,
         quiet_hours=quiet_hours,
-        consents={(row["category"], row["channel"]): consent} if consent else {},
+        consents={(category, channel): consent} if consent else {},
     )
-    row["channel"], row["category"] = _CHANNELS[row["channel"]], _CATEGORIES[row["category"]]
-    return Claimed(**row, contact=contact)
+    return Claimed._make((*own, _CHANNELS[channel], _CATEGORIES[category], contact, None))
 
 
 async def renew(db: Db, ids: Sequence[UUID], worker: UUID) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -198,7 +197,7 @@ class Deliverer:
         unknown: list[Pair] = []
         for call in calls:
             for delivery in not_recognised([by_key[m.key] for m in call], account):
-                by_key[str(delivery.id)] = replace(delivery, maybe_duplicate=True)
+                by_key[str(delivery.id)] = delivery._replace(maybe_duplicate=True)
                 if delivery.category is Category.MARKETING:
                     unknown.append((delivery, left_unknown(delivery)))
         await self._record(unknown, {})

@@ -1,7 +1,7 @@
 """Of the deliveries just claimed: which go out by which account, which wait, which are over."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -67,9 +67,9 @@ def _with_account(
             if delivery.category is Category.MARKETING:
                 found.over.append((delivery, left_unknown(delivery)))
                 return
-            delivery = replace(delivery, maybe_duplicate=True)
+            delivery = delivery._replace(maybe_duplicate=True)
         if choice.instead_of:
-            delivery = replace(delivery, instead_of=choice.instead_of)
+            delivery = delivery._replace(instead_of=choice.instead_of)
         key = (account.shop_id, account.name)
         found.groups.setdefault(key, (account, []))[1].append(delivery)
     elif _leaves_channel(delivery, choice, now):

@@ -75,6 +75,15 @@ def test_no_number_is_given_twice() -> None:
     assert sorted(set(numbers)) == numbers
 
 
+def test_an_index_that_takes_the_place_of_another_has_a_name_of_its_own() -> None:
+    """The other one stays until it is built, see `hub.db.indexes`."""
+    for _, _, sql in steps():
+        made, dropped = (
+            set(re.findall(rf"^{verb} INDEX (\w+)", sql, re.M)) for verb in ("CREATE", "DROP")
+        )
+        assert not made & dropped
+
+
 @pytest.mark.parametrize(
     "sql",
     [

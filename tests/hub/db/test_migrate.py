@@ -24,6 +24,14 @@ CREATE INDEX delivery_more ON delivery (more, due_at)
 CREATE INDEX contact_later ON contact (updated_at);
 """,
 )
+_INSTEAD: Step = (
+    9003,
+    "instead",
+    """
+CREATE INDEX delivery_instead ON delivery (more);
+DROP INDEX delivery_more;
+""",
+)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +157,43 @@ async def test_an_index_that_was_begun_is_finished(url: str, db: asyncpg.Connect
     assert await _has_part(db, "delivery_more", part)
 
 
+@pytest.mark.parametrize("large", [0, 1 << 40])
+async def test_an_index_goes_once_the_one_that_takes_its_place_is_there(
+    url: str, db: asyncpg.Connection, other: asyncpg.Connection, large: int
+) -> None:
+    known = [*steps(), _NEXT, _INDEX]
+    await migrate(url, known=known)
+    part = f"delivery_{datetime.now(UTC):%Y_%m}"
+    writing = other.transaction()
+    await writing.start()
+    await other.execute(f"UPDATE {part} SET status = 'sent'")
+
+    migrating = asyncio.create_task(migrate(url, known=[*known, _INSTEAD], large=large))
+    await asyncio.sleep(0.5)
+    assert await _has_part(db, "delivery_more", part)
+    await writing.rollback()
+    async with asyncio.timeout(20):
+        assert await migrating == [9003]
+
+    assert await _has_part(db, "delivery_instead", part)
+    assert await db.fetchval("SELECT to_regclass('delivery_more')") is None
+    assert await migrate(url, known=[*known, _INSTEAD]) == []
+    assert await _has_part(db, "delivery_instead", part)
+
+
+async def test_pages_of_deliveries_have_room_for_what_becomes_of_them(
+    url: str, db: asyncpg.Connection
+) -> None:
+    part = f"delivery_{datetime.now(UTC):%Y_%m}"
+    assert await _filled(db, part) == ["fillfactor=60"]
+    # As a version left it that did not know of it.
+    await db.execute(f"ALTER TABLE {part} RESET (fillfactor)")
+
+    await migrate(url)
+
+    assert await _filled(db, part) == ["fillfactor=60"]
+
+
 async def test_a_migrator_of_the_version_before_is_in_nobodys_way(
     url: str, db: asyncpg.Connection, other: asyncpg.Connection
 ) -> None:
@@ -182,6 +227,13 @@ async def _longest_wait(db: asyncpg.Connection, statement: str, seconds: float) 
         longest = max(longest, time.monotonic() - began)
         await asyncio.sleep(0.02)
     return longest
+
+
+async def _filled(db: asyncpg.Connection, part: str) -> list[str] | None:
+    found: list[str] | None = await db.fetchval(
+        "SELECT reloptions FROM pg_class WHERE oid = to_regclass($1)", part
+    )
+    return found
 
 
 async def _invalid(db: asyncpg.Connection) -> list[str]:

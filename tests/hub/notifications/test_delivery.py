@@ -1,6 +1,7 @@
 """From a due delivery to its recorded outcome, whatever providers do; time passes in the data."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -472,6 +473,36 @@ async def test_an_order_message_does_not_wait_for_long_to_be_recognised(
     assert delivery["instead_of"]["reason"] == "paused"
 
 
+async def test_a_claimed_delivery_is_read_in_the_order_of_its_columns(
+    hub: Hub, shop: Shop, drive: Drive
+) -> None:
+    [delivery] = await drive.rows((await shop.send(channels=["email"]))["id"])
+
+    [row] = await hub.db.fetch(
+        claims._CLAIM, drive.worker, claims.LEASE, claims.SESSION, [delivery["id"]]
+    )
+
+    put_together = ("channel", "category", "contact", "instead_of")
+    own = claims.Claimed._fields[: -len(put_together)]
+    assert claims.Claimed._fields == own + put_together
+    assert tuple(row.keys())[: len(own)] == own
+    assert tuple(row.keys())[len(own) :] == (
+        *("channel", "category", "consent", "role", "name", "external_id", "attributes"),
+        *("contact_locale", "timezone", "preferences"),
+    )
+
+
+async def test_what_a_call_begins_with_stands_in_no_index(hub: Hub) -> None:
+    """So that PostgreSQL writes it in place."""
+    indexes = await hub.db.fetch(
+        "SELECT pg_get_indexdef(indexrelid) AS made FROM pg_index WHERE indrelid = 'delivery'::regclass"
+    )
+
+    assert indexes
+    for index in indexes:
+        assert not re.search(r"account|provider\b|batch_key|attempt_count|maybe_dup", index["made"])
+
+
 async def test_that_it_may_be_a_double_is_known_before_the_call(
     hub: Hub, shop: Shop, drive: Drive
 ) -> None:
@@ -482,7 +513,7 @@ async def test_that_it_may_be_a_double_is_known_before_the_call(
     account = hub.accounts.get(claimed.shop_id, "mail")
     assert account
 
-    doubtful = replace(claimed, maybe_duplicate=True)
+    doubtful = claimed._replace(maybe_duplicate=True)
     await outcomes.begin(hub.db, [[doubtful]], account, new_id(), drive.worker)
 
     assert (await drive.rows(id_))[0]["maybe_duplicate"] is True
