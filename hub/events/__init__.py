@@ -1,0 +1,1 @@
+"""What shops tell, applied: events in their order, once, with the messages that follow."""
