@@ -189,10 +189,10 @@ async def test_a_reader_gets_the_nearest_language(db: Pool, catalog: Catalog) ->
 
 async def test_an_own_text_for_a_reader_who_had_none_adds_him(db: Pool, catalog: Catalog) -> None:
     await put(
-        db, catalog, "order.in_city/sms/ru", text="{{ order.number }}", audience=Audience.ADMIN
+        db, catalog, "cart.abandoned/sms/ru", text="{{ cart.total }}", audience=Audience.ADMIN
     )
 
-    template = found(catalog, "order.in_city")
+    template = found(catalog, "cart.abandoned")
 
     assert template.channels(Audience.ADMIN, "ru") == {Channel.SMS}
     assert template.channels(Audience.BUYER, "ru") == frozenset(Channel)
@@ -227,7 +227,7 @@ async def test_the_details_show_every_source(db: Pool, catalog: Catalog) -> None
     ]
     built_in = [s for s in details.sources if s.built_in]
     assert {(s.variant.locale, s.variant.audience) for s in built_in} == {
-        (locale, audience) for locale in ("ru", "en") for audience in ("buyer", "seller")
+        (locale, audience) for locale in ("ru", "en") for audience in Audience
     }
     assert "buyer_title" in built_in[0].source.text
 
