@@ -1,5 +1,6 @@
 """Forgets a person: what is personal goes, counts and statuses stay, what has not left stays here."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -118,6 +119,7 @@ async def _erase(conn: Connection, hub: Hub, shop_id: int, contact_id: UUID) -> 
     await _forget_messages(conn, hub.signer, ids)
     await _forget_said(conn, hub.accounts, shop_id, held)
     await _forget_strays(conn, shop_id, [value for _, value in held])
+    await _forget_told(conn, shop_id, [*names, *(value for _, value in held)])
     await _take_out_of_events(conn, ids, {*names, *labels})
     await forget_orders(conn, await _orders(conn, ids))
     for step in STEPS:
@@ -218,6 +220,29 @@ async def _forget_strays(conn: Connection, shop_id: int, values: Sequence[str]) 
         """,
         shop_id,
         list(forms),
+    )
+
+
+async def _forget_told(conn: Connection, shop_id: int, marks: Sequence[str]) -> None:
+    """What shops' platforms said, as long as nobody knows of whom: where it has a name or an address of the person.
+    Phones are written in many ways, so that their last ten digits are looked for."""
+    digits = {m[-10:] for m in marks if m.startswith("+") and m[1:].isdigit() and len(m) > 10}
+    words = [json.dumps(mark, ensure_ascii=False)[1:-1] for mark in marks if len(mark) > 3]
+    await conn.execute(
+        """
+        UPDATE shop_event
+           SET payload = NULL, object = '', result = 'ignored', reason = 'erased', leased_by = NULL
+         WHERE shop_id = $1 AND contact_id IS NULL AND result IN ('waiting', 'failed')
+           AND (object = ANY($4)
+                OR EXISTS (SELECT FROM unnest($2::text[]) AS word
+                            WHERE strpos(lower(payload::text), lower(word)) > 0)
+                OR EXISTS (SELECT FROM unnest($3::text[]) AS number
+                            WHERE strpos(regexp_replace(payload::text, '\\D', '', 'g'), number) > 0))
+        """,
+        shop_id,
+        words,
+        list(digits),
+        list(marks),
     )
 
 

@@ -142,6 +142,12 @@ _SHORT = {
           LEFT JOIN shop_order AS o ON o.id = coalesce(r.order_id, a.order_id)
          WHERE l.contact_id = ANY($1) ORDER BY l.expires_at, l.digest
         """,
+    # What is known of the person's objects in shops' platforms.
+    "source_objects": """
+        SELECT s.name AS source, o.kind, o.object, o.facts, o.changed_at
+          FROM source_object AS o JOIN source AS s ON s.id = o.source_id
+         WHERE o.contact_id = ANY($1) ORDER BY s.name, o.kind, o.object
+        """,
     # Places of which the person is the seller.
     "warehouses": "SELECT external_id FROM warehouse WHERE seller_id = ANY($1) ORDER BY id",
 }
@@ -174,6 +180,11 @@ _LONG = {
           FROM event AS e
          WHERE e.contact_id = ANY($1) AND e.id > $2
          ORDER BY e.id LIMIT $3
+        """,
+    # What shops' platforms said of the person; received when the id was made.
+    "shop_events": """
+        SELECT id, kind, action, object, payload, result, happened_at
+          FROM shop_event WHERE contact_id = ANY($1) AND id > $2 ORDER BY id LIMIT $3
         """,
     # Each with its deliveries and all that is known of them.
     "notifications": """

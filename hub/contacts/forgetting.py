@@ -130,6 +130,29 @@ STEPS: tuple[Step, ...] = (
          WHERE assembled_by = ANY($1)
         """
     ),
+    # What shops' platforms said of the person. What has not been applied yet never is.
+    _theirs(
+        """
+        UPDATE shop_event
+           SET payload = NULL, object = CASE WHEN kind IN ('customer', 'cart') THEN '' ELSE object END,
+               reason = CASE WHEN result = 'waiting' THEN 'erased' ELSE reason END,
+               result = CASE WHEN result = 'waiting' THEN 'ignored' ELSE result END
+         WHERE contact_id = ANY($1) AND (payload IS NOT NULL OR result = 'waiting')
+        """
+    ),
+    _theirs(
+        """
+        DELETE FROM source_object WHERE contact_id = ANY($1) AND kind IN ('customer', 'cart')
+        """
+    ),
+    _theirs(
+        """
+        UPDATE source_object SET digest = NULL WHERE contact_id = ANY($1) AND digest IS NOT NULL
+        """
+    ),
+    _theirs(
+        "DELETE FROM rule_timer WHERE about IN (SELECT id::text FROM unnest($1::uuid[]) AS id)"
+    ),
     # Addresses, consents and links go with it; where it sold or was asked, its place stays empty.
     Step("DELETE FROM contact WHERE id = ANY($1)"),
 )
@@ -167,6 +190,7 @@ ORDER_STEPS: tuple[str, ...] = (
         """.replace(":told", told)
         for told in _TOLD_OTHERS
     ),
+    "UPDATE source_object SET contact_id = NULL, digest = NULL WHERE order_id = ANY($1)",
     "UPDATE order_history SET reason = '' WHERE reason <> '' AND NOT late AND order_id = ANY($1)",
     """
     UPDATE shop_order

@@ -129,6 +129,17 @@ PERSONAL: Mapping[str, Held] = {
     ),
     # A group is a place and no person; an erased contact that is a group has no place any more.
     "warehouse_chat": _held("", "shop_id warehouse_id contact_id channel value created_at"),
+    # What shops' platforms said of the person, in their own words.
+    "shop_event": _held(
+        "object payload",
+        "id shop_id source_id kind action via happened_at quiet result reason set_off contact_id tries due_at"
+        " leased_by handled_at",
+    ),
+    "source_object": _held(
+        "object facts",
+        "source_id kind shop_id changed_at codes order_id contact_id held_status wrote deleted_at updated_at",
+        digest="made of what the platform said, which is told",
+    ),
     # Outlives the person on purpose: whoever left must not be written to again.
     "suppression": _held("reason code", "shop_id channel delivery_id created_at", digest=_DIGEST),
 }
@@ -148,6 +159,11 @@ IMPERSONAL: Mapping[str, str] = {
     "held_delivery": "ids and times",
     "held_step": "ids and times",
     "erasure": "ids of contacts that are no more",
+    "source": "of shops' platforms",
+    "shop_event_key": "digests of names for events",
+    "rule": "of shops",
+    "rule_timer": "ids and times",
+    "import_run": "counts, and places in files",
     "delivery_total": "counts",
     "audit": "what keys and operators did, by ids",
     "schema_step": "of the schema",

@@ -22,6 +22,7 @@ GROWING = (
     "callback",
     "callback_attempt",
     "audit",
+    "shop_event",
 )
 _FILLED: Mapping[str, int] = {"delivery": 60}
 """In hundredths, how full a page gets by new rows. The rest is for what becomes of them, beside them: a delivery is written

@@ -40,6 +40,7 @@ _ALIVE = {
         SELECT EXISTS (SELECT FROM {name} WHERE status IN ('scheduled', 'queued') OR step_at IS NOT NULL)
             OR EXISTS (SELECT FROM delivery WHERE notification_id < $1)
         """,
+    "shop_event": "SELECT EXISTS (SELECT FROM {name} WHERE result = 'waiting')",
 }
 
 

@@ -25,7 +25,7 @@ class Kind(StrEnum):
 TABLES: Mapping[Kind, Sequence[str]] = {
     Kind.ATTEMPTS: ("attempt", "receipt"),
     Kind.NOTIFICATIONS: ("delivery", "notification"),
-    Kind.EVENTS: ("callback_attempt", "callback", "event"),
+    Kind.EVENTS: ("callback_attempt", "callback", "event", "shop_event"),
     Kind.AUDIT: ("audit",),
 }
 """Of those cut by month, in the order in which they go: parts before the whole."""

@@ -227,6 +227,7 @@ BY_TABLE: Mapping[str, Portion] = {
     "callback_attempt": by_id("callback_attempt"),
     "callback": by_id("callback", "event_id"),
     "event": by_id("event"),
+    "shop_event": by_id("shop_event"),
     "notification": notifications,
 }
 """Of those cut by month: for shops that keep them less long than others, and for months that cannot go as a whole."""

@@ -17,6 +17,7 @@ from bots.sandbox import SandboxBot
 from channels.base import Category, Channel, Receipt, ReceiptStatus
 from hub.contacts.addresses import digest
 from hub.embedded.postgres import bin_dir
+from hub.ids import new_id
 from hub.inbound import service as inbound
 from hub.notifications import receipts
 from hub.orders import service as orders
@@ -144,6 +145,7 @@ class Life:
         for person in PEOPLE:
             await self._told(person)
         await self._order()
+        await self._platform_told()
         # Questions first, as they were asked; then what followed.
         self.drive.deliverer._kinds = {one.kind: one for one in interactives(self.hub)}
         await self.drive.all()
@@ -231,6 +233,41 @@ class Life:
                 assembly = await self.hub.db.fetchval("SELECT id FROM assembly")
                 by = Answerer(self.ids[KEEPER.word], f"Name {KEEPER.word}", KEEPER.external_id)
                 await orders.assembled(self.hub, self.shop, assembly, by=by, via=Via.PAGE)
+
+    async def _platform_told(self) -> None:
+        """Of the buyer, what is applied and what still waits."""
+        source, word = new_id(), BUYER.word
+        await self.hub.db.execute(
+            "INSERT INTO source (id, shop_id, name, platform, secrets, seller)"
+            " VALUES ($1, $2, 'api', 'generic', '', 'shop')",
+            source,
+            self.shop.id,
+        )
+        said = {"name": f"Name {word}", "phone": f"8 ({BUYER.number[:3]}) {BUYER.number[3:]}"}
+        for contact, result in ((self.ids[word], "applied"), (None, "waiting")):
+            await self.hub.db.execute(
+                """
+                INSERT INTO shop_event (id, shop_id, source_id, kind, action, object, via, payload, contact_id,
+                                        result)
+                VALUES ($1, $2, $3, 'customer', 'updated', $4, 'api', $5, $6, $7)
+                """,
+                new_id(),
+                self.shop.id,
+                source,
+                f"c-{word}",
+                said,
+                contact,
+                result,
+            )
+        await self.hub.db.execute(
+            "INSERT INTO source_object (source_id, kind, object, shop_id, digest, contact_id, facts)"
+            " VALUES ($1, 'cart', $2, $3, 'd', $4, $5)",
+            source,
+            f"cart-{word}",
+            self.shop.id,
+            self.ids[word],
+            said,
+        )
 
     async def _says(self, person: Person) -> None:
         hub, word = self.hub, person.word
