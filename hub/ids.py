@@ -1,5 +1,6 @@
 """Ids of everything that grows: UUIDv7, so that they sort by time and partitions follow them."""
 
+import secrets
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -9,6 +10,14 @@ import uuid_utils.compat
 def new_id() -> UUID:
     """Never below an id this process made before."""
     return uuid_utils.compat.uuid7()
+
+
+def id_at(at: datetime) -> UUID:
+    """One of that instant, however long ago: it sorts among those that were made then."""
+    milliseconds = max(int(at.timestamp() * 1000), 0)
+    below = int.from_bytes(secrets.token_bytes(10), "big")
+    version, variant = 7 << 76, 0b10 << 62
+    return UUID(int=milliseconds << 80 | version | (below & ~(0xF << 76) & ~(0b11 << 62)) | variant)
 
 
 def made_at(id_: UUID) -> datetime:

@@ -6,6 +6,7 @@ from uuid import UUID
 from hub.orders import stock_queries
 from hub.orders.model import Order
 from hub.orders.work import Work
+from hub.sources import inbox
 from hub.webhooks import service as webhooks
 from hub.webhooks.model import EventType
 
@@ -70,11 +71,29 @@ async def stock_confirmed(work: Work, order: Order) -> None:
         data,
         contacts=list({line.seller_id for line in order.lines if line.seller_id}),
     )
+    await _note_decision(work, order)
 
 
 async def assembled(work: Work, order: Order) -> None:
     data = {"order": _order(order), "assembled_at": work.now}
     await webhooks.publish(work.conn, work.shop.id, EventType.ORDER_ASSEMBLED, data)
+    await _note_decision(work, order)
+
+
+async def _note_decision(work: Work, order: Order) -> None:
+    """For the platform from which the order came."""
+    lines = [
+        {
+            "id": line.id,
+            "sku": line.sku,
+            "asked": line.quantity,
+            "confirmed": line.quantity if line.confirmed is None else line.confirmed,
+        }
+        for line in order.lines
+    ]
+    await inbox.note_decision(
+        work.conn, work.shop.id, order.id, order.status, order.revision, lines
+    )
 
 
 def _order(order: Order) -> dict[str, Any]:

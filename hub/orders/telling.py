@@ -22,6 +22,8 @@ _ASKED_INSTEAD = frozenset({OrderStatus.AWAITING_STOCK, OrderStatus.PAID})
 
 async def tell(work: Work, order: Order, reason: str = "") -> None:
     """Whoever the shop's rules name hears of the order's status. `reason` is told, too."""
+    if work.quiet:
+        return
     for role, contacts, lines in await _heard_by(work, order):
         await _tell(work, order, role, contacts, lines, reason)
 
@@ -50,6 +52,7 @@ async def send(
         )
         return None
     work.due.extend(sent.due)
+    work.told.append(sent.id)
     return sent
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import UUID
 
 from hub.db.pool import Connection
 from hub.notifications import service as notifications
@@ -14,19 +15,28 @@ from hub.shops.registry import Shop
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`now` is the same for all that happens in it."""
+    """`now` is the same for all that happens in it. `quiet`: what is written is told to nobody, and nobody is asked.
+
+    `told`, `fired`, `timers`: what came of it: notifications, names of rules, rules that wait.
+    """
 
     hub: Hub
     conn: Connection
     shop: Shop
     now: datetime
     due: list[Due] = field(default_factory=list)
+    quiet: bool = False
+    told: list[UUID] = field(default_factory=list)
+    fired: list[str] = field(default_factory=list)
+    timers: list[UUID] = field(default_factory=list)
 
 
 @asynccontextmanager
-async def working(hub: Hub, shop: Shop, now: datetime | None = None) -> AsyncIterator[Work]:
+async def working(
+    hub: Hub, shop: Shop, now: datetime | None = None, *, quiet: bool = False
+) -> AsyncIterator[Work]:
     """Commits at the end and then nudges the workers for what was to be sent."""
     async with hub.db.acquire() as conn, conn.transaction():
-        work = Work(hub, conn, shop, now or datetime.now(UTC))
+        work = Work(hub, conn, shop, now or datetime.now(UTC), quiet=quiet)
         yield work
     await notifications.hand_out(hub, work.due)
