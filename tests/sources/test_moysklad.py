@@ -596,8 +596,8 @@ async def test_eleven_calls_in_three_seconds_are_all_a_user_has(
         await moysklad.fetch(Kind.ORDER, str(uuid4()))
 
     assert later.value.after > timedelta(0)
-    assert MoySklad.limits.per_second is not None
-    assert MoySklad.limits.per_second * 3 < 11
+    # As many as may go at once, and three seconds of the rate.
+    assert (MoySklad.limits.per_second or 99) * 4 <= 11
 
 
 @pytest.mark.parametrize(
