@@ -17,7 +17,18 @@ from pydantic import ValidationError
 from channels.base import BadHook, HookRequest
 from channels.http import ProviderHttp
 from hub.config import OrderStatus
-from hub.sources.base import Ask, Call, Impossible, Later, Purpose, Trouble
+from hub.sources.base import (
+    Ask,
+    Call,
+    Fetches,
+    Impossible,
+    Later,
+    Platform,
+    Purpose,
+    Subscribes,
+    Trouble,
+    Writes,
+)
 from hub.sources.http import ShopHttp
 from hub.sources.model import (
     Action,
@@ -91,7 +102,10 @@ def order_of(raw: Any) -> OrderFacts:
 
 
 def test_the_registry_knows_it() -> None:
-    assert platform_class("moysklad") is MoySklad
+    platform: type[Platform] = MoySklad
+
+    assert platform_class("moysklad") is platform
+    assert all(issubclass(MoySklad, part) for part in (Fetches, Writes, Subscribes))
 
 
 def test_a_hook_only_says_where_to_look() -> None:
@@ -183,7 +197,7 @@ def test_an_order() -> None:
 def test_its_lines_are_kopecks_after_the_discount_and_pieces_may_be_parts() -> None:
     kettle, tea = order_of(payload("order")).lines
 
-    assert (kettle.sku, kettle.price, kettle.quantity) == ("A-1", Decimal("1791.00"), 2)
+    assert (kettle.sku, kettle.price, kettle.quantity) == ("A-1", Decimal("1791.00"), Decimal(2))
     assert (tea.sku, tea.price, tea.quantity) == ("2002", Decimal("412.60"), Decimal("1.5"))
     assert {line.warehouse for line in (kettle, tea)} == {"33333333-cd0e-11f1-0a80-0c7e00000070"}
 

@@ -79,12 +79,12 @@ class MoySkladConfig(SourceConfig):
 
 
 class MoySklad:
-    Config = MoySkladConfig
-    platform = "moysklad"
-    title = "МойСклад"
+    Config: ClassVar[type[SourceConfig]] = MoySkladConfig
+    platform: ClassVar[str] = "moysklad"
+    title: ClassVar[str] = "MoySklad"
     topics: ClassVar[Sequence[str]] = ("events",)
     # It signs nothing: the address is the proof, and what comes only says where to look.
-    signed = False
+    signed: ClassVar[bool] = False
     # Those of a new account; everybody names theirs as they like.
     statuses: ClassVar[Mapping[str, OrderStatus | None]] = {
         "Новый": OrderStatus.PLACED,
@@ -105,9 +105,9 @@ class MoySklad:
     }
     # 45 units in 3 seconds; since 1 December 2026 a call by a user's login or token costs 4 of them, which makes 11:
     # what may go at once, and then 3 seconds of this rate. 5 at a time.
-    limits = Limits(per_second=2.75, concurrency=4)
+    limits: ClassVar[Limits] = Limits(per_second=2.75, concurrency=4)
     reads: ClassVar[Sequence[Kind]] = (Kind.CUSTOMER, Kind.PRODUCT, Kind.ORDER)
-    rereads_open = False
+    rereads_open: ClassVar[bool] = False
 
     def __init__(self, config: MoySkladConfig, http: ShopHttp, *, secret: str = "") -> None:  # noqa: ARG002
         self._config = config
@@ -204,10 +204,8 @@ class MoySklad:
                 await self._http.post(url, json=wanted, headers=self._headers)
             elif not hook.get("enabled"):
                 # It switches off what failed for a week.
-                wanted = {"enabled": True}
-                await self._http.put(
-                    f"{url}/{text(hook['id'])}", json=wanted, headers=self._headers
-                )
+                own = f"{url}/{text(hook.get('id'))}"
+                await self._http.put(own, json={"enabled": True}, headers=self._headers)
         return ["events"]
 
     async def check(self) -> Check:
