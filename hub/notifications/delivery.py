@@ -256,13 +256,15 @@ class Deliverer:
         gate: Gate,
     ) -> None:
         deliveries = [by_key[m.key] for m in call]
-        async with gate.calling() as may:
-            if not self.leases.last(deliveries):
-                results = _not_called(call, "lease-ran-out")
-            elif not may:
-                results = _not_called(call, "account-paused")
-            else:
-                results = await self._results(account, call)
+        results = _not_called(call, "account-paused")
+        if await gate.begins():
+            try:
+                if self.leases.last(deliveries):
+                    results = await self._results(account, call)
+                else:
+                    results = _not_called(call, "lease-ran-out")
+            finally:
+                gate.ended()
         # One for the whole call: what is repeated together is recognised together.
         now, jitter = datetime.now(UTC), random.uniform(0.8, 1.3)
         pairs = [

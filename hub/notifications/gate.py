@@ -1,8 +1,7 @@
 """How many calls of one account may be begun and under way in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 _GLANCE = timedelta(milliseconds=500)
@@ -49,20 +48,21 @@ class Gate:
         for _ in range(calls):
             self._begun.release()
 
-    @asynccontextmanager
-    async def calling(self) -> AsyncIterator[bool]:
-        """One begun call is made inside, then its place is free again. False: the account is left, it is not to be
-        made."""
+    async def begins(self) -> bool:
+        """One begun call has its turn, until `ended`. False: the account is left, the call is not to be made."""
         try:
-            if await self._place(self._under_way):
-                try:
-                    yield True
-                finally:
-                    self._under_way.release()
-            else:
-                yield False
-        finally:
+            may = await self._place(self._under_way)
+        except BaseException:
             self.leave()
+            raise
+        if not may:
+            self.leave()
+        return may
+
+    def ended(self) -> None:
+        """The call that `begins` let pass is over: its place is free again."""
+        self._under_way.release()
+        self.leave()
 
     async def _place(self, places: asyncio.Semaphore) -> bool:
         """Takes one as soon as there is one, unless the account is left before that."""
