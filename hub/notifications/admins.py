@@ -13,6 +13,7 @@ from hub.notifications import facts, storage
 from hub.notifications.prepare import Known, prepare
 from hub.notifications.request import ContentIn, NotificationIn
 from hub.resources import Hub
+from hub.shops.registry import Shop
 from hub.webhooks.delivery import Disabled
 
 log = structlog.get_logger()
@@ -44,11 +45,11 @@ _TEXTS: Mapping[Locale, tuple[str, str]] = {
 }
 
 
-async def webhook_disabled(hub: Hub, connection: Connection, disabled: Disabled) -> None:
-    """A notification to every contact of role `admin`, in the caller's transaction; the tick hands them out."""
-    shop = hub.shops.get(disabled.shop_id)
-    if shop is None:
-        return
+async def tell_all(
+    hub: Hub, connection: Connection, shop: Shop, said: Mapping[Locale, ContentIn]
+) -> None:
+    """A notification to every contact of role `admin`, each in his language, in the caller's transaction; the tick
+    hands them out."""
     rows = await connection.fetch(
         "SELECT id FROM contact WHERE shop_id = $1 AND role = 'admin'", shop.id
     )
@@ -58,7 +59,7 @@ async def webhook_disabled(hub: Hub, connection: Connection, disabled: Disabled)
     for person in people.values():
         locale: Locale = "en" if (person.locale or shop.settings.locale) == "en" else "ru"
         asked = NotificationIn(
-            content=_content(disabled, locale),
+            content=said[locale],
             recipient=KnownContactIn(external_id=person.external_id or str(person.id)),
         )
         try:
@@ -66,6 +67,14 @@ async def webhook_disabled(hub: Hub, connection: Connection, disabled: Disabled)
         except HubError as error:
             log.error("admin.not_told", contact=str(person.id), error=error.code)
     await storage.add(connection, made, handout_after=timedelta(0))
+
+
+async def webhook_disabled(hub: Hub, connection: Connection, disabled: Disabled) -> None:
+    """As `tell_all`."""
+    shop = hub.shops.get(disabled.shop_id)
+    if shop is not None:
+        said: Mapping[Locale, ContentIn] = {x: _content(disabled, x) for x in _TEXTS}
+        await tell_all(hub, connection, shop, said)
 
 
 def _content(disabled: Disabled, locale: Locale) -> ContentIn:

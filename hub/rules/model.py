@@ -1,0 +1,75 @@
+"""What a rule is, what it may be about and whom it can reach."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from channels.base import Channel
+from hub.config import OrderStatus
+from hub.contacts.model import Role
+from hub.rules.condition import Condition
+from hub.sources.model import Action, Kind
+
+MOST_DELAY = timedelta(minutes=10_080)
+"""A week."""
+
+MOST = 200
+"""Rules of one shop."""
+
+_STATUSES = tuple(f"order.{status}" for status in OrderStatus)
+
+EVENTS: tuple[str, ...] = (
+    *_STATUSES,
+    *(f"{kind}.{action}" for kind in Kind for action in Action if kind is not Kind.ORDER),
+)
+"""An order was given that status; a customer, product or cart was seen for the first time, changed or deleted."""
+
+HEARERS: Mapping[Kind, frozenset[Role]] = {
+    Kind.ORDER: frozenset(Role),
+    Kind.CART: frozenset({Role.BUYER, Role.ADMIN}),
+    Kind.CUSTOMER: frozenset({Role.BUYER, Role.ADMIN}),
+    Kind.PRODUCT: frozenset({Role.ADMIN}),
+}
+"""Who there is to be told: sellers and warehouses have a part in orders alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`channels` None: whichever the person and the shop prefer. `built_in`: it is there without anybody having
+    made it; `changed`: the shop's own one stands in its place."""
+
+    name: str
+    event: str
+    audiences: frozenset[Role]
+    template: str
+    condition: Condition | None = None
+    channels: tuple[Channel, ...] | None = None
+    delay: timedelta = timedelta(0)
+    active: bool = True
+    built_in: bool = False
+    changed: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.event)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A rule that waits. `about`: an order's or contact's id, or "source/object" of a cart or product; `state`:
+    what must still be so when its time comes."""
+
+    id: UUID
+    shop_id: int
+    rule: str
+    event: str
+    kind: Kind
+    about: str
+    state: str
+    event_id: UUID | None
+    due_at: datetime
+
+
+def kind_of(event: str) -> Kind:
+    return Kind(event.partition(".")[0])
