@@ -81,7 +81,7 @@ async def pages(market: YandexMarket, **changes: Any) -> list[Page]:
     found = [await market.read(ask(**changes))]
     while found[-1].more:
         assert len(found) < 20
-        found.append(await market.read(ask(**changes, position=found[-1].position)))
+        found.append(await market.read(ask(**changes | {"position": found[-1].position})))
     return found
 
 
