@@ -1,0 +1,1 @@
+"""History taken over from before."""
