@@ -1,0 +1,181 @@
+"""Reading CS-Cart back: its lists know pages by number, newest first or oldest first, and no "changed since"."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Protocol
+
+import orjson
+
+from hub.sources.base import Ask, Page
+from hub.sources.model import Action, Incoming, Kind
+from hub.sources.platforms import cscart_fields as fields
+from hub.sources.values import instant, number, rows, table, text
+
+_ROWS = 100
+_AT_ONCE = 4
+
+# So many pages are turned for orders that are not over; the older ones are read one by one, so many a time.
+_DEEPEST = 10
+_BY_HAND = 50
+
+# Orders are stamped by the web server and listed when they are finished.
+_OVERLAP = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """`name`: of the resource and of the list in its answer; `sort`: by the time that `at` holds."""
+
+    name: str
+    id: str
+    sort: str
+    at: str
+
+
+LISTS: Mapping[Kind, List] = {
+    Kind.ORDER: List("orders", "order_id", "date", "timestamp"),
+    Kind.CUSTOMER: List("users", "user_id", "date", "timestamp"),
+    Kind.PRODUCT: List("products", "product_id", "timestamp", "timestamp"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page: `total` rows are on all of them, `size` on each, which may be fewer than were asked for."""
+
+    rows: Sequence[Mapping[str, Any]]
+    total: int
+    size: int
+    more: bool
+
+
+class Get(Protocol):
+    def __call__(self, path: str, params: Mapping[str, str]) -> Awaitable[Any | None]: ...
+
+
+Find = Callable[[Kind, str], Awaitable[Mapping[str, Any] | None]]
+
+
+class Lists:
+    """`fetch`: one object as the hub reads it, `find`: the same without looking for its parcel."""
+
+    def __init__(self, get: Get, fetch: Find, find: Find) -> None:
+        self._get = get
+        self._fetch = fetch
+        self._find = find
+
+    async def page(self, of: List, page: int, order: str, *, size: int = 0) -> Listed:
+        given = table(
+            await self._get(
+                of.name,
+                {
+                    "page": str(page),
+                    "items_per_page": str(size or _ROWS),
+                    "sort_by": of.sort,
+                    "sort_order": order,
+                },
+            )
+        )
+        found = [row for row in rows(given.get(of.name)) if text(row.get(of.id)).isdigit()]
+        params = table(given.get("params"))
+        total = int(number(params.get("total_items")) or 0)
+        taken = int(number(params.get("items_per_page")) or 0) or size or _ROWS
+        return Listed(found, total, taken, more=bool(found) and page * taken < total)
+
+    async def newest(self, ask: Ask) -> Page:
+        """Newest first, until what was there the last time; for orders further, until all that are not over were
+        seen: their rows tell the status. New orders push rows to the next page, so some come twice and none is lost."""
+        of, at = LISTS[ask.kind], dict(ask.position or {})
+        page = int(at.get("page", 1))
+        floor = instant(at.get("floor")) or ask.since
+        left = at["open"] if "open" in at else [id_ for id_ in ask.open if id_.isdigit()]
+        listed = await self.page(of, page, "desc")
+        found = listed.rows
+        times = [when for row in found if (when := instant(row.get(of.at)))]
+        newest = max([*times, instant(at.get("newest")) or floor])
+        # What lies above the lowest number here was on a page already, or is gone.
+        lowest = min((int(text(row[of.id])) for row in found), default=0)
+        left = [id_ for id_ in left if int(id_) < lowest]
+        items = [item for row in found if (item := _of_row(ask.kind, row, of))]
+        deeper = min(times, default=floor) >= floor or (left and page < _DEEPEST)
+        if listed.more and deeper:
+            then = {"page": page + 1, "floor": _iso(floor), "newest": _iso(newest), "open": left}
+            return Page(items, {**then, "hand": at.get("hand", 0)}, more=True)
+        hand = _turn(left, int(at.get("hand", 0)))
+        items += await _by_hand(self._fetch, ask.kind, hand)
+        done = {"floor": _iso(newest - _OVERLAP), "hand": int(hand[-1]) if hand else 0}
+        return Page(items, done, more=False)
+
+    async def history(self, ask: Ask) -> Page:
+        """Oldest first, so that what comes meanwhile lands behind. Orders are read one by one: rows have no lines."""
+        of, at = LISTS[ask.kind], dict(ask.position or {})
+        page = int(at["page"]) if at else await self._first_page(of, ask.since)
+        listed = await self.page(of, page, "asc")
+        found = listed.rows
+        total = int(at.get("total", max(listed.total - (page - 1) * listed.size, 0)))
+        wanted = [row for row in found if (instant(row.get(of.at)) or ask.since) >= ask.since]
+        if ask.kind is Kind.ORDER:
+            items = await _by_hand(self._find, ask.kind, [text(row[of.id]) for row in wanted])
+        else:
+            items = [item for row in wanted if (item := _of_row(ask.kind, row, of))]
+        return Page(items, {"page": page + 1, "total": total}, listed.more, total)
+
+    async def _first_page(self, of: List, since: datetime) -> int:
+        """The page on which `since` lies, found by halving: the filter by time is documented for carts only."""
+        listed = await self.page(of, 1, "asc")
+        low, high = 1, max(-(-listed.total // listed.size), 1)
+        while low < high:
+            middle = (low + high) // 2
+            listed = await self.page(of, middle, "asc")
+            last = instant(listed.rows[-1].get(of.at)) if listed.rows else None
+            if last is not None and last < since:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+async def _by_hand(find: Find, kind: Kind, ids: Sequence[str]) -> list[Incoming]:
+    items: list[Incoming] = []
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        found = await asyncio.gather(*(find(kind, id_) for id_ in some))
+        items += [
+            Incoming(kind, Action.UPDATED, id_, f"poll:{kind}:{id_}:{_digest(one)}", payload=one)
+            for id_, one in zip(some, found, strict=True)
+            if one is not None
+        ]
+    return items
+
+
+def _of_row(kind: Kind, row: Mapping[str, Any], of: List) -> Incoming | None:
+    """Orders thin, as their rows have no lines; the key changes with whatever the row tells of them. No time: a change
+    is newer than `timestamp`, which is when it was made."""
+    id_ = text(row[of.id])
+    if fields.unfinished(kind, row) or fields.staff(kind, row):
+        return None
+    told = fields.kept_of(kind, row)
+    return Incoming(
+        kind,
+        Action.UPDATED,
+        id_,
+        f"poll:{kind}:{id_}:{_digest(told)}",
+        payload=None if kind is Kind.ORDER else told,
+    )
+
+
+def _turn(left: Sequence[str], after: int) -> list[str]:
+    """The next ones in turn, by number."""
+    ordered = sorted(left, key=int)
+    return [id_ for id_ in ordered if int(id_) > after][:_BY_HAND] or ordered[:_BY_HAND]
+
+
+def _digest(told: Mapping[str, Any]) -> str:
+    return sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
