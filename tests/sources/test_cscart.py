@@ -190,7 +190,9 @@ def test_numbers_may_be_texts_and_texts_numbers(platform: CsCart) -> None:
         ("TEA-RED", "241", "Чайник, красный"),
         ("", "260", "Чашка"),
     ]
-    assert {(line.seller, line.seller_name) for line in facts.lines} == {("vendor-7", "ИП Петров")}
+    assert {(line.seller, line.seller_name, line.warehouse) for line in facts.lines} == {
+        ("vendor-7", "ИП Петров", "vendor-7")
+    }
 
 
 def test_the_buyer_is_known_by_his_number_and_reached_at_the_address_of_the_order(
@@ -225,7 +227,9 @@ def test_an_empty_map_may_be_anything(platform: CsCart, empty: Any) -> None:
 def test_without_vendors_a_company_is_a_storefront(shop: Shop, http: ProviderHttp) -> None:
     facts = _order(_platform(shop, http, vendors=False), payload("order"))
 
-    assert {(line.seller, line.seller_name) for line in facts.lines} == {("", "")}
+    assert {(line.seller, line.seller_name, line.warehouse) for line in facts.lines} == {
+        ("", "", "")
+    }
 
 
 def test_a_parent_only_holds_others_together(platform: CsCart) -> None:

@@ -188,7 +188,8 @@ def _lines(payload: Mapping[str, Any], *, vendors: bool) -> tuple[LineFacts, ...
     found = []
     for id_, row in _by_line(payload).items():
         vendor = first(_number(row.get("company_id")), _number(payload.get("company_id")))
-        of_vendor = vendors and bool(vendor)
+        # A vendor and a customer may have the same number.
+        place = f"vendor-{vendor}" if vendors and vendor else ""
         found.append(
             LineFacts(
                 id=id_,
@@ -197,9 +198,10 @@ def _lines(payload: Mapping[str, Any], *, vendors: bool) -> tuple[LineFacts, ...
                 sku=text(row.get("product_code")),
                 price=money(row.get("price")),
                 product=_product(row),
-                # A vendor and a customer may have the same number.
-                seller=f"vendor-{vendor}" if of_vendor else "",
-                seller_name=names.get(vendor, "") if of_vendor else "",
+                seller=place,
+                seller_name=names.get(vendor, "") if place else "",
+                # Each vendor has a shelf of his own: its storekeepers are asked, he himself where it has none.
+                warehouse=place,
             )
         )
     return tuple(line for line in found if line.quantity > 0)
