@@ -34,6 +34,7 @@ from hub.embedded.postgres import Postgres
 from hub.embedded.process import Process, spawn, stop, until
 from hub.embedded.redis import Redis
 from hub.embedded.servers import Servers
+from hub.events import claims
 from hub.first_key import first_key, welcome
 from hub.ids import new_id
 from hub.notifications import held
@@ -185,9 +186,11 @@ class _Supervisor:
             if self._servers.database is not None:
                 # Nobody but us uses it, so whatever is held there is held by the dead.
                 await take_back(db)
+                await claims.take_back(db)
             elif before := read_json(file).get("id"):
                 # Of a fleet only our own last run is known to be over.
                 await free(db, UUID(before))
+                await claims.free(db, UUID(before))
             await self._seal_anew(db)
             if count := sum(one.count for one in await held.waiting(db)):
                 log.warning("up.held", deliveries=count, hint="`vestnik held` tells more")

@@ -19,6 +19,7 @@ from hub.api import (
     openapi,
     pages,
     preferences_page,
+    source_hooks,
 )
 from hub.api.background import INTAKE, background
 from hub.api.body import LIMIT
@@ -31,10 +32,13 @@ from hub.api.v1 import (
     accounts,
     audit,
     contacts,
+    events,
+    imports,
     notifications,
     orders,
     rules,
     sandbox,
+    sources,
     stock_requests,
     templates,
     warehouses,
@@ -55,6 +59,9 @@ MODULES: Sequence[Routes] = (
     contacts.routes,
     orders.routes,
     stock_requests.routes,
+    events.routes,
+    sources.routes,
+    imports.routes,
     warehouses.routes,
     templates.routes,
     rules.routes,
@@ -70,6 +77,7 @@ MODULES: Sequence[Routes] = (
     answer_page.routes,
     preferences_page.routes,
     hooks.routes,
+    source_hooks.routes,
 )
 """In the order in which the documentation shows them."""
 

@@ -20,6 +20,9 @@ from hub.orders.model import (
     StockRequest,
     Via,
 )
+from hub.orders.placing import Placed as Placed
+from hub.orders.placing import move as move
+from hub.orders.placing import place as place
 from hub.orders.request import OrderIn, StatusIn
 from hub.orders.rules import Ignored
 from hub.orders.work import working

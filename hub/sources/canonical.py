@@ -132,7 +132,24 @@ class LineData(_Data):
         )
 
 
-_Lines = Annotated[tuple[LineData, ...], Field(max_length=MOST_LINES)]
+def _not_too_many(lines: tuple[LineData, ...]) -> tuple[LineData, ...]:
+    # Not by `max_length`: pydantic counts the valid items only and would blame the list for each bad one.
+    if len(lines) > MOST_LINES:
+        raise ValueError(f"must have at most {MOST_LINES} items")
+    return lines
+
+
+def _some_lines(lines: tuple[LineData, ...]) -> tuple[LineData, ...]:
+    if not lines:
+        raise ValueError("must have an item")
+    return lines
+
+
+_Lines = Annotated[
+    tuple[LineData, ...],
+    AfterValidator(_not_too_many),
+    Field(json_schema_extra={"maxItems": MOST_LINES}),
+]
 
 
 def _lines(given: tuple[LineData, ...]) -> tuple[LineFacts, ...]:
@@ -194,7 +211,7 @@ class OrderData(_Data):
         description="A status of the hub, or the shop's own word, which the source's `mapping.statuses` knows.",
     )
     customer: CustomerData | None = None
-    lines: Annotated[_Lines, Field(min_length=1)]
+    lines: Annotated[_Lines, AfterValidator(_some_lines)]
     currency: Annotated[str, StringConstraints(max_length=3)] = ""
     total: Amount | None = None
     delivery: DeliveryData = DeliveryData()

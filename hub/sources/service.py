@@ -230,13 +230,12 @@ def live(
     return class_(config, ShopHttp(http, take), secret=key)
 
 
-def hidden_keys(platform: str) -> frozenset[str]:
-    """The keys of the platform's config that are secrets. Raises `UnknownPlatform`."""
-    return frozenset(
-        name
-        for name, field in platform_class(platform).Config.model_fields.items()
-        if "SecretStr" in str(field.annotation)
-    )
+def hidden_in(signer: Signer, source: Source) -> list[str]:
+    """The names of its secrets; none, where nobody can open them any more."""
+    try:
+        return list(_unsealed(signer, source)[0])
+    except SealBroken:
+        return []
 
 
 _UNKNOWN = "there is no source with this id"

@@ -24,6 +24,10 @@ from hub.accounts.limits import RateLimits
 from hub.config import Settings, host_and_port
 from hub.db import budget
 from hub.db.pool import UNREACHABLE
+from hub.events import claims, timers
+from hub.events.processing import Processor
+from hub.events.reading import Reader
+from hub.history.running import Importer
 from hub.ids import new_id
 from hub.inbound import service as inbound
 from hub.loops import cancelled, keep_going
@@ -98,7 +102,7 @@ async def _serve_numbers(settings: Settings, stack: AsyncExitStack) -> None:
 async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, worker: UUID) -> None:
     """Works until `stopping` is set. `worker` names this process in its leases."""
     with suppress(*UNREACHABLE):
-        await recovery.free(hub.db, worker)
+        await _free(hub, worker)
     redis = connect(hub.settings.hub.redis_url.get_secret_value())
     questions = interactives(hub)
     limits = RateLimits(redis)
@@ -114,8 +118,10 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         hub,
         limits,
         deliverer.hand_out,
-        chores=[escalation.due_steps, inbound.handle_waiting],
+        chores=[escalation.due_steps, inbound.handle_waiting, timers.due_rules],
     )
+    events = Processor(hub, worker, limits)
+    reader = Reader(hub, worker, limits)
     loops = [_Lane(hub, lane, deliverer) for lane in lanes]
     chores: list[Callable[[], Awaitable[None]]] = [
         deliverer.leases.keep,
@@ -130,6 +136,9 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
             if isinstance(account.adapter, Listens)
         ),
         callbacks.run,
+        events.run,
+        reader.run,
+        Importer(hub, worker, limits).run,
         lambda: _refresh(hub),
         lambda: _beat(redis),
         *(lane.run for lane in loops),
@@ -137,20 +146,27 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     tasks = [asyncio.create_task(keep_going(chore)) for chore in chores]
     log.info("worker.started", lanes=[str(lane) for lane in lanes])
     await stopping.wait()
-    deliverer.draining = callbacks.draining = True
+    deliverer.draining = callbacks.draining = events.draining = reader.draining = True
     for lane in loops:
         lane.stop_picking()
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN.total_seconds()):
-            await asyncio.gather(callbacks.drained(), *(lane.drained() for lane in loops))
+            await asyncio.gather(
+                callbacks.drained(), events.drained(), *(lane.drained() for lane in loops)
+            )
     await cancelled(tasks)
     try:
         # What could not be finished in time is the others' at once.
         with suppress(*UNREACHABLE):
-            await recovery.free(hub.db, worker)
+            await _free(hub, worker)
     finally:
         await _closed(redis)
     log.info("worker.stopped")
+
+
+async def _free(hub: Hub, worker: UUID) -> None:
+    await recovery.free(hub.db, worker)
+    await claims.free(hub.db, worker)
 
 
 async def _listen(hub: Hub, deliverer: Deliverer, account: LiveAccount, adapter: Listens) -> None:

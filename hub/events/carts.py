@@ -1,0 +1,52 @@
+"""Carts and customers of platforms: what was last seen of them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from hub.events import objects, people
+from hub.events.model import Claimed, Done, SetOff, digest_of, plain
+from hub.events.objects import Known, Seen
+from hub.orders.work import Work
+from hub.sources.model import CartFacts, CustomerFacts, Kind, Result, Source
+
+
+async def apply_cart(
+    work: Work, claimed: Claimed, facts: CartFacts, before: Known | None, at: datetime
+) -> Done:
+    contact_id = await people.person(work, claimed.source, facts.customer)
+    digest = digest_of(facts)
+    repeated = before is not None and before.digest == digest
+    # Of whom nobody knows who it is nothing personal is kept.
+    shown = plain(facts)
+    if contact_id is None:
+        shown.pop("customer", None)
+    seen = Seen(claimed.object, at, digest, contact_id=contact_id, facts=shown)
+    await objects.put(work.conn, work.shop.id, claimed.source.id, Kind.CART, seen)
+    result = Result.REPEATED if repeated else Result.APPLIED
+    return Done(result, contact_id=contact_id, set_off=SetOff.of(work))
+
+
+async def apply_customer(
+    work: Work, claimed: Claimed, facts: CustomerFacts, before: Known | None, at: datetime
+) -> Done:
+    contact_id = await people.person(work, claimed.source, facts)
+    digest = digest_of(facts)
+    repeated = before is not None and before.digest == digest and before.contact_id == contact_id
+    seen = Seen(claimed.object, at, digest, contact_id=contact_id)
+    await objects.put(work.conn, work.shop.id, claimed.source.id, Kind.CUSTOMER, seen)
+    result = Result.REPEATED if repeated else Result.APPLIED
+    return Done(result, contact_id=contact_id, set_off=SetOff.of(work))
+
+
+async def drop(work: Work, source: Source, object_: str) -> None:
+    """The cart is gone, and with it whatever waited for it."""
+    await objects.forget(work.conn, source.id, Kind.CART, object_)
+
+
+async def ordered(work: Work, source: Source, contact_id: UUID) -> None:
+    """The person has bought: carts that are kept of him in this source are over."""
+    await work.conn.execute(
+        "DELETE FROM source_object WHERE contact_id = $1 AND kind = 'cart' AND source_id = $2",
+        contact_id,
+        source.id,
+    )
