@@ -37,8 +37,10 @@ from hub.sources.platforms.moysklad_facts import (
 )
 from hub.sources.values import instant, rows, table, text
 
-# Lists longer than that are not expanded, without a word; nor are more positions in them.
+# Lists longer than that are not expanded, without a word; nor are more positions in them. Expanded orders are large
+# (each position with all that is known of its goods), and an answer has to stay within 4 MiB.
 _MOST = 100
+_ORDERS = 25
 
 # What is changed now may become visible a moment later than what was changed after it.
 _OVERLAP = timedelta(minutes=2)
@@ -155,12 +157,13 @@ class MoySklad:
         move up over the edge of a page. Numbers count within one second only."""
         history = ask.purpose is Purpose.HISTORY and ask.kind is Kind.ORDER
         field = "created" if history else "updated"
+        most = _ORDERS if ask.kind is Kind.ORDER else _MOST
         position = ask.position or {"at": _stamp(ask.since), "offset": 0}
         at, offset = str(position["at"]), int(position["offset"])
         params = {
             "filter": f"{field}>={at}",
             "order": f"{field},asc",
-            "limit": str(_MOST),
+            "limit": str(most),
             "offset": str(offset),
             **_EXPAND.get(ask.kind, {}),
         }
@@ -169,7 +172,7 @@ class MoySklad:
         )
         found = rows(table(answer).get("rows"))
         items = [_item(ask.kind, await self._whole(ask.kind, row)) for row in found]
-        more = len(found) >= _MOST
+        more = len(found) >= most
         last = max(at, *(text(row.get(field))[:19] for row in found)) if found else at
         after = {"at": last, "offset": offset + len(found) if more and last == at else 0}
         if found and not more and ask.purpose is Purpose.CATCH_UP:
