@@ -84,6 +84,10 @@ class MoySkladSimulator(Simulator):
         self._clock = max(datetime.now(_ZONE), self._clock + timedelta(milliseconds=1))
         return self._clock.strftime("%Y-%m-%d %H:%M:%S.") + f"{self._clock.microsecond // 1000:03}"
 
+    def _moment(self) -> str:
+        """To the second, and not before what it tells of."""
+        return (self._clock + timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S")
+
     def add(self, type_: str, id_: str = "", **fields: Any) -> str:
         id_, now = id_ or str(uuid4()), self.now()
         self.objects[type_][id_] = {"id": id_, "created": now, "updated": now, **fields}
@@ -128,7 +132,7 @@ class MoySkladSimulator(Simulator):
         return {
             "auditContext": {
                 "meta": {"type": "audit", "href": f"{self.base_url}/audit/{uuid4()}"},
-                "moment": self.now()[:19],
+                "moment": self._moment(),
                 "uid": LOGIN,
             },
             "events": [

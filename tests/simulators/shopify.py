@@ -75,7 +75,8 @@ class ShopifySimulator(Simulator):
 
     def now(self) -> str:
         """To the second, of the shop's own zone, and later than whatever was said before."""
-        self._clock = max(datetime.now(UTC), self._clock + timedelta(seconds=1))
+        began = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        self._clock = max(began, self._clock + timedelta(seconds=1))
         return self._clock.astimezone(_zone()).isoformat(timespec="seconds")
 
     def add(self, list_: str, **fields: Any) -> int:
