@@ -1,7 +1,7 @@
 """One event applied: whether it is news, whether it is told, and what follows from it by its kind."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hub.events import carts, objects, orders, products
 from hub.events.model import Claimed, Done
@@ -17,6 +17,10 @@ from hub.sources.model import (
     ProductFacts,
     Result,
 )
+
+
+_CLOCKS = timedelta(minutes=2)
+"""By how much a platform's clock may be behind ours; many tell whole seconds only."""
 
 
 async def apply(
@@ -56,15 +60,16 @@ def is_stale(before: Known | None, at: datetime) -> bool:
 def is_quiet(now: datetime, claimed: Claimed, facts: Facts, before: Known | None) -> bool:
     """Whether it is old news: taken over, and told to nobody."""
     source = claimed.source
+    begun_at = source.quiet_before - _CLOCKS
     happened_at = claimed.happened_at or facts.changed_at or claimed.received_at
-    if claimed.quiet or happened_at < max(source.quiet_before, now - source.tell_within):
+    if claimed.quiet or happened_at < max(begun_at, now - source.tell_within):
         return True
     first_sight = before is None or before.order_id is None
     return (
         isinstance(facts, OrderFacts)
         and first_sight
         and facts.created_at is not None
-        and facts.created_at < source.quiet_before
+        and facts.created_at < begun_at
     )
 
 
