@@ -1,10 +1,126 @@
-"""Rules that waited, when their time has come: a chore of the tick."""
+"""Rules whose time has come: whatever still is as it was is told of. A chore of the tick."""
 
-from hub.db.pool import Connection
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from hub.db.pool import UNFIT, UNREACHABLE, Connection
+from hub.events import telling
+from hub.events.telling import Thing
 from hub.notifications.steps import Due
+from hub.orders import queries as orders
+from hub.orders import telling as order_telling
+from hub.orders.work import Work
 from hub.resources import Hub
+from hub.rules import queries, timers
+from hub.rules.model import Rule, Timer
+from hub.sources.model import Kind
+
+log = structlog.get_logger()
+
+# The tick waits for them: enough for an hour after a campaign has filled carts.
+_AT_ONCE = 50
+_AGAIN_AFTER = timedelta(minutes=1)
 
 
-async def due_rules(hub: Hub, connection: Connection) -> list[Due]:  # noqa: ARG001
-    """None waits yet."""
-    return []
+async def due_rules(hub: Hub, connection: Connection) -> list[Due]:
+    """Lets every rule go off whose time has come, each in a transaction of its own.
+
+    One that fails by a bug is tried again a minute later and holds up no other.
+    """
+    due: list[Due] = []
+    for timer in await timers.due(connection, _AT_ONCE):
+        shop = hub.shops.get(timer.shop_id)
+        if shop is None:
+            await timers.postpone(connection, timer, _AGAIN_AFTER)
+            continue
+        work = Work(hub, connection, shop, datetime.now(UTC))
+        try:
+            async with connection.transaction():
+                await _go_off(work, timer)
+        except Exception as error:
+            if isinstance(error, UNREACHABLE) and not isinstance(error, UNFIT):
+                raise
+            log.exception("rules.failed", shop=shop.slug, rule=timer.rule, timer=str(timer.id))
+            await timers.postpone(connection, timer, _AGAIN_AFTER)
+            continue
+        due += work.due
+    return due
+
+
+async def _go_off(work: Work, timer: Timer) -> None:
+    """What does not hold any more is dropped without a word."""
+    if timer.kind is Kind.ORDER:
+        # The order before the timer, as whoever changes the order does.
+        await orders.lock_id(work.conn, UUID(timer.about))
+    if not await timers.take(work.conn, timer):
+        return
+    rule = await queries.by_name(work.conn, work.shop, timer.rule)
+    if rule is None or not rule.active or rule.event != timer.event:
+        return
+    if timer.kind is Kind.ORDER:
+        await _of_order(work, timer, rule)
+    else:
+        await _of_thing(work, timer, rule)
+
+
+async def _of_order(work: Work, timer: Timer, rule: Rule) -> None:
+    order = await orders.by_id(work.conn, work.shop.id, UUID(timer.about))
+    if order is None or order.status != timer.state:
+        return
+    if await order_telling.still_holds(work, order, rule):
+        await order_telling.tell_by(work, order, rule)
+
+
+async def _of_thing(work: Work, timer: Timer, rule: Rule) -> None:
+    read = _customer if timer.kind is Kind.CUSTOMER else _seen
+    thing = await read(work, timer)
+    if thing is None or thing.state != timer.state:
+        return
+    if await telling.still_holds(work, thing, rule):
+        await telling.tell_by(work, thing, rule)
+
+
+async def _customer(work: Work, timer: Timer) -> Thing | None:
+    """None: he is gone."""
+    row = await work.conn.fetchrow(
+        "SELECT id, external_id FROM contact WHERE shop_id = $1 AND id = $2",
+        work.shop.id,
+        UUID(timer.about),
+    )
+    if row is None:
+        return None
+    return Thing(
+        Kind.CUSTOMER,
+        timer.about,
+        timer.state,
+        row["id"],
+        {"id": row["external_id"]} if row["external_id"] else {},
+    )
+
+
+async def _seen(work: Work, timer: Timer) -> Thing | None:
+    """The cart or product as it was seen last. None: it is gone, or became an order."""
+    source_id, _, object_ = timer.about.partition("/")
+    row = await work.conn.fetchrow(
+        """
+        SELECT o.contact_id, o.changed_at, o.facts, s.name FROM source_object AS o
+          JOIN source AS s ON s.id = o.source_id AND s.deleted_at IS NULL
+         WHERE o.source_id = $1 AND o.kind = $2 AND o.object = $3 AND o.shop_id = $4 AND o.deleted_at IS NULL
+        """,
+        UUID(source_id),
+        timer.kind,
+        object_,
+        work.shop.id,
+    )
+    if row is None or row["facts"] is None:
+        return None
+    return Thing(
+        timer.kind,
+        timer.about,
+        telling.state_of(row["changed_at"]),
+        row["contact_id"],
+        row["facts"],
+        row["name"],
+    )

@@ -1,29 +1,17 @@
-"""Decisions about orders and stock: who hears what, what answers come to, what happens when none comes. Pure."""
+"""Decisions about orders and stock: what answers come to, what happens when none comes. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from hub.config import Notify, OrderSettings
-from hub.contacts.model import Role
+from hub.config import OrderSettings
 from hub.orders import hours
 from hub.orders.hours import Hours
 from hub.orders.model import STAGES, Line, OrderStatus, may_move
 
 _LATEST_GAP = timedelta(minutes=5)
-
-
-def audiences(status: OrderStatus, notify: Notify) -> frozenset[Role]:
-    """Who hears that an order has this status."""
-    heard: Mapping[Role, Sequence[OrderStatus]] = {
-        Role.BUYER: notify.buyer,
-        Role.SELLER: notify.seller,
-        Role.WAREHOUSE: notify.warehouse,
-        Role.ADMIN: notify.admin,
-    }
-    return frozenset(role for role, statuses in heard.items() if status in statuses)
 
 
 class Ignored(StrEnum):

@@ -17,6 +17,7 @@ from hub.shops.registry import Shop
 class Work:
     """`now` is the same for all that happens in it. `quiet`: what is written is told to nobody, and nobody is asked.
 
+    `source`: the name of the shop's source that it comes from, where it comes from one.
     `told`, `fired`, `timers`: what came of it: notifications, names of rules, rules that wait.
     """
 
@@ -26,6 +27,7 @@ class Work:
     now: datetime
     due: list[Due] = field(default_factory=list)
     quiet: bool = False
+    source: str = ""
     told: list[UUID] = field(default_factory=list)
     fired: list[str] = field(default_factory=list)
     timers: list[UUID] = field(default_factory=list)
@@ -33,10 +35,15 @@ class Work:
 
 @asynccontextmanager
 async def working(
-    hub: Hub, shop: Shop, now: datetime | None = None, *, quiet: bool = False
+    hub: Hub,
+    shop: Shop,
+    now: datetime | None = None,
+    *,
+    quiet: bool = False,
+    source: str = "",
 ) -> AsyncIterator[Work]:
     """Commits at the end and then nudges the workers for what was to be sent."""
     async with hub.db.acquire() as conn, conn.transaction():
-        work = Work(hub, conn, shop, now or datetime.now(UTC), quiet=quiet)
+        work = Work(hub, conn, shop, now or datetime.now(UTC), quiet=quiet, source=source)
         yield work
     await notifications.hand_out(hub, work.due)

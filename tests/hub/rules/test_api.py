@@ -12,6 +12,7 @@ from hub.resources import Hub
 from hub.rules import queries, service, timers
 from hub.rules.model import EVENTS, MOST, Rule
 from hub.shops.keys import Scope
+from hub.shops.registry import Shop
 from tests.hub.api.client import Api
 
 REMINDER: dict[str, Any] = {
@@ -109,7 +110,7 @@ async def test_another_shop_has_its_own(
     await api.put("/v1/rules/order.shipped", {"audiences": ["admin"]})
     await api.put("/v1/rules/pickup-reminder", REMINDER)
 
-    async with Api(url, await key_for(Scope.ADMIN, shop="other")) as other:
+    async with Api(url, await key_for(Scope.ADMIN, shop="main")) as other:
         assert (await other.get("/v1/rules/order.shipped")).json["audiences"] == ["buyer"]
         assert (await other.get("/v1/rules/pickup-reminder")).status == 404
 
@@ -241,7 +242,7 @@ async def test_a_shop_has_no_more_of_them_than_it_may(hub: Hub, api: Api) -> Non
         """
         INSERT INTO rule (id, shop_id, name, event, audiences, template)
         SELECT gen_random_uuid(), s.id, 'r' || n, 'order.paid', '{buyer}', 'order.paid'
-          FROM shop AS s, generate_series(1, $1) AS n WHERE s.slug = 'main'
+          FROM shop AS s, generate_series(1, $1) AS n WHERE s.slug = 'quiet'
         """,
         MOST,
     )
@@ -253,8 +254,9 @@ async def test_a_shop_has_no_more_of_them_than_it_may(hub: Hub, api: Api) -> Non
     assert one_of_them.status == 200
 
 
-async def test_what_an_event_sets_off_begins_with_its_default(hub: Hub, api: Api) -> None:
-    shop = next(shop for shop in hub.shops.values() if shop.slug == "main")
+async def test_what_an_event_sets_off_begins_with_its_default(
+    hub: Hub, api: Api, shop: Shop
+) -> None:
     here = {"event": "order.paid", "audiences": ["admin"]}
     await api.put("/v1/rules/a", here)
     await api.put("/v1/rules/b", here | {"active": False})
@@ -269,8 +271,9 @@ async def test_what_an_event_sets_off_begins_with_its_default(hub: Hub, api: Api
     assert await names("order.paid") == ["a"]
 
 
-async def test_what_waits_goes_with_its_rule_and_with_what_that_is_about(hub: Hub) -> None:
-    shop = next(shop for shop in hub.shops.values() if shop.slug == "main")
+async def test_what_waits_goes_with_its_rule_and_with_what_that_is_about(
+    hub: Hub, shop: Shop
+) -> None:
     due = datetime.now(UTC) + timedelta(hours=1)
     rule = Rule(
         "late", "order.paid", frozenset({Role.BUYER}), "order.paid", delay=timedelta(hours=1)
