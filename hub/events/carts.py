@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from hub.events import objects, people
+from hub.events import objects, people, telling
 from hub.events.model import Claimed, Done, SetOff, digest_of, plain
 from hub.events.objects import Known, Seen
 from hub.orders.work import Work
+from hub.rules import timers
 from hub.sources.model import CartFacts, CustomerFacts, Kind, Result, Source
 
 
@@ -21,9 +22,21 @@ async def apply_cart(
     if contact_id is None:
         shown.pop("customer", None)
     seen = Seen(claimed.object, at, digest, contact_id=contact_id, facts=shown)
-    await objects.put(work.conn, work.shop.id, claimed.source.id, Kind.CART, seen)
-    result = Result.REPEATED if repeated else Result.APPLIED
-    return Done(result, contact_id=contact_id, set_off=SetOff.of(work))
+    source = claimed.source
+    await objects.put(work.conn, work.shop.id, source.id, Kind.CART, seen)
+    if repeated:
+        return Done(Result.REPEATED, contact_id=contact_id)
+    cart = telling.seen(
+        source.id,
+        source.name,
+        Kind.CART,
+        claimed.object,
+        digest=digest,
+        contact_id=contact_id,
+        facts=shown,
+    )
+    await telling.news(work, cart, first=before is None)
+    return Done(Result.APPLIED, contact_id=contact_id, set_off=SetOff.of(work))
 
 
 async def apply_customer(
@@ -33,20 +46,33 @@ async def apply_customer(
     digest = digest_of(facts)
     repeated = before is not None and before.digest == digest and before.contact_id == contact_id
     seen = Seen(claimed.object, at, digest, contact_id=contact_id)
-    await objects.put(work.conn, work.shop.id, claimed.source.id, Kind.CUSTOMER, seen)
-    result = Result.REPEATED if repeated else Result.APPLIED
-    return Done(result, contact_id=contact_id, set_off=SetOff.of(work))
+    source = claimed.source
+    await objects.put(work.conn, work.shop.id, source.id, Kind.CUSTOMER, seen)
+    if repeated:
+        return Done(Result.REPEATED, contact_id=contact_id)
+    if contact_id is not None:
+        who = await telling.customer(work.conn, work.shop.id, contact_id, source.name)
+        if who is not None:
+            await telling.news(work, who, first=before is None)
+    return Done(Result.APPLIED, contact_id=contact_id, set_off=SetOff.of(work))
 
 
 async def drop(work: Work, source: Source, object_: str) -> None:
     """The cart is gone, and with it whatever waited for it."""
+    await timers.drop(work.conn, work.shop.id, Kind.CART, telling.about(source.id, object_))
     await objects.forget(work.conn, source.id, Kind.CART, object_)
 
 
 async def ordered(work: Work, source: Source, contact_id: UUID) -> None:
     """The person has bought: carts that are kept of him in this source are over."""
-    await work.conn.execute(
-        "DELETE FROM source_object WHERE contact_id = $1 AND kind = 'cart' AND source_id = $2",
+    carts = await work.conn.fetch(
+        """
+        DELETE FROM source_object WHERE contact_id = $1 AND kind = 'cart' AND source_id = $2
+        RETURNING object
+        """,
         contact_id,
         source.id,
     )
+    for cart in carts:
+        about = telling.about(source.id, cart["object"])
+        await timers.drop(work.conn, work.shop.id, Kind.CART, about)

@@ -220,7 +220,10 @@ async def _apply(
     read_at: datetime | None,
     writing_turn: asyncio.Semaphore | None,
 ) -> None:
-    async with writing_turn or nullcontext(), working(hub, shop, quiet=claimed.quiet) as work:
+    async with (
+        writing_turn or nullcontext(),
+        working(hub, shop, quiet=claimed.quiet, source=claimed.source.name) as work,
+    ):
         done = await apply(work, claimed, facts, read_at=read_at)
         await claims.done(work.conn, claimed, done, payload)
 

@@ -2,25 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from hub.contacts.model import Role
+from hub.db.pool import Connection
 from hub.orders import people
 from hub.orders.telling import send
 from hub.orders.work import Work
 from hub.rules import condition, facts, queries, timers
 from hub.rules.model import Rule
-from hub.sources.model import Action, CartFacts, Kind, LineFacts, ProductFacts
+from hub.sources.model import Action, Kind
+
+# Not the customer, who is a contact, nor what is the platform's own affair.
+_SHOWN: Mapping[Kind, Sequence[str]] = {
+    Kind.CART: ("id", "currency", "total", "url"),
+    Kind.PRODUCT: (*("id", "title", "sku", "price", "currency", "url", "image_url", "quantity"),),
+}
+_SHOWN_OF_LINE = ("id", "sku", "title", "price", "image_url")
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
     """What an event was about. `about`: "source/object" of a cart or product, the contact's id of a customer; `state`:
-    what must still be so when a rule's time comes; `contact_id`: whose it is; `data`: as templates and conditions see
-    it, JSON, and as `source_object.facts` keeps it; `source`: the source's name."""
+    what must still be so when a rule's time comes; `contact_id`: whose it is; `data`: as templates see it; `source`:
+    the source's name, where it is known."""
 
     kind: Kind
     about: str
@@ -34,35 +41,46 @@ def about(source_id: UUID, object_: str) -> str:
     return f"{source_id}/{object_}"
 
 
-def state_of(changed_at: datetime | None) -> str:
-    """Of a cart or product: another time is another state."""
-    return changed_at.astimezone(UTC).isoformat() if changed_at else ""
+def seen(
+    source_id: UUID,
+    source: str,
+    kind: Kind,
+    object_: str,
+    *,
+    digest: bytes | None,
+    contact_id: UUID | None,
+    facts: Mapping[str, Any],
+) -> Thing:
+    """A cart or product, of what `source_object` keeps of it. It is as it was as long as the same is said of it."""
+    state = digest.hex() if digest else ""
+    data = {name: facts[name] for name in _SHOWN[kind] if name in facts}
+    if "quantity" in data:
+        data["quantity"] = _plain(data["quantity"])
+    if kind is Kind.CART:
+        data["lines"] = lines = [_line(line) for line in facts.get("lines", ())]
+        data["pieces"] = _plain(sum((Decimal(str(line["quantity"])) for line in lines), Decimal(0)))
+    return Thing(kind, about(source_id, object_), state, contact_id, data, source)
 
 
-def cart_data(cart: CartFacts) -> dict[str, Any]:
-    """Without its customer, who is a contact. What is not known is left out."""
-    return _known(
-        id=cart.id,
-        currency=cart.currency,
-        total=_money(cart.total),
-        url=cart.url,
-        pieces=_plain(sum((line.quantity for line in cart.lines), Decimal(0))),
-        lines=[_line(line) for line in cart.lines],
+async def customer(
+    conn: Connection, shop_id: int, contact_id: UUID, source: str = ""
+) -> Thing | None:
+    """None: he is gone. Of what he is his template has `contact`."""
+    row = await conn.fetchrow(
+        "SELECT external_id FROM contact WHERE shop_id = $1 AND id = $2", shop_id, contact_id
     )
+    if row is None:
+        return None
+    data = {"id": row["external_id"]} if row["external_id"] else {}
+    return Thing(Kind.CUSTOMER, str(contact_id), "", contact_id, data, source)
 
 
-def product_data(product: ProductFacts) -> dict[str, Any]:
-    """What is not known is left out; that there is none is known."""
-    return _known(
-        id=product.id,
-        title=product.title,
-        sku=product.sku,
-        price=_money(product.price),
-        currency=product.currency,
-        url=product.url,
-        image_url=product.image_url,
-        quantity=_plain(product.quantity),
-    )
+async def news(work: Work, thing: Thing, *, first: bool) -> None:
+    """It was seen for the `first` time, or is another than it was. What is new is a change, too: a cart that is filled
+    once and left has to be told of by the same rule."""
+    if first:
+        await fire(work, Action.CREATED, thing)
+    await fire(work, Action.UPDATED, thing)
 
 
 async def fire(work: Work, action: Action, thing: Thing) -> None:
@@ -148,27 +166,12 @@ def _asked(data: Mapping[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def _line(line: LineFacts) -> dict[str, Any]:
-    return _known(
-        id=line.id,
-        sku=line.sku,
-        title=line.title,
-        quantity=_plain(line.quantity),
-        price=_money(line.price),
-        image_url=line.image_url,
-    )
+def _line(line: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: line[name] for name in _SHOWN_OF_LINE if line.get(name) not in (None, "")}
+    return shown | {"quantity": _plain(line["quantity"])}
 
 
-def _known(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in (None, "")}
-
-
-def _money(amount: Decimal | None) -> str | None:
-    return None if amount is None else f"{amount:f}"
-
-
-def _plain(number: Decimal | None) -> int | float | None:
+def _plain(number: Any) -> int | float:
     """A whole number where it is one."""
-    if number is None:
-        return None
-    return int(number) if number == number.to_integral_value() else float(number)
+    exact = Decimal(str(number))
+    return int(exact) if exact == exact.to_integral_value() else float(exact)

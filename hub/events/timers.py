@@ -74,53 +74,38 @@ async def _of_order(work: Work, timer: Timer, rule: Rule) -> None:
 
 
 async def _of_thing(work: Work, timer: Timer, rule: Rule) -> None:
-    read = _customer if timer.kind is Kind.CUSTOMER else _seen
-    thing = await read(work, timer)
+    thing = await _found(work, timer)
     if thing is None or thing.state != timer.state:
         return
     if await telling.still_holds(work, thing, rule):
         await telling.tell_by(work, thing, rule)
 
 
-async def _customer(work: Work, timer: Timer) -> Thing | None:
-    """None: he is gone."""
-    row = await work.conn.fetchrow(
-        "SELECT id, external_id FROM contact WHERE shop_id = $1 AND id = $2",
-        work.shop.id,
-        UUID(timer.about),
-    )
-    if row is None:
-        return None
-    return Thing(
-        Kind.CUSTOMER,
-        timer.about,
-        timer.state,
-        row["id"],
-        {"id": row["external_id"]} if row["external_id"] else {},
-    )
-
-
-async def _seen(work: Work, timer: Timer) -> Thing | None:
-    """The cart or product as it was seen last. None: it is gone, or became an order."""
+async def _found(work: Work, timer: Timer) -> Thing | None:
+    """As it was seen last. None: it is gone, or became an order."""
+    if timer.kind is Kind.CUSTOMER:
+        return await telling.customer(work.conn, work.shop.id, UUID(timer.about))
     source_id, _, object_ = timer.about.partition("/")
     row = await work.conn.fetchrow(
         """
-        SELECT o.contact_id, o.changed_at, o.facts, s.name FROM source_object AS o
+        SELECT o.contact_id, o.digest, o.facts, s.name FROM source_object AS o
           JOIN source AS s ON s.id = o.source_id AND s.deleted_at IS NULL
-         WHERE o.source_id = $1 AND o.kind = $2 AND o.object = $3 AND o.shop_id = $4 AND o.deleted_at IS NULL
+         WHERE o.source_id = $1 AND o.kind = $2 AND o.object = $3 AND o.shop_id = $4
+           AND o.deleted_at IS NULL AND o.facts IS NOT NULL
         """,
         UUID(source_id),
         timer.kind,
         object_,
         work.shop.id,
     )
-    if row is None or row["facts"] is None:
+    if row is None:
         return None
-    return Thing(
-        timer.kind,
-        timer.about,
-        telling.state_of(row["changed_at"]),
-        row["contact_id"],
-        row["facts"],
+    return telling.seen(
+        UUID(source_id),
         row["name"],
+        timer.kind,
+        object_,
+        digest=row["digest"],
+        contact_id=row["contact_id"],
+        facts=row["facts"],
     )

@@ -21,9 +21,14 @@ _STATUSES = tuple(f"order.{status}" for status in OrderStatus)
 
 EVENTS: tuple[str, ...] = (
     *_STATUSES,
-    *(f"{kind}.{action}" for kind in Kind for action in Action if kind is not Kind.ORDER),
+    *(
+        f"{kind}.{a}"
+        for kind in Kind
+        if kind is not Kind.ORDER
+        for a in (Action.CREATED, Action.UPDATED)
+    ),
 )
-"""An order was given that status; a customer, product or cart was seen for the first time, changed or deleted."""
+"""An order was given that status; a customer, product or cart was seen for the first time, or is new or changed."""
 
 HEARERS: Mapping[Kind, frozenset[Role]] = {
     Kind.ORDER: frozenset(Role),

@@ -1,10 +1,12 @@
 """The shop and the people of the orders' tests, and rules on top."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from hub.events.timers import due_rules
 from hub.resources import Hub
 from hub.shops.keys import Scope
 from hub.shops.registry import Shop
@@ -14,6 +16,15 @@ from tests.hub.orders.conftest import Place, book, people, place, settings
 __all__ = ["Place", "book", "people", "place", "settings"]
 
 Put = Callable[..., Awaitable[dict[str, Any]]]
+
+
+async def go(hub: Hub, *, ahead: timedelta = timedelta(days=8)) -> int:
+    """All that is due within `ahead` is due now, and goes off. How many are left."""
+    await hub.db.execute("UPDATE rule_timer SET due_at = due_at - $1::interval", ahead)
+    async with hub.db.acquire() as connection:
+        await due_rules(hub, connection)
+    left: int = await hub.db.fetchval("SELECT count(*) FROM rule_timer")
+    return left
 
 
 @pytest.fixture
