@@ -24,6 +24,7 @@ from tests.hub.api.client import Answer, Api
 
 _HOOK = {"url": "https://shop.example/hook", "events": ["order.assembled"]}
 _TEMPLATE = "/v1/templates/order.shipped/sms/ru"
+_RULE = "/v1/rules/order.shipped"
 
 
 @pytest.fixture
@@ -71,6 +72,11 @@ class Acts:
                 )
             case "webhooks.create":
                 return await self._call("POST", "/v1/webhooks", _HOOK)
+            case "rules.put":
+                return await self._call("PUT", _RULE, {"audiences": ["admin"]})
+            case "rules.delete":
+                await self.api.put(_RULE, {"audiences": ["admin"]})
+                return await self._call("DELETE", _RULE)
             case "contacts.delete" | "contacts.export" | "contacts.links.create":
                 return await self._of_contact(route)
         return await self._of_webhook(route)
