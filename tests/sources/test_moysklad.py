@@ -202,6 +202,12 @@ def test_its_lines_are_kopecks_after_the_discount_and_pieces_may_be_parts() -> N
     assert {line.warehouse for line in (kettle, tea)} == {"33333333-cd0e-11f1-0a80-0c7e00000070"}
 
 
+def test_a_tax_that_is_not_in_the_price_comes_on_top() -> None:
+    taxed = payload("order") | {"vatEnabled": True, "vatIncluded": False}
+
+    assert [line.price for line in order_of(taxed).lines] == [Decimal("2149.20"), Decimal("495.12")]
+
+
 def test_its_buyer() -> None:
     buyer = order_of(payload("order")).customer
 

@@ -46,13 +46,13 @@ _CUSTOMER: Spec = {
     "attributes": [_ATTRIBUTES],
 }
 _POSITION: Spec = {
-    **_plain("id quantity price discount reserve shipped"),
+    **_plain("id quantity price discount vat reserve shipped"),
     "assortment": {"id": True, "name": True, "code": True, "article": True},
 }
 _SPECS: Mapping[Kind, Spec] = {
     Kind.ORDER: {
         **_plain("id name code externalCode moment created updated sum"),
-        **_plain("payedSum shippedSum shipmentAddress"),
+        **_plain("payedSum shippedSum shipmentAddress vatEnabled vatIncluded"),
         "deliveryPlannedMoment": True,
         "state": {"id": True, "name": True, "stateType": True},
         "store": {"id": True, "name": True},
@@ -125,13 +125,15 @@ def _order(payload: Mapping[str, Any], currency: str) -> OrderFacts:
     if total and paid and paid >= total:
         codes.append((PAID,))
     agent, store = table(payload.get("agent")), text(table(payload.get("store")).get("id"))
+    adds_vat = payload.get("vatEnabled") is True and payload.get("vatIncluded") is False
+    positions = rows(table(payload.get("positions")).get("rows"))
     id_ = required(payload, "id")
     rate = table(table(payload.get("rate")).get("currency"))
     return OrderFacts(
         id=id_,
         number=first(payload.get("name"), id_),
         codes=tuple(codes),
-        lines=tuple(_line(row, store) for row in rows(table(payload.get("positions")).get("rows"))),
+        lines=tuple(_line(row, store, adds_vat=adds_vat) for row in positions),
         customer=_customer(agent) if agent.get("id") else None,
         currency=first(rate.get("isoCode"), currency),
         total=total,
@@ -141,16 +143,20 @@ def _order(payload: Mapping[str, Any], currency: str) -> OrderFacts:
     )
 
 
-def _line(row: Mapping[str, Any], store: str) -> LineFacts:
-    """`price` is before the discount, which is a percentage; a surcharge is a discount below zero."""
+def _line(row: Mapping[str, Any], store: str, *, adds_vat: bool) -> LineFacts:
+    """What is paid for a piece: `price` is before the discount, which is a percentage (a surcharge is one below
+    zero), and in some orders before the tax."""
     goods = table(row.get("assortment"))
-    price, discount = number(row.get("price")), number(row.get("discount")) or Decimal(0)
+    price = number(row.get("price"))
+    if price is not None:
+        price = price * (100 - (number(row.get("discount")) or 0)) / 100
+        price = price * (100 + ((number(row.get("vat")) or 0) if adds_vat else 0)) / 100
     return LineFacts(
         id=required(row, "id"),
         title=text(goods.get("name")),
         quantity=number(row.get("quantity")) or Decimal(0),
         sku=text(first(goods.get("article"), goods.get("code")), 100),
-        price=None if price is None else kopecks(price * (100 - discount) / 100),
+        price=kopecks(price),
         product=text(goods.get("id")),
         warehouse=store,
     )
