@@ -23,6 +23,8 @@ from hub.api import (
 )
 from hub.api.background import INTAKE, background
 from hub.api.body import LIMIT
+from hub.api.console import modules as console
+from hub.api.console.frame import SERVED
 from hub.api.headers import dress
 from hub.api.keys import HUB, ROOM
 from hub.api.limits import Limits
@@ -78,6 +80,7 @@ MODULES: Sequence[Routes] = (
     preferences_page.routes,
     hooks.routes,
     source_hooks.routes,
+    *console.console_routes(),
 )
 """In the order in which the documentation shows them."""
 
@@ -97,6 +100,7 @@ def make_app(hub: Hub) -> web.Application:
     app[HUB] = hub
     app[INTAKE] = Intake(hub)
     app[ROOM] = Room(hub.settings.hub, hub.db)
+    app[SERVED] = console.served()
     app[hooks.HOOKS] = {
         token: account
         for account in hub.accounts.all()

@@ -89,7 +89,7 @@ async def _answered(
                 return await within(route.timeout, handler(request))
         return await within(route.timeout if route else TIMEOUT, handler(request))
     except HubError as error:
-        return problems.response_of(error, request[REQUEST_ID])
+        return _told(error, request, route)
     except web.HTTPException as error:
         return _of_aiohttp(error, request[REQUEST_ID])
     except UNFIT as error:
@@ -97,15 +97,15 @@ async def _answered(
     except UNREACHABLE as error:
         if isinstance(error, TimeoutError) and not request.content.is_eof():
             slow = TooSlow("the body was still on its way when the time was up")
-            return problems.response_of(slow, request[REQUEST_ID])
+            return _told(slow, request, route)
         log.warning("request.unavailable", error=type(error).__name__, route=_name(route))
         away = Unavailable("the database cannot be reached right now", after=_RETRY_AFTER)
-        return problems.response_of(away, request[REQUEST_ID])
+        return _told(away, request, route)
     except Exception as error:  # noqa: BLE001 (the top: a bug must not end the connection)
         return _bug(error, request, route)
 
 
-def _bug(error: Exception, request: web.Request, route: Route | None) -> web.Response:
+def _bug(error: Exception, request: web.Request, route: Route | None) -> web.StreamResponse:
     # The message may hold anything, the lines of code hold nothing.
     log.error(
         "request.failed",
@@ -114,7 +114,13 @@ def _bug(error: Exception, request: web.Request, route: Route | None) -> web.Res
         stack="".join(traceback.format_tb(error.__traceback__)),
     )
     hint = "it was logged with this request_id"
-    return problems.response_of(HubError(hint), request[REQUEST_ID])
+    return _told(HubError(hint), request, route)
+
+
+def _told(error: HubError, request: web.Request, route: Route | None) -> web.StreamResponse:
+    if route is not None and route.tell is not None:
+        return route.tell(request, error)
+    return problems.response_of(error, request[REQUEST_ID])
 
 
 async def _admit(request: web.Request, route: Route | None, keys: KeyRing, limits: Limits) -> None:

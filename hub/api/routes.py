@@ -9,9 +9,12 @@ from typing import Final, Required, TypedDict, Unpack
 from aiohttp import web
 from pydantic import BaseModel
 
+from hub.errors import HubError
 from hub.shops.keys import Scope
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+Tell = Callable[[web.Request, HubError], web.StreamResponse]
 
 PUBLIC: Final = None
 """Instead of a scope: no key is asked for, and the handler has no shop."""
@@ -29,7 +32,7 @@ class Details(TypedDict, total=False):
     so that whoever may change something may look at it. `headers`: request headers by their names in
     `hub.api.openapi.REQUEST_HEADERS`. `problems`: statuses beyond those that key, body, query and path bring
     along by themselves (404, 409, 422). `is_work`: it brings work, and is refused where there is no room for more.
-    `documented`: whether it stands in the OpenAPI document.
+    `documented`: whether it stands in the OpenAPI document. `tell`: how an error is told, if not as a problem in JSON.
     """
 
     name: Required[str]
@@ -44,6 +47,7 @@ class Details(TypedDict, total=False):
     timeout: timedelta
     is_work: bool
     documented: bool
+    tell: Tell | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class Route:
     timeout: timedelta = TIMEOUT
     is_work: bool = False
     documented: bool = True
+    tell: Tell | None = None
 
     @property
     def is_api(self) -> bool:

@@ -11,6 +11,8 @@ from uuid import UUID
 class ActorKind(StrEnum):
     KEY = "key"
     """A program, by an API key."""
+    OPERATOR = "operator"
+    """Somebody who signed in to the console."""
     PERSON = "person"
     """Somebody on a page of ours, whom his link names."""
     CLI = "cli"
@@ -21,8 +23,8 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` and `name`: of the key, which its beginning names; or who sat at which machine. `remote`: the address
-    from which the request came."""
+    """`id` and `name`: of the key, which its beginning names; of the operator, by his login; or who sat at which
+    machine. `remote`: the address from which the request came."""
 
     kind: ActorKind
     id: UUID | None = None
@@ -67,6 +69,17 @@ class Action(StrEnum):
     SECRETS_FORGOTTEN = "secrets.forgotten"
     DATA_DROPPED = "data.dropped"
     DATA_SCRUBBED = "data.scrubbed"
+    OPERATOR_SIGNED_IN = "operator.signed_in"
+    OPERATOR_SIGN_IN_REFUSED = "operator.sign_in_refused"
+    OPERATOR_SIGNED_OUT = "operator.signed_out"
+    OPERATOR_INVITED = "operator.invited"
+    OPERATOR_CREATED = "operator.created"
+    OPERATOR_CHANGED = "operator.changed"
+    OPERATOR_REMOVED = "operator.removed"
+    OPERATOR_PASSWORD_CHANGED = "operator.password_changed"  # noqa: S105 (an act)
+    OPERATOR_TOTP_ON = "operator.totp_on"
+    OPERATOR_TOTP_OFF = "operator.totp_off"
+    OPERATOR_SESSION_REVOKED = "operator.session_revoked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,12 @@ IMPERSONAL: Mapping[str, str] = {
     "import_run": "counts, and places in files",
     "delivery_total": "counts",
     "audit": "what keys and operators did, by ids",
+    # Staff who sign in, and no contacts: an owner removes them, see docs/personal-data.md.
+    "operator": "of those who sign in to the console",
+    "operator_shop": "what they may do in which shop",
+    "operator_session": "their sessions, which end within two weeks",
+    "operator_invite": "digests of links for them",
+    "operator_try": "digests, for a quarter of an hour",
     "schema_step": "of the schema",
 }
 """Tables without anything personal, and what they hold."""

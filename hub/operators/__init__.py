@@ -1,0 +1,1 @@
+"""Who runs the shops: roles and rights, signing in, sessions, invitations."""
