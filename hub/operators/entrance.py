@@ -2,7 +2,7 @@
 wrong."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -60,10 +60,11 @@ async def sign_in(
         await _refused(db, found, visitor)
         raise Refused
     if passwords.is_dated(found.password_hash):
+        found = replace(found, password_hash=await passwords.hashed(password))
         await db.execute(
             "UPDATE operator SET password_hash = $2 WHERE id = $1",
             found.operator.id,
-            await passwords.hashed(password),
+            found.password_hash,
         )
     if found.totp_secret is None:
         return await _enter(db, signer, found, visitor, counted)
@@ -82,6 +83,19 @@ async def second_step(db: Db, signer: Signer, token: str, code: str, visitor: Vi
         await _refused(db, found, visitor)
         raise Refused
     return await _enter(db, signer, found, visitor, counted)
+
+
+async def enter(db: Db, operator: Operator, visitor: Visitor) -> Entered:
+    """Without a password: who has just set it."""
+    by = actor_of(operator, request_id=visitor.request_id, remote=visitor.remote)
+    async with transaction(db) as connection:
+        await sessions.sweep(connection)
+        session, token = await sessions.begin(
+            connection, operator.id, remote=visitor.remote, agent=visitor.agent
+        )
+        shops = operator.shops
+        await queries.record(connection, shops, by, Action.OPERATOR_SIGNED_IN, operator.id)
+    return Entered(operator, session, token)
 
 
 async def sign_out(db: Db, operator: Operator, session: Session, by: Actor) -> None:
@@ -116,18 +130,11 @@ async def _enter(
     visitor: Visitor,
     counted: tuple[UUID, ...],
 ) -> Entered:
-    operator = found.operator
-    by = actor_of(operator, request_id=visitor.request_id, remote=visitor.remote)
     async with transaction(db) as connection:
         await tries.forgive(connection, *counted)
-        await tries.forget(connection, tries.key_of_login(signer, operator.login))
+        await tries.forget(connection, tries.key_of_login(signer, found.operator.login))
         await tries.sweep(connection)
-        await sessions.sweep(connection)
-        session, token = await sessions.begin(
-            connection, operator.id, remote=visitor.remote, agent=visitor.agent
-        )
-        await queries.record(connection, operator.shops, by, Action.OPERATOR_SIGNED_IN, operator.id)
-    return Entered(operator, session, token)
+        return await enter(connection, found.operator, visitor)
 
 
 async def _refused(db: Db, found: Credentials | None, visitor: Visitor) -> None:

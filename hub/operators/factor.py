@@ -4,6 +4,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Sequence
+from uuid import UUID
 
 import pyotp
 
@@ -63,8 +64,8 @@ async def take(db: Db, signer: Signer, found: Credentials, code: str) -> bool:
     return used is not None
 
 
-def sealed(signer: Signer, found: Credentials, secret: str) -> bytes:
-    return seal(signer, found.operator.id, secret, purpose=PURPOSE)
+def sealed(signer: Signer, operator_id: UUID, secret: str) -> bytes:
+    return seal(signer, operator_id, secret, purpose=PURPOSE)
 
 
 def new_recovery_codes() -> Sequence[str]:

@@ -23,11 +23,11 @@ nowhere = Routes("Console")
 """To be asked after all others."""
 
 
-def _get(path: str, name: str) -> Callable[[Handler], Handler]:
-    return routes.get(path, **_details(name))
+def door(path: str, name: str) -> Callable[[Handler], Handler]:
+    return routes.get(path, **details(name))
 
 
-def _post(path: str, name: str) -> Callable[[Handler], Handler]:
+def form_door(path: str, name: str) -> Callable[[Handler], Handler]:
     """Nobody is signed in yet, so the browser has to say where the form stood."""
 
     def register(handler: Handler) -> Handler:
@@ -36,12 +36,12 @@ def _post(path: str, name: str) -> Callable[[Handler], Handler]:
             guard.check_origin(request, needed=True)
             return await handler(request)
 
-        return routes.post(path, **_details(name))(checked)
+        return routes.post(path, **details(name))(checked)
 
     return register
 
 
-def _details(name: str) -> Any:
+def details(name: str) -> Any:
     return {
         "name": f"console.{name}",
         "scope": PUBLIC,
@@ -52,14 +52,14 @@ def _details(name: str) -> Any:
     }
 
 
-@_get("/console/sign-in", "sign_in")
+@door("/console/sign-in", "sign_in")
 async def ask(request: web.Request) -> web.StreamResponse:
     if await guard.who(request):
-        return _to(guard.local(request, request.query.get("next")))
+        return to(guard.local(request, request.query.get("next")))
     return _sign_in_page(request)
 
 
-@_post("/console/sign-in", "sign_in.done")
+@form_door("/console/sign-in", "sign_in.done")
 async def sign_in(request: web.Request) -> web.StreamResponse:
     form, hub = await guard.read(request), request.app[HUB]
     login, password = form.get("login", ""), form.get("password", "")
@@ -75,7 +75,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     return await let_in(request, done)
 
 
-@_post("/console/sign-in/code", "sign_in.code")
+@form_door("/console/sign-in/code", "sign_in.code")
 async def second_step(request: web.Request) -> web.StreamResponse:
     form, hub = await guard.read(request), request.app[HUB]
     token, visitor = form.get("token", ""), guard.visitor_of(request)
@@ -90,10 +90,10 @@ async def second_step(request: web.Request) -> web.StreamResponse:
     return await let_in(request, done)
 
 
-@_post("/console/sign-out", "sign_out")
+@form_door("/console/sign-out", "sign_out")
 async def sign_out(request: web.Request) -> web.StreamResponse:
     found = await guard.who(request)
-    response = _to(f"{guard.base_of(request)}/console/sign-in")
+    response = to(f"{guard.base_of(request)}/console/sign-in")
     if found is not None:
         operator, session = found
         guard.check_csrf(request, session, await guard.read(request))
@@ -104,7 +104,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
     return response
 
 
-@_get("/console/", "home")
+@door("/console/", "home")
 async def home(request: web.Request) -> web.StreamResponse:
     """To the first page of the first shop that is open to whoever asks."""
     found = await guard.who(request)
@@ -113,14 +113,14 @@ async def home(request: web.Request) -> web.StreamResponse:
     visit = frame.visit_of(request, *found, "")
     if visit is None:
         return frame.nowhere_to_go(request, found[0])
-    return _to(visit.url(frame.first_page(visit)))
+    return to(visit.url(frame.first_page(visit)))
 
 
-@nowhere.get("/console{tail:(/.*)?}", **_details("nowhere"))
+@nowhere.get("/console{tail:(/.*)?}", **details("nowhere"))
 async def not_here(request: web.Request) -> web.StreamResponse:
     tail = request.match_info["tail"]
     if not tail:
-        return _to(f"{guard.base_of(request)}/console/")
+        return to(f"{guard.base_of(request)}/console/")
     found = await guard.who(request)
     if found is None:
         return guard.to_sign_in(request)
@@ -129,7 +129,7 @@ async def not_here(request: web.Request) -> web.StreamResponse:
     if visit is None:
         return frame.nowhere_to_go(request, found[0])
     if tail.strip("/") == visit.shop.slug:
-        return _to(visit.url(frame.first_page(visit)))
+        return to(visit.url(frame.first_page(visit)))
     return frame.failed(visit, NotFound())
 
 
@@ -138,12 +138,12 @@ async def let_in(request: web.Request, entered: Entered) -> web.StreamResponse:
     if before := await guard.who(request):
         operator, session = before
         await sessions.end(request.app[HUB].db, operator.id, only=session.id)
-    response = _to(guard.local(request, request.query.get("next")))
+    response = to(guard.local(request, request.query.get("next")))
     guard.let_in(request, response, entered.token)
     return response
 
 
-def _to(path: str) -> web.Response:
+def to(path: str) -> web.Response:
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})
 
 
@@ -165,6 +165,7 @@ def _wait_page(request: web.Request, error: LimitExceeded) -> web.Response:
 
 
 def _page(request: web.Request, name: str, status: int, **values: Any) -> web.Response:
+    locale = frame.asked_for(request)
     return bare(
-        request, name, frame.asked_for(request), status=status, query=request.query_string, **values
+        request, name, locale, status=status, query=request.rel_url.raw_query_string, **values
     )

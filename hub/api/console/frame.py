@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property, wraps
 from http import HTTPStatus
 from typing import Any, Final, Literal
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -43,6 +43,8 @@ _FRAMED = (
     " form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox allow-popups"
     " allow-popups-to-escape-sandbox"
 )
+
+_OF_THE_FRAME = ("part", "said", "kind")
 
 _FORM_KEY = web.RequestKey("console_form", Form)
 SERVED: Final[web.AppKey[frozenset[str]]] = web.AppKey("console_served", frozenset)
@@ -106,11 +108,8 @@ class Visit:
 
     def here(self, **query: Any) -> str:
         """This page with its query, changed by `query`; None takes something out."""
-        given = {
-            k: v
-            for k, v in parse_qsl(self.request.query_string, keep_blank_values=True)
-            if k not in ("part", "said", "kind")
-        }
+        asked = self.request.query
+        given = {key: asked.getall(key) for key in asked if key not in _OF_THE_FRAME}
         return self.url(self.path, **(given | query))
 
     @property
@@ -232,6 +231,11 @@ def show(
     return web.Response(
         status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS
     )
+
+
+def worded(visit: Visit, faults: Mapping[str, str] | None) -> Mapping[str, str]:
+    """What is wrong with which field: keys of the words' table `faults` become their texts."""
+    return {name: visit.said["faults"][key] for name, key in (faults or {}).items()}
 
 
 def see(

@@ -6,7 +6,7 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 import hub.api.console
-from hub.api.console import entrance, static
+from hub.api.console import entrance, links, static
 from hub.api.console.frame import Pages
 from hub.api.routes import Routes
 
@@ -28,6 +28,7 @@ def console_routes() -> list[Routes]:
     """The last one answers what no other knows."""
     return [
         static.routes,
+        links.routes,
         entrance.routes,
         *(pages.routes for pages in all_pages()),
         entrance.nowhere,

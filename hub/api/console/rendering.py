@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import segno
 from babel.dates import format_datetime, format_timedelta
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 import hub
 from hub.config import Locale
@@ -125,6 +126,14 @@ def render(name: str, values: dict[str, Any], *, block: str = "") -> str:
     return _block(template, values, block)
 
 
+def qr(text: str, label: str) -> Markup:
+    """As a picture that needs no other file."""
+    code = segno.make(text, error="m", micro=False)
+    drawn = code.svg_inline(border=2, omitsize=True, svgclass="qr", lineclass=None)
+    named = drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
+    return Markup(named)  # noqa: S704 (made of squares, and a label that is escaped)
+
+
 def has_block(name: str, block: str) -> bool:
     return block in ENVIRONMENT.get_template(name).blocks
 
@@ -132,6 +141,32 @@ def has_block(name: str, block: str) -> bool:
 def _block(template: Template, values: dict[str, Any], block: str) -> str:
     context = template.new_context(values)
     return Markup("").join(map(Markup, template.blocks[block](context)))
+
+
+def browser(agent: str) -> str:
+    """`Firefox, Linux`: what somebody recognises his own device by; empty where nothing is known."""
+    known = next((name for mark, name in _BROWSERS if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    return ", ".join(filter(None, (known, system))) or agent.partition("/")[0][:40]
+
+
+# In this order: each names those before it, too.
+_BROWSERS = (
+    ("YaBrowser/", "Яндекс Браузер"),
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
 
 
 def _moment_of(formats: Formats, seconds: float) -> str:
@@ -145,3 +180,5 @@ _HELPERS: Final = {
     "timedelta": timedelta,
     "words": words,
 }
+
+ENVIRONMENT.filters |= {"browser": browser, "pair": lambda text: (text, text)}

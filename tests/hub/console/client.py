@@ -33,6 +33,8 @@ class Page(HTMLParser):
     ) -> None:
         super().__init__()
         self.status, self.headers, self.html, self.url = status, headers, html, url
+        # Where a form without an address goes.
+        self._own = url.removeprefix("{0.scheme}://{0.netloc}".format(urlsplit(url)))
         self.links: dict[str, str] = {}
         self.forms: list[FormOnPage] = []
         self.title = ""
@@ -74,7 +76,7 @@ class Page(HTMLParser):
                 self._link = (given.get("href") or "", [])
             case "form":
                 self._form = FormOnPage(
-                    given.get("action") or "", (given.get("method") or "get").lower()
+                    given.get("action") or self._own, (given.get("method") or "get").lower()
                 )
                 self.forms.append(self._form)
             case "input" if self._form and name:
@@ -202,7 +204,7 @@ class Console:
         headers: Mapping[str, str] | None = None,
         follow: bool = True,
     ) -> Page:
-        sent = {} if method == "GET" else dict(self.headers)
+        sent = {"Accept-Language": "en"} | ({} if method == "GET" else self.headers)
         if body is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         sent |= headers or {}
