@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from hub.audit import log as audit
+from hub.audit.model import Action, Actor
 from hub.db.pool import Db
 from hub.errors import NotFound
 from hub.orders import answering, assembly_queries, placing, queries, stock_queries
@@ -45,14 +47,26 @@ async def put_order(
 
 
 async def set_status(
-    hub: Hub, shop: Shop, external_id: str, given: StatusIn, *, now: datetime | None = None
+    hub: Hub,
+    shop: Shop,
+    external_id: str,
+    given: StatusIn,
+    *,
+    now: datetime | None = None,
+    noted_by: Actor | None = None,
 ) -> tuple[OrderDetails, Ignored | None]:
-    """The order as it is now, and why the status changed nothing, where it did not. Raises `NotFound`."""
+    """The order as it is now, and why the status changed nothing, where it did not. `noted_by`: who gave it that
+    status by hand, for the audit log. Raises `NotFound`."""
     async with working(hub, shop, now) as work:
         order_id = await queries.lock(work.conn, shop.id, external_id)
         if order_id is None:
             raise _no_order()
         ignored = await placing.move(work, order_id, given)
+        if noted_by and not ignored:
+            more = {"status": str(given.status)}
+            await audit.record(
+                work.conn, shop.id, noted_by, Action.ORDER_MOVED, external_id, **more
+            )
         details = await get_order(work.conn, shop.id, external_id)
     return details, ignored
 
@@ -67,17 +81,22 @@ async def answer(
     via: Via,
     now: datetime | None = None,
     seen: Mapping[str, Any] | None = None,
+    noted_by: Actor | None = None,
 ) -> Answered:
     """Quantities by line; lines left out stay open. None: whatever is still open is there.
 
     The first answer to a line wins. The one who gave it may change it for `CORRECTION` and until the order is
     paid; the same said again changes nothing. `seen`: what the answerer was shown, kept with the answer.
+    `noted_by`: who wrote it down for him, for the audit log.
 
     Raises `NotFound`, `Unprocessable` (a line that is not in it), `InvalidInput` (more than is asked for);
     pointers as in `{"lines": [{"id", "confirmed"}]}`.
     """
     async with working(hub, shop, now) as work:
-        return await answering.answer(work, request_id, lines, by=by, via=via, seen=seen)
+        answered = await answering.answer(work, request_id, lines, by=by, via=via, seen=seen)
+        if noted_by and (answered.accepted or answered.corrected):
+            await audit.record(work.conn, shop.id, noted_by, Action.STOCK_ANSWERED, request_id)
+    return answered
 
 
 async def assembled(
@@ -88,13 +107,18 @@ async def assembled(
     by: Answerer,
     via: Via,
     now: datetime | None = None,
+    noted_by: Actor | None = None,
 ) -> Assembled:
-    """This part of the order is packed; after the last one the order is `assembled`. Safe to say twice.
+    """This part of the order is packed; after the last one the order is `assembled`. Safe to say twice. `noted_by`:
+    as of an answer.
 
     Raises `NotFound`.
     """
     async with working(hub, shop, now) as work:
-        return await answering.assembled(work, assembly_id, by=by, via=via)
+        done = await answering.assembled(work, assembly_id, by=by, via=via)
+        if noted_by and done.first:
+            await audit.record(work.conn, shop.id, noted_by, Action.ASSEMBLY_DONE, assembly_id)
+    return done
 
 
 async def get_order(db: Db, shop_id: int, external_id: str) -> OrderDetails:

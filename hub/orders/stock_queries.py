@@ -237,9 +237,9 @@ async def seller_was_asked(conn: Connection, id_: UUID) -> None:
     await conn.execute("UPDATE stock_request SET seller_asked = true WHERE id = $1", id_)
 
 
-async def named(conn: Connection, id_: UUID) -> list[UUID]:
+async def named(db: Db, id_: UUID) -> list[UUID]:
     """The contacts that a question names: its seller, and whoever answered a line."""
-    rows = await conn.fetch(
+    rows = await db.fetch(
         """
         SELECT seller_id AS id FROM stock_request WHERE id = $1 AND seller_id IS NOT NULL
          UNION
