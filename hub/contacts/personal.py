@@ -165,6 +165,12 @@ IMPERSONAL: Mapping[str, str] = {
     "rule_timer": "ids and times",
     "import_run": "counts, and places in files",
     "delivery_total": "counts",
+    "delivery_day": "counts",
+    "delivery_day_error": "counts by what was wrong, and ids of deliveries",
+    "delivery_day_until": "times",
+    "delivery_hour": "counts",
+    "delivery_hour_error": "counts by what was wrong, and ids of deliveries",
+    "delivery_hour_counted": "times",
     "audit": "what keys and operators did, by ids",
     # Staff who sign in, and no contacts: an owner removes them, see docs/personal-data.md.
     "operator": "of those who sign in to the console",

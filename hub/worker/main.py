@@ -42,6 +42,7 @@ from hub.orders.messages import interactives
 from hub.queue import DELIVER, DELIVER_DUE, WORKER_ALIVE, Lane, connect, queue_name
 from hub.resources import Hub, open_hub
 from hub.retention.keeper import Keeper
+from hub.statistics.counting import Counting
 from hub.webhooks.delivery import Callbacks
 from hub.worker.picking import Picker
 from hub.worker.tasks import deliver, deliver_due
@@ -130,6 +131,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         Editor(hub, questions).run,
         Asker(hub, limits, deliverer.hand_out).run,
         Keeper(hub).run,
+        Counting(hub).run,
         *(
             partial(_listen, hub, deliverer, account, account.adapter)
             for account in hub.accounts.all()

@@ -1,0 +1,154 @@
+"""Reads the counts. Every statement names its shop and a span of time, and reads no delivery."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from hub.db.pool import Db
+from hub.logs import redact
+from hub.statistics.model import (
+    COUNTS,
+    EVERYTHING,
+    Counts,
+    Line,
+    Only,
+    Point,
+    Report,
+    Span,
+    Step,
+    Trouble,
+)
+
+_ONLY = """
+   AND ($5::text IS NULL OR channel = $5)
+   AND ($6::text IS NULL OR category = $6)
+   AND ($7::text IS NULL OR template = $7)
+"""
+
+
+def _rows(what: str, columns: str) -> str:
+    """Of `delivery_day` before $3, of `delivery_hour` from then on."""
+    return f"""(
+    SELECT {columns} FROM delivery_day{what} WHERE shop_id = $1 AND hour >= $2 AND hour < $3 {_ONLY}
+     UNION ALL
+    SELECT {columns} FROM delivery_hour{what} WHERE shop_id = $1 AND hour >= $3 AND hour < $4 {_ONLY}
+)"""  # noqa: S608 (constants)
+
+
+def _sums(names: Iterable[str]) -> str:
+    """As what they are sums of, so that sums of them are made as fast. Adding decimals takes longer than all the rest, and
+    most messages cost nothing."""
+    plain = {"cost": "sum(cost) FILTER (WHERE cost <> 0)", "waited": "sum(waited)"}
+    return ", ".join(f"coalesce({plain.get(n, f'sum({n})::int')}, 0) AS {n}" for n in names)
+
+
+# Few rows are left of many before they are put into tables; `grouping` says into which.
+_LINES = f"""
+WITH counted AS (
+    SELECT channel, provider, account, template, {_sums(COUNTS)}
+      FROM {_rows("", f"channel, provider, account, template, {', '.join(COUNTS)}")} AS counted
+     GROUP BY channel, provider, account, template
+)
+SELECT grouping(channel, provider, template) AS kind, channel, provider, account, template, {_sums(COUNTS)}
+  FROM counted
+ GROUP BY GROUPING SETS ((), (channel), (channel, provider, account), (template))
+"""  # noqa: S608 (constants)
+
+# A bit each for what a row is not of.
+_TOTAL, _CHANNEL, _PROVIDER, _TEMPLATE = 0b111, 0b011, 0b001, 0b110
+
+_DRAWN = ("made", "sent", "delivered", "read", "clicked", "failed", "cost")
+
+# Which day it is in the shop is asked once for each hour.
+_POINTS = f"""
+WITH counted AS (
+    SELECT hour, {_sums(_DRAWN)} FROM {_rows("", f"hour, {', '.join(_DRAWN)}")} AS counted GROUP BY hour
+)
+SELECT date_trunc($8, hour, $9) AS at, {_sums(_DRAWN)} FROM counted GROUP BY 1 ORDER BY 1
+"""  # noqa: S608 (constants)
+
+_TROUBLES = f"""
+WITH top AS (
+    SELECT channel, provider, account, status, reason, code, sum(deliveries)::int AS deliveries,
+           max(delivery_id::text COLLATE "C")::uuid AS delivery_id
+      FROM {_rows("_error", "channel, provider, account, status, reason, code, deliveries, delivery_id")} AS counted
+     GROUP BY channel, provider, account, status, reason, code
+     ORDER BY sum(deliveries) DESC, channel, provider, account, status, reason, code
+     LIMIT $8
+)
+SELECT top.*, coalesce(r.detail, a.detail, '') AS said
+  FROM top
+  LEFT JOIN LATERAL (
+       SELECT nullif(detail, '') AS detail FROM attempt
+        WHERE delivery_id = top.delivery_id AND id >= top.delivery_id AND outcome <> 'accepted'
+        ORDER BY number DESC LIMIT 1) AS a ON true
+  LEFT JOIN LATERAL (
+       SELECT nullif(detail, '') AS detail FROM receipt
+        WHERE delivery_id = top.delivery_id AND id >= top.delivery_id AND status IN ('failed', 'bounced', 'complained')
+        ORDER BY id DESC LIMIT 1) AS r ON true
+ ORDER BY top.deliveries DESC, top.channel, top.provider, top.account, top.status, top.reason, top.code
+"""  # noqa: S608 (constants)
+
+_PHONE = re.compile(r"\d{10,15}")
+
+
+async def report(db: Db, shop_id: int, span: Span, only: Only = EVERYTHING) -> Report:
+    arguments = await _arguments(db, shop_id, span, only)
+    of: dict[int, list[Mapping[str, Any]]] = {}
+    for row in await db.fetch(_LINES, *arguments):
+        of.setdefault(row["kind"], []).append(dict(row))
+    points = await db.fetch(_POINTS, *arguments, span.step, str(span.zone))
+    [total] = of[_TOTAL]
+    return Report(
+        total=_counts(total),
+        points=[Point(**row) for row in points],
+        channels=_lines(of.get(_CHANNEL, []), "channel"),
+        providers=_lines(of.get(_PROVIDER, []), "channel", "provider", "account"),
+        templates=_lines(of.get(_TEMPLATE, []), "template"),
+    )
+
+
+async def troubles(
+    db: Db,
+    shop_id: int,
+    span: Span,
+    only: Only = EVERYTHING,
+    *,
+    limit: int = 30,
+) -> list[Trouble]:
+    """The most frequent first."""
+    rows = await db.fetch(_TROUBLES, *await _arguments(db, shop_id, span, only), limit)
+    return [Trouble(**{**row, "said": _harmless(row["said"])}) for row in rows]
+
+
+async def counted_at(db: Db) -> datetime | None:
+    """When the present was last counted; None: never."""
+    at: datetime | None = await db.fetchval(
+        "SELECT counted_at FROM delivery_hour_counted ORDER BY made_hour DESC LIMIT 1"
+    )
+    return at
+
+
+async def _arguments(db: Db, shop_id: int, span: Span, only: Only) -> Sequence[Any]:
+    days = await db.fetchrow(
+        "SELECT until, hours_since FROM delivery_day_until WHERE shop_id = $1", shop_id
+    )
+    border = span.since
+    if days and not (span.step is Step.HOUR and span.since >= (days["hours_since"] or span.since)):
+        border = min(max(span.since, days["until"]), span.until)
+    return shop_id, span.since, border, span.until, only.channel, only.category, only.template
+
+
+def _counts(row: Mapping[str, Any]) -> Counts:
+    return Counts(**{name: row[name] for name in COUNTS})
+
+
+def _lines(rows: Sequence[Mapping[str, Any]], *key: str) -> list[Line]:
+    lines = [Line(tuple(row[name] for name in key), _counts(row)) for row in rows]
+    return sorted(lines, key=lambda line: (-line.counts.made, line.key))
+
+
+def _harmless(said: str) -> str:
+    """A provider may quote the receiver, who has nothing to do with what went wrong."""
+    return _PHONE.sub("[hidden]", redact(said))
