@@ -21,8 +21,9 @@ from hub.embedded.folder import StartFailed
 from hub.errors import HubError
 
 # Beside what these say on the screen nobody wants to read which steps the schema took.
-_QUIET = ("keys", "demo", "backup", "restore", "held", "secrets", "scrub")
+_QUIET = ("keys", "operators", "demo", "backup", "restore", "held", "secrets", "scrub")
 LANES = ("security", "transactional", "bulk")
+ROLES = ("owner", "operator", "warehouse", "reader")
 SCOPES = ("send", "contacts", "orders", "read", "admin")
 
 # What PostgreSQL says of a user, a database or a right that is not there; no password is in it.
@@ -93,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     _add_backup(add)
     _add_demo(add("demo", _demo, "play an order's whole way through a running hub, in the sandbox"))
     _add_keys(add("keys", None, "create, list and revoke API keys"), common)
+    _add_operators(add("operators", None, "who signs in to the console: links, list"), common)
     _add_secrets(add("secrets", None, "exchange the hub's secret for a new one"), common)
     return parser
 
@@ -122,6 +124,22 @@ def _add_keys(parser: argparse.ArgumentParser, common: list[argparse.ArgumentPar
     add("list", _list_keys, "show the keys of a shop, newest first, without their secrets")
     revoke = add("revoke", _revoke_key, "take a key out of use")
     revoke.add_argument("key", help="its id, its beginning as `list` shows it, or the whole key")
+
+
+def _add_operators(parser: argparse.ArgumentParser, common: list[argparse.ArgumentParser]) -> None:
+    commands = parser.add_subparsers(dest="operators_command", metavar="COMMAND", required=True)
+
+    def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, parents=common)
+        added.set_defaults(run=run)
+        return added
+
+    link = add("link", _link_operator, "print a link by which somebody comes in; it opens once")
+    link.add_argument("--shop", help="into which shop (default: all of them)")
+    link.add_argument("--role", choices=ROLES, default="owner", help="as what (default: owner)")
+    add("list", _list_operators, "show who may sign in, to which shops and as what")
+    reset = add("reset", _reset_operator, "print a link that sets somebody's password anew")
+    reset.add_argument("login", help="the e-mail address")
 
 
 def _add_backup(add: Callable[[str, Any, str], argparse.ArgumentParser]) -> None:
@@ -255,6 +273,18 @@ def _list_keys(settings: Settings, given: argparse.Namespace) -> Any:
 
 def _revoke_key(settings: Settings, given: argparse.Namespace) -> Any:
     return _module("hub.commands").revoke_key(settings, given.shop, given.key)
+
+
+def _link_operator(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.operator_commands").link(settings, given.shop, given.role)
+
+
+def _list_operators(settings: Settings, _given: argparse.Namespace) -> Any:
+    return _module("hub.operator_commands").listed(settings)
+
+
+def _reset_operator(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.operator_commands").reset(settings, given.login)
 
 
 def _module(name: str) -> Any:

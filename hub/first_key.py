@@ -1,7 +1,9 @@
-"""What somebody who starts the hub for the first time is given: a key, and lines to try it with."""
+"""What somebody who starts the hub for the first time is given: a key with lines to try it with, and a link into the
+console."""
 
 from hub.config import Settings
 from hub.db.pool import Db
+from hub.operators.invitations import FIRST
 from hub.shops import keys
 from hub.shops.registry import register
 
@@ -18,6 +20,17 @@ async def first_key(db: Db, settings: Settings) -> str | None:
     await register(db, settings)
     _, text = await keys.create(db, next(iter(settings.shops)), [keys.Scope.ADMIN], "first start")
     return text
+
+
+def invitation(url: str, token: str) -> str:
+    """For the same eyes, as long as nobody can sign in. The token is in it."""
+    lines = [
+        "Nobody can sign in to the console yet. This link makes its owner; it opens once, and for 7 days:",
+        "",
+        f"  {url}{FIRST}{token}",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def welcome(settings: Settings, url: str, key: str) -> str:

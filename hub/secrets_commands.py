@@ -13,6 +13,7 @@ from hub.db.pool import Pool, open_pool, transaction
 from hub.embedded import secret
 from hub.embedded.borrowed import database_url
 from hub.errors import Conflict
+from hub.operators.resealing import reseal as factors_anew
 from hub.tokens import Signer
 from hub.webhooks.resealing import Seals, look, reseal
 
@@ -86,13 +87,17 @@ async def _show(settings: Settings, db: Pool, where: str) -> int:
 
 async def _reseal(settings: Settings, db: Pool) -> int:
     seals = await reseal(db, Signer.of(settings.hub), by=at_machine())
+    factors = await factors_anew(db, Signer.of(settings.hub))
     _say(f"sealed anew: {seals.earlier} of {seals.kept}")
+    if factors:
+        _say(f"and the second factors of {factors} operators")
     _tell_broken(seals)
     return 1 if seals.broken else 0
 
 
 async def _forget(settings: Settings, db: Pool) -> int:
     seals = await reseal(db, Signer.of(settings.hub), by=at_machine())
+    await factors_anew(db, Signer.of(settings.hub))
     _tell_broken(seals)
     async with transaction(db) as connection:
         await audit.record(connection, None, at_machine(), Action.SECRETS_FORGOTTEN)

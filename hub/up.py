@@ -35,10 +35,12 @@ from hub.embedded.process import Process, spawn, stop, until
 from hub.embedded.redis import Redis
 from hub.embedded.servers import Servers
 from hub.events import claims
-from hub.first_key import first_key, welcome
+from hub.first_key import first_key, invitation, welcome
 from hub.ids import new_id
 from hub.notifications import held
 from hub.notifications.recovery import free, take_back
+from hub.operators.invitations import first as first_link
+from hub.operators.resealing import reseal as factors_anew
 from hub.tokens import Signer
 from hub.webhooks.resealing import reseal
 
@@ -205,8 +207,9 @@ class _Supervisor:
         """After a rotation; the roles that start now know both secrets."""
         if self._settings.hub.previous_secrets:
             seals = await reseal(db, Signer.of(self._settings.hub))
-            if seals.earlier:
-                log.info("secrets.sealed_anew", count=seals.earlier)
+            factors = await factors_anew(db, Signer.of(self._settings.hub))
+            if seals.earlier or factors:
+                log.info("secrets.sealed_anew", count=seals.earlier + factors)
 
     async def _keep_server(self, server: Postgres | Redis) -> None:
         pause = _Pause(_LONGEST_OF_SERVER)
@@ -268,12 +271,19 @@ class _Supervisor:
         try:
             async with await open_pool(self._environ["VESTNIK_DATABASE_URL"], size=1) as db:
                 key = await first_key(db, self._settings)
+                link = await first_link(db)
         except UNREACHABLE:
-            log.warning("up.no_first_key", hint="make one with `vestnik keys create`")
+            log.warning(
+                "up.no_first_key",
+                hint="`vestnik keys create` and `vestnik operators link` make them",
+            )
             return
         if key is not None:
             sys.stderr.write(f"\n{welcome(self._settings, url, key)}\n")
-            sys.stderr.flush()
+        if link is not None:
+            public = self._settings.hub.public_url or url
+            sys.stderr.write(f"\n{invitation(public, link)}\n")
+        sys.stderr.flush()
 
     async def _stop(self) -> None:
         address.forget(self._settings.data)

@@ -39,6 +39,12 @@ ALLOWED: Sequence[Allowed] = (
         re.compile(r""".* -d '\{"recipient": .*"anna@example\.com".*'"""),
         "the example in these lines; the address is ours",
     ),
+    Allowed(
+        re.compile(
+            r"\S+@\S+  (?:[\w,:-]+)  (?:second factor|password only)  (?:seen .*|no session.*)"
+        ),
+        "an operator, told by `operators list` to whoever sits at the machine",
+    ),
 )
 
 # How secrets and people look.
@@ -46,6 +52,7 @@ _LOOKS: Sequence[tuple[str, re.Pattern[str]]] = (
     ("an API key", re.compile(r"vst_[A-Za-z0-9]+_[A-Za-z0-9_-]{8,}")),
     ("a webhook's secret", re.compile(r"whsec_[A-Za-z0-9+/=]{8,}")),
     ("a bot's token", re.compile(r"\b\d{5,}:[A-Za-z0-9_-]{20,}")),
+    ("a password's hash", re.compile(r"\$argon2")),
     ("a password in a URL", re.compile(r"://[^/\s:@\"']*:[^/\s@\[\]\"']+@")),
     ("an e-mail address", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b")),
     ("a phone number", re.compile(r"(?<![\w.-])\+?7\d{10}\b")),
@@ -54,7 +61,7 @@ _LOOKS: Sequence[tuple[str, re.Pattern[str]]] = (
 # Only of lines of the log: what a command says to the one who called it may be a hook's address or a name.
 _LOG_LINE = re.compile(r'\{.*"event": ".*\}')
 _LOOKS_IN_LOGS: Sequence[tuple[str, re.Pattern[str]]] = (
-    ("a link", re.compile(r"/(?:u|p|a|c|o|hooks)/[A-Za-z0-9_-]{16,}")),
+    ("a link", re.compile(r"/(?:u|p|a|c|o|hooks|first|invite)/[A-Za-z0-9_-]{16,}")),
     # We log in English; what people are called and what they write is Russian in the tests.
     ("somebody's name or words", re.compile(r"[А-Яа-яЁё]{3,}")),
 )

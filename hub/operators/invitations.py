@@ -19,6 +19,10 @@ from hub.operators.model import Membership, Operator, Role
 from hub.operators.queries import actor_of
 from hub.operators.sessions import digest, membership_of
 
+PATH = "/console/invite/"
+FIRST = "/console/first/"
+"""Of the links, before their tokens."""
+
 GOOD_FOR = timedelta(days=7)
 RESET_GOOD_FOR = timedelta(days=1)
 _TOKEN_BYTES = 32
@@ -72,7 +76,7 @@ async def reset(db: Db, login: str, *, by: Actor) -> str:
     async with transaction(db) as connection:
         found = await queries.credentials(connection, login=login)
         if found is None:
-            raise NotFound(f"there is no operator {login!r}")
+            raise NotFound("there is no such operator")
         operator = found.operator
         await connection.execute("DELETE FROM operator_invite WHERE operator_id = $1", operator.id)
         token = await _add(

@@ -64,6 +64,7 @@ def test_help_tells_of_every_command(capsys: pytest.CaptureFixture[str]) -> None
         "held",
         "secrets",
         "keys",
+        "operators",
     ):
         assert re.search(rf"^    {command} +\w", said, flags=re.MULTILINE)
 

@@ -12,7 +12,7 @@ from hub.api.keys import HUB
 from hub.api.routes import Routes
 from hub.errors import NotFound
 from hub.operators import entrance, invitations, passwords
-from hub.operators.invitations import Invitation, Newcomer, Taken
+from hub.operators.invitations import FIRST, PATH, Invitation, Newcomer, Taken
 from hub.operators.model import Operator, login_of
 from hub.operators.queries import actor_of
 
@@ -20,8 +20,6 @@ routes = Routes("Console")
 
 _TOKEN = "{token:[A-Za-z0-9_-]{43}}"  # noqa: S105 (a pattern)
 _LONGEST_NAME = 100
-PATH = "/console/invite/"
-FIRST = "/console/first/"
 
 
 @routes.get(f"{FIRST}{_TOKEN}", **details("first"))

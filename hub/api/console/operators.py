@@ -10,7 +10,6 @@ from aiohttp import web
 from hub.api.body import path_id
 from hub.api.console.frame import Pages, Visit, form, see, show, worded
 from hub.api.console.guard import Form
-from hub.api.console.links import PATH
 from hub.errors import NotAllowed
 from hub.operators import invitations, people, queries, sessions
 from hub.operators.model import APART, RIGHTS, Membership, Operator, Right, Role, login_of
@@ -149,7 +148,7 @@ async def _list(
 
 
 def _link(visit: Visit, token: str, login: str) -> web.Response:
-    address = f"{visit.hub.settings.public_url}{PATH}{token}"
+    address = f"{visit.hub.settings.public_url}{invitations.PATH}{token}"
     title = visit.said["link"]["title"]
     return show(visit, "link.html", title=title, address=address, login=login)
 
