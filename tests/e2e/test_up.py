@@ -64,6 +64,18 @@ def test_a_second_start_keeps_everything_and_gives_no_key(tmp_path: Path) -> Non
     assert not any("vst_" in line for line in hub.said)
 
 
+def test_as_long_as_nobody_can_sign_in_each_start_gives_a_link_of_its_own(tmp_path: Path) -> None:
+    links = []
+    for _ in range(2):
+        with up(tmp_path / "data") as hub:
+            url = hub.ready()
+            eventually(lambda hub=hub: any("/console/first/" in line for line in hub.said))
+            links.append(next(line.strip() for line in hub.said if "/console/first/" in line))
+            assert links[-1].startswith(url)
+            opened = [status(link.replace(link.partition("/console")[0], url)) for link in links]
+    assert opened == [404, 200]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_all_of_it(tmp_path: Path, number: int) -> None:
     with up(tmp_path / "data") as hub:
