@@ -36,10 +36,14 @@ class EntryOut(Out):
     )
     detail: dict[str, Any] = Field(description="What changed, by names; never what people gave.")
     actor: ActorKind = Field(
-        description="`key`: a program; `cli`: somebody at the machine; `system`: the hub itself."
+        description="`key`: a program; `operator`: somebody in the console; `person`: somebody with a link;"
+        " `cli`: somebody at the machine; `system`: the hub itself."
     )
     key_id: UUID | None
-    name: str = Field(description="The beginning of the key, or user@machine.")
+    operator_id: UUID | None
+    name: str = Field(
+        description="The beginning of the key, the operator's login, or user@machine."
+    )
     remote: str = Field(description="From which address; behind `trusted_proxies` the client's.")
     request_id: str
 
@@ -52,7 +56,8 @@ class EntryOut(Out):
             object=entry.object,
             detail=dict(entry.detail),
             actor=entry.actor,
-            key_id=entry.actor_id,
+            key_id=entry.actor_id if entry.actor is ActorKind.KEY else None,
+            operator_id=entry.actor_id if entry.actor is ActorKind.OPERATOR else None,
             name=entry.actor_name,
             remote=entry.remote,
             request_id=entry.request_id,
