@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +21,9 @@ from hub.statistics.model import (
     Trouble,
 )
 
-_ONLY = """
-   AND ($5::text IS NULL OR channel = $5)
-   AND ($6::text IS NULL OR category = $6)
-   AND ($7::text IS NULL OR template = $7)
-"""
+_ONLY = "/* only */"
+"""Where it says what is counted, if that is not everything: what is asked for stands in the statement, because
+PostgreSQL would have to think of the rest in a plan for every case."""
 
 
 def _rows(what: str, columns: str) -> str:
@@ -65,40 +64,51 @@ _POINTS = f"""
 WITH counted AS (
     SELECT hour, {_sums(_DRAWN)} FROM {_rows("", f"hour, {', '.join(_DRAWN)}")} AS counted GROUP BY hour
 )
-SELECT date_trunc($8, hour, $9) AS at, {_sums(_DRAWN)} FROM counted GROUP BY 1 ORDER BY 1
+SELECT date_trunc($5, hour, $6) AS at, {_sums(_DRAWN)} FROM counted GROUP BY 1 ORDER BY 1
 """  # noqa: S608 (constants)
 
+_KEYS = "channel, provider, account, status, reason, code"
+_ERROR_ROW = f"{_KEYS}, category, template, delivery_id"
+
+# The latest one is looked up where the latest of its kind are: comparing the ids of all takes longer than the rest.
 _TROUBLES = f"""
 WITH top AS (
-    SELECT channel, provider, account, status, reason, code, sum(deliveries)::int AS deliveries,
-           max(delivery_id::text COLLATE "C")::uuid AS delivery_id
-      FROM {_rows("_error", "channel, provider, account, status, reason, code, deliveries, delivery_id")} AS counted
-     GROUP BY channel, provider, account, status, reason, code
-     ORDER BY sum(deliveries) DESC, channel, provider, account, status, reason, code
-     LIMIT $8
+    SELECT {_KEYS}, sum(deliveries)::int AS deliveries, max(hour) AS latest
+      FROM {_rows("_error", f"hour, {_KEYS}, deliveries")} AS counted
+     GROUP BY {_KEYS}
+     ORDER BY sum(deliveries) DESC, {_KEYS}
+     LIMIT $5
 )
-SELECT top.*, coalesce(r.detail, a.detail, '') AS said
+SELECT {_KEYS}, top.deliveries, one.delivery_id, coalesce(r.detail, a.detail, '') AS said
   FROM top
+ CROSS JOIN LATERAL (
+       SELECT e.delivery_id
+         FROM (SELECT {_ERROR_ROW} FROM delivery_day_error WHERE shop_id = $1 AND hour = top.latest AND hour < $3
+                UNION ALL
+               SELECT {_ERROR_ROW} FROM delivery_hour_error WHERE shop_id = $1 AND hour = top.latest AND hour >= $3) AS e
+        WHERE (e.channel, e.provider, e.account, e.status, e.reason, e.code)
+              = (top.channel, top.provider, top.account, top.status, top.reason, top.code) {_ONLY}
+        ORDER BY e.delivery_id DESC LIMIT 1) AS one
   LEFT JOIN LATERAL (
        SELECT nullif(detail, '') AS detail FROM attempt
-        WHERE delivery_id = top.delivery_id AND id >= top.delivery_id AND outcome <> 'accepted'
+        WHERE delivery_id = one.delivery_id AND id >= one.delivery_id AND outcome <> 'accepted'
         ORDER BY number DESC LIMIT 1) AS a ON true
   LEFT JOIN LATERAL (
        SELECT nullif(detail, '') AS detail FROM receipt
-        WHERE delivery_id = top.delivery_id AND id >= top.delivery_id AND status IN ('failed', 'bounced', 'complained')
+        WHERE delivery_id = one.delivery_id AND id >= one.delivery_id AND status IN ('failed', 'bounced', 'complained')
         ORDER BY id DESC LIMIT 1) AS r ON true
- ORDER BY top.deliveries DESC, top.channel, top.provider, top.account, top.status, top.reason, top.code
+ ORDER BY top.deliveries DESC, {_KEYS}
 """  # noqa: S608 (constants)
 
 _PHONE = re.compile(r"\d{10,15}")
 
 
 async def report(db: Db, shop_id: int, span: Span, only: Only = EVERYTHING) -> Report:
-    arguments = await _arguments(db, shop_id, span, only)
+    time = await _time(db, shop_id, span)
     of: dict[int, list[Mapping[str, Any]]] = {}
-    for row in await db.fetch(_LINES, *arguments):
+    for row in await _fetch(db, _LINES, only, shop_id, *time):
         of.setdefault(row["kind"], []).append(dict(row))
-    points = await db.fetch(_POINTS, *arguments, span.step, str(span.zone))
+    points = await _fetch(db, _POINTS, only, shop_id, *time, span.step, str(span.zone))
     [total] = of[_TOTAL]
     return Report(
         total=_counts(total),
@@ -118,7 +128,8 @@ async def troubles(
     limit: int = 30,
 ) -> list[Trouble]:
     """The most frequent first."""
-    rows = await db.fetch(_TROUBLES, *await _arguments(db, shop_id, span, only), limit)
+    time = await _time(db, shop_id, span)
+    rows = await _fetch(db, _TROUBLES, only, shop_id, *time, limit)
     return [Trouble(**{**row, "said": _harmless(row["said"])}) for row in rows]
 
 
@@ -130,14 +141,24 @@ async def counted_at(db: Db) -> datetime | None:
     return at
 
 
-async def _arguments(db: Db, shop_id: int, span: Span, only: Only) -> Sequence[Any]:
+async def _time(db: Db, shop_id: int, span: Span) -> tuple[datetime, datetime, datetime]:
+    """From when by the day, from when by the hour, until when."""
     days = await db.fetchrow(
         "SELECT until, hours_since FROM delivery_day_until WHERE shop_id = $1", shop_id
     )
     border = span.since
     if days and not (span.step is Step.HOUR and span.since >= (days["hours_since"] or span.since)):
         border = min(max(span.since, days["until"]), span.until)
-    return shop_id, span.since, border, span.until, only.channel, only.category, only.template
+    return span.since, border, span.until
+
+
+async def _fetch(db: Db, statement: str, only: Only, *arguments: Any) -> list[Any]:
+    asked = {name: value for name in _FILTERS if (value := getattr(only, name)) is not None}
+    where = "".join(f" AND {name} = ${len(arguments) + n}" for n, name in enumerate(asked, 1))
+    return await db.fetch(statement.replace(_ONLY, where), *arguments, *asked.values())
+
+
+_FILTERS = tuple(field.name for field in fields(Only))
 
 
 def _counts(row: Mapping[str, Any]) -> Counts:
