@@ -40,6 +40,16 @@ async def by_external_ids(db: Db, shop_id: int, external_ids: Sequence[str]) -> 
     return {row["external_id"]: _contact(row) for row in rows}
 
 
+async def by_ids(db: Db, shop_id: int, ids: Sequence[UUID]) -> list[Contact]:
+    """Those there are, the newest first; receivers of one-off messages and groups, too."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM contact AS c WHERE c.shop_id = $1 AND c.id = ANY($2) ORDER BY c.id DESC",  # noqa: S608
+        shop_id,
+        ids,
+    )
+    return [_contact(row) for row in rows]
+
+
 async def page(
     db: Db, shop_id: int, *, role: Role | None, before: UUID | None, limit: int
 ) -> list[Contact]:
