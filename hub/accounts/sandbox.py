@@ -118,6 +118,16 @@ async def one(db: Db, shop_id: int, id_: UUID) -> Kept | None:
     return _kept(row) if row else None
 
 
+async def of_deliveries(db: Db, shop_id: int, ids: Sequence[UUID]) -> dict[UUID, Kept]:
+    """What was kept of these deliveries; of one that was sent twice, the last."""
+    rows = await db.fetch(
+        f"{_KEPT} FROM sandbox_message AS m WHERE m.shop_id = $1 AND m.delivery_id = ANY($2) ORDER BY m.id",
+        shop_id,
+        list(ids),
+    )
+    return {row["delivery_id"]: _kept(row) for row in rows}
+
+
 _KEPT = """
 SELECT m.id, (SELECT notification_id FROM delivery AS d WHERE d.id = m.delivery_id),
        m.delivery_id, m.channel, m.address AS "to", m.subject, m.text, m.html, m.buttons,

@@ -122,8 +122,12 @@ def _prepared(
     return prepare(known, shop, asked, contact, now=now, interaction=interaction)
 
 
-def _sent(prepared: Prepared) -> Sent:
+def due_of(prepared: Prepared) -> tuple[Due, ...]:
+    """What can be handed out at once, after the commit."""
     alive = prepared.row["status"] == NotificationStatus.QUEUED
-    due = tuple(Due(d.category, d.id) for d in prepared.deliveries) if alive else ()
+    return tuple(Due(d.category, d.id) for d in prepared.deliveries) if alive else ()
+
+
+def _sent(prepared: Prepared) -> Sent:
     steps = prepared.plan.steps
-    return Sent(prepared.id, steps[0].channel if steps else None, due)
+    return Sent(prepared.id, steps[0].channel if steps else None, due_of(prepared))
