@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Category
-from hub.audit.model import Actor
+from hub.audit.model import Actor, ActorKind
 from hub.config import QuietHours
 from hub.contacts.addresses import Kind
 from hub.contacts.history import Said
@@ -139,7 +139,7 @@ def said(
                     category,
                     channel,
                     state,
-                    "api",
+                    "console" if by.kind is ActorKind.OPERATOR else "api",
                     by,
                     source=more.source if more else "",
                     wording=more.wording if more else "",

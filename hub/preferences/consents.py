@@ -1,12 +1,15 @@
 """Leave to be written to, as the person gives it or takes it back. What the shop says comes with the contact."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from channels.base import Category, Channel
-from hub.audit.model import SYSTEM, Actor
+from hub.audit import log as audit
+from hub.audit.model import SYSTEM, Action, Actor
 from hub.contacts import events, history
-from hub.contacts.model import ConsentState
-from hub.db.pool import Db
+from hub.contacts import service as contacts
+from hub.contacts.model import ConsentsIn, ConsentState, Contact, ContactIn, GivenConsent
+from hub.db.pool import Connection, Db
 
 
 async def set_state(
@@ -58,3 +61,28 @@ async def set_state(
     if known and known["changed"] and state is ConsentState.UNSUBSCRIBED:
         await events.unsubscribed(db, contact_id, channel, category, source=source)
     return known is not None
+
+
+async def said_at_desk(
+    connection: Connection,
+    shop_id: int,
+    contact: Contact,
+    said: Mapping[Channel, GivenConsent],
+    *,
+    by: Actor,
+) -> None:
+    """What the person told an operator, who answers for it by `by`, kept with where and in which words it was said. In
+    the caller's transaction; the shop's backend is told of whoever leaves. The contact has an `external_id`."""
+    given = ContactIn(consents=ConsentsIn(marketing=dict(said)))
+    await contacts.upsert(connection, shop_id, contact.external_id or "", given, by=by)
+    before = contact.consents.get(Category.MARKETING, {})
+    for channel, one in sorted(said.items()):
+        left = one.state is ConsentState.UNSUBSCRIBED
+        if left and before.get(channel) != ConsentState.UNSUBSCRIBED:
+            await events.unsubscribed(
+                connection, contact.id, channel, Category.MARKETING, source="console"
+            )
+        what = Action.CONSENT_CHANGED
+        await audit.record(
+            connection, shop_id, by, what, contact.id, channel=channel, state=one.state
+        )

@@ -1,5 +1,8 @@
 """Addresses that are not to be written to on a channel. The digest outlives the address."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from channels.base import Channel
@@ -72,6 +75,31 @@ async def lift_hindrance(db: Db, shop_id: int, channel: Channel, digest: bytes) 
         digest,
         [STOPPED, "complained"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One address on one channel. `delivery_id`: by which it was found out, where it was."""
+
+    digest: bytes
+    channel: Channel
+    reason: str
+    code: str
+    delivery_id: UUID | None
+    created_at: datetime
+
+
+async def of(db: Db, shop_id: int, digests: Sequence[bytes]) -> list[Kept]:
+    """On which channels these addresses are not written to, and why."""
+    rows = await db.fetch(
+        """
+        SELECT digest, channel, reason, code, delivery_id, created_at FROM suppression
+         WHERE shop_id = $1 AND digest = ANY($2) ORDER BY channel
+        """,
+        shop_id,
+        list(digests),
+    )
+    return [Kept(**dict(row) | {"channel": Channel(row["channel"])}) for row in rows]
 
 
 async def is_suppressed(db: Db, shop_id: int, channel: Channel, digest: bytes) -> bool:

@@ -58,14 +58,16 @@ class ConsentOut(Out):
     channel: Channel
     state: ConsentState | None = Field(description="null: taken back.")
     via: str = Field(
-        description="By what it came: `api`, `page`, `one-click`, `bot`, `reply`, `provider`."
+        description="By what it came: `api`, `console`, `page`, `one-click`, `bot`, `reply`, `provider`."
     )
     source: str = Field(description="As it was given.")
     wording: str = Field(description="What the person read, as it was given.")
     said_at: datetime = Field(description="When the person said it, as the shop tells.")
     at: datetime = Field(description="When the hub heard of it.")
-    key_id: UUID | None = Field(description="The API key by which the shop said so.")
-    key: str = Field(description="The beginning of that key.")
+    key_id: UUID | None = Field(
+        description="The API key by which the shop said so, or the operator."
+    )
+    key: str = Field(description="The beginning of that key, or the operator's login.")
     remote: str = Field(description="From which address, where it came over HTTP.")
     addresses: list[str] = Field(description="The person's on that channel at the time.")
     proof: str = Field(
