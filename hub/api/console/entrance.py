@@ -1,5 +1,6 @@
 """The console's door: signing in and out, and what is at no address."""
 
+import asyncio
 import math
 from collections.abc import Callable
 from functools import wraps
@@ -8,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.api.console import frame, guard
+from hub.api.console import frame, guard, rendering
 from hub.api.console.frame import bare, oops
 from hub.api.keys import HUB
 from hub.api.routes import PUBLIC, Handler, Routes
@@ -56,6 +57,8 @@ def details(name: str) -> Any:
 async def ask(request: web.Request) -> web.StreamResponse:
     if await guard.who(request):
         return to(guard.local(request, request.query.get("next")))
+    # While somebody types his password.
+    asyncio.get_running_loop().run_in_executor(None, rendering.warm_up)
     return _sign_in_page(request)
 
 

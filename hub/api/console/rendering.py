@@ -134,6 +134,13 @@ def qr(text: str, label: str) -> Markup:
     return Markup(named)  # noqa: S704 (made of squares, and a label that is escaped)
 
 
+@cache
+def warm_up() -> None:
+    """Makes what the first look at each page would wait for. Beside other work: in a thread."""
+    for name in ENVIRONMENT.list_templates(extensions=["html"]):
+        ENVIRONMENT.get_template(name)
+
+
 def has_block(name: str, block: str) -> bool:
     return block in ENVIRONMENT.get_template(name).blocks
 

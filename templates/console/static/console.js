@@ -179,11 +179,11 @@
       height: Number(figure.dataset.height) || 220,
       scales: { x: named ? { time: false, range: [-0.6, data.x.length - 0.4] } : {}, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.08] } },
       axes: [
-        { ...axis, grid: { show: false }, ...(named ? { splits: () => data.x.map((_, at) => at), values: (_, splits) => splits.map((at) => data.x[at] ?? "") } : {}) },
+        { ...axis, grid: { show: false }, ...(named ? { splits: () => data.x.map((_, at) => at), values: (_, splits) => splits.map((at) => data.x[at] ?? "") } : { space: 60, values: (_, splits, __, ___, step) => times(splits, step, zone) }) },
         { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => format.format(tick) + (data.unit ? `\u00a0${data.unit}` : "")) },
       ],
       series: [
-        named ? { value: (_, at) => data.x[at] ?? "" } : { value: (_, at) => (at == null ? "" : new Date(at * 1000).toLocaleString(root.lang, { dateStyle: "medium", timeStyle: "short", ...(isZone(zone) ? { timeZone: zone } : {}) })) },
+        named ? { label: "\u2009", value: (_, at) => data.x[at] ?? "" } : { label: "\u2009", value: (_, at) => (at == null ? "" : new Date(at * 1000).toLocaleString(root.lang, { dateStyle: "medium", timeStyle: "short", ...(isZone(zone) ? { timeZone: zone } : {}) })) },
         ...data.series.map((one, at) => ({
           label: one.label,
           stroke: colours[at % colours.length],
@@ -200,6 +200,21 @@
     figure.insertBefore(plot.root, figure.querySelector(".chart-table"));
     plot.root.setAttribute("aria-hidden", "true");
     drawn.set(figure, plot);
+  }
+
+  /* The clock within a day, and the day where it begins. */
+  function times(splits, step, zone) {
+    const there = isZone(zone) ? { timeZone: zone } : {};
+    const day = new Intl.DateTimeFormat(root.lang, { day: "numeric", month: "short", ...there });
+    const clock = new Intl.DateTimeFormat("ru", { hour: "2-digit", minute: "2-digit", ...there });
+    let before = "";
+    return splits.map((at) => {
+      const when = new Date(at * 1000);
+      const named = day.format(when);
+      const said = step >= 86400 ? named : named === before ? clock.format(when) : `${clock.format(when)}\n${named}`;
+      before = named;
+      return said;
+    });
   }
 
   function isZone(name) {
