@@ -102,11 +102,11 @@ class Visit:
         raw = self.request.rel_url.raw_path
         return raw.removeprefix(f"/console/{self.shop.slug}") or "/"
 
-    def url(self, path: str, **query: Any) -> str:
+    def url(self, path: str, /, **query: Any) -> str:
         """A page of this shop: `visit.url("/messages", q="…")`. What is None or empty is left out of the query."""
         return _url(f"{guard.base_of(self.request)}/console/{self.shop.slug}{path}", query)
 
-    def here(self, **query: Any) -> str:
+    def here(self, /, **query: Any) -> str:
         """This page with its query, changed by `query`; None takes something out."""
         asked = self.request.query
         given = {key: asked.getall(key) for key in asked if key not in _OF_THE_FRAME}

@@ -50,6 +50,7 @@ async def statistics(visit: Visit) -> web.StreamResponse:
         )
         at = await queries.counted_at(connection)
     points = series.whole(report.points, asked.span, now=visit.now)
+    chosen = {name: visit.request.query.get(name) for name in _CHOICES}
     return show(
         visit,
         "page.html",
@@ -64,6 +65,7 @@ async def statistics(visit: Visit) -> web.StreamResponse:
         stands_still=live.is_late(at),
         tells=telling(visit, report),
         served=visit.request.app[SERVED],
+        files={table: visit.url(f"/statistics/{table}.csv", **chosen) for table in _TABLES},
         periods=[(visit.here(**_only(period=name)), name) for name in PERIODS],
         options=_options(visit),
         means=partial(meaning.told, visit.said),
@@ -97,6 +99,7 @@ async def file(visit: Visit) -> web.StreamResponse:
     )
 
 
+_CHOICES = ("period", "since", "until", "channel", "category", "template")
 _TABLES = frozenset({"days", "channels", "providers", "templates", "errors"})
 _COLUMNS = (
     "made",

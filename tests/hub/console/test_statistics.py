@@ -108,6 +108,7 @@ async def test_whatever_is_asked_for_is_no_fault_of_the_page(console: Console) -
         "channel=pigeon&category=x",
         "template=%00",
         "template=" + "x" * 1000,
+        "path=x&self=y&visit=z&name=1",
     ):
         assert (await console.get(f"/statistics?{query}")).status == 200, query
         assert (await console.get(f"/statistics/days.csv?{query}")).status == 200, query
