@@ -107,7 +107,8 @@ def _line(visit: Visit, row: Mapping[str, Any]) -> Line:
     return Line(
         url=visit.url(f"/messages/{row['id']}"),
         at=row["created_at"],
-        what=what_of(visit, row["template"], row["words"]),
+        # A code is for one person's eyes, whoever may read the rest.
+        what=what_of(visit, row["template"], "" if row["category"] == "security" else row["words"]),
         number=row["number"] or "",
         who=who_of(visit, row),
         person=visit.url(f"/people/{row['contact_id']}") if row["contact_id"] else "",

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from channels.base import Channel
+from channels.base import Category, Channel
 from channels.registry import UnknownProvider, described
 from hub.api.console import asked, meaning, messages_content
 from hub.api.console.frame import Visit, form, framed, masked, see, show
@@ -62,7 +62,7 @@ async def one(visit: Visit) -> web.StreamResponse:
     seen = []
     if rights[1] and not is_part:
         seen = await messages_content.seen(visit.hub, visit.shop, row, more)
-    what = what_of(visit, row["template"], _own_words(more))
+    what = what_of(visit, row["template"], _own_words(row, more))
     return show(
         visit,
         "one.html",
@@ -111,9 +111,11 @@ async def _read(visit: Visit) -> tuple[Row, Row]:
     return row, more
 
 
-def _own_words(more: Row) -> str | None:
+def _own_words(row: Row, more: Row) -> str | None:
     content = more["content"]
-    return (content.get("subject") or content.get("text")) if content else None
+    if not content or row["category"] == Category.SECURITY:
+        return None
+    return content.get("subject") or content.get("text")
 
 
 def ways_of(visit: Visit, row: Row) -> list[Way]:
@@ -177,7 +179,7 @@ async def ask_again(visit: Visit) -> web.StreamResponse:
         "again.html",
         title=visit.said["again"]["title"],
         row=row,
-        what=what_of(visit, row["template"], _own_words(more)),
+        what=what_of(visit, row["template"], _own_words(row, more)),
         number=more["number"] or "",
         who=who_of(visit, more),
         steps=[step.channel for step in plan.steps],

@@ -260,3 +260,14 @@ async def test_a_story_that_goes_on_asks_for_news_by_itself(api: Api, console: C
     assert "<html" not in part.html
     ended = await console.get(f"/messages/{over}")
     assert not [g for g in ended.with_attribute("hx-get") if g.get("id") == "story"]
+
+
+async def test_codes_are_for_nobody_elses_eyes(api: Api, console: Console) -> None:
+    code = {"text": "Код 480913"}
+    own = await _send(api, content=code, template=None, data={}, category="security")
+    made = await _send(api, template="security.code", data={"code": "480913"})
+
+    for path in ("/messages", f"/messages/{own}", f"/messages/{made}"):
+        assert "480913" not in (await console.get(path)).html, path
+    page = await console.get(f"/messages/{made}")
+    assert "Codes are seen only by those whom they are sent to." in page.text
