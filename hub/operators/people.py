@@ -15,6 +15,10 @@ from hub.operators.queries import Credentials
 from hub.tokens import Signer
 
 
+class LastOwner(Conflict):
+    said = "last_owner"
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`timezone` None: the shop's."""
@@ -123,7 +127,7 @@ async def member(db: Db, shop_id: int, operator_id: UUID) -> Operator:
 async def set_membership(
     db: Db, shop_id: int, operator_id: UUID, membership: Membership, *, by: Actor
 ) -> None:
-    """Counts from the next request on. Raises `NotFound`, `Conflict` (the shop's last owner)."""
+    """Counts from the next request on. Raises `NotFound`, `LastOwner`."""
     async with transaction(db) as connection:
         await _keep_an_owner(connection, shop_id, operator_id, stays=membership.role is Role.OWNER)
         await _member(connection, shop_id, operator_id)
@@ -183,4 +187,4 @@ async def _keep_an_owner(
         shop_id,
     )
     if not stays and [row["operator_id"] for row in rows] == [operator_id]:
-        raise Conflict("this is the shop's last owner: make somebody else one first")
+        raise LastOwner("this is the shop's last owner: make somebody else one first")

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.api.console import frame, guard, rendering
-from hub.api.console.frame import bare, oops
+from hub.api.console.bare import asked_for, bare, nowhere_to_go, oops
 from hub.api.keys import HUB
 from hub.api.routes import PUBLIC, Handler, Routes
 from hub.errors import LimitExceeded, NotFound
@@ -115,7 +115,7 @@ async def home(request: web.Request) -> web.StreamResponse:
         return guard.to_sign_in(request)
     visit = frame.visit_of(request, *found, "")
     if visit is None:
-        return frame.nowhere_to_go(request, found[0])
+        return nowhere_to_go(request, found[0])
     return to(visit.url(frame.first_page(visit)))
 
 
@@ -130,7 +130,7 @@ async def not_here(request: web.Request) -> web.StreamResponse:
     slug = tail.split("/")[1]
     visit = frame.visit_of(request, *found, "", slug)
     if visit is None:
-        return frame.nowhere_to_go(request, found[0])
+        return nowhere_to_go(request, found[0])
     if tail.strip("/") == visit.shop.slug:
         return to(visit.url(frame.first_page(visit)))
     return frame.failed(visit, NotFound())
@@ -168,7 +168,7 @@ def _wait_page(request: web.Request, error: LimitExceeded) -> web.Response:
 
 
 def _page(request: web.Request, name: str, status: int, **values: Any) -> web.Response:
-    locale = frame.asked_for(request)
+    locale = asked_for(request)
     return bare(
         request, name, locale, status=status, query=request.rel_url.raw_query_string, **values
     )

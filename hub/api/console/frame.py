@@ -11,10 +11,12 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from hub.api.console import guard, rendering
+from hub.api.console.bare import HEADERS as HEADERS
+from hub.api.console.bare import nowhere_to_go, oops, told_of
 from hub.api.console.guard import Form
 from hub.api.console.menu import offered, present
 from hub.api.console.static import address as static_address
-from hub.api.keys import HUB, REQUEST_ID
+from hub.api.keys import HUB
 from hub.api.routes import PUBLIC, Handler, Routes
 from hub.audit.model import Actor
 from hub.config import Locale
@@ -24,19 +26,6 @@ from hub.operators.model import Operator, Right, Session
 from hub.operators.queries import actor_of
 from hub.resources import Hub
 from hub.shops.registry import Shop
-
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https: http:;"
-    " connect-src 'self'; form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    # With `no-referrer` browsers would not say from which page a form came.
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex",
-    "Vary": "HX-Request",
-}
 
 _FRAMED = (
     "default-src 'none'; img-src data: https: http:; style-src 'unsafe-inline'; font-src data: https:;"
@@ -282,72 +271,8 @@ def masked_name(visit: Visit, value: str) -> str:
 
 def failed(visit: Visit, error: HubError) -> web.Response:
     """What a `HubError` says, in the frame."""
-    said = visit.said["failed"]
-    known = said["titles"].get(error.code, said["titles"]["internal"])
-    return show(visit, "_failed.html", status=error.status, title=known, error=error, heading=known)
-
-
-def oops(request: web.Request, error: HubError) -> web.StreamResponse:
-    """Where nobody knows any more who asked: without the frame."""
-    locale = asked_for(request)
-    said = rendering.words("", locale)
-    title = said["failed"]["titles"].get(error.code, said["failed"]["titles"]["internal"])
-    return bare(
-        request,
-        "_oops.html",
-        locale,
-        status=error.status,
-        title=title,
-        error=error,
-        request_id=request[REQUEST_ID],
-    )
-
-
-def nowhere_to_go(request: web.Request, operator: Operator) -> web.Response:
-    """Signed in, and no shop to enter."""
-    said = rendering.words("", operator.locale)["failed"]
-    return bare(
-        request,
-        "_oops.html",
-        operator.locale,
-        status=HTTPStatus.FORBIDDEN,
-        title=said["no_shop"],
-        error=None,
-        request_id="",
-    )
-
-
-def bare(
-    request: web.Request,
-    template: str,
-    locale: Locale,
-    *,
-    status: int = HTTPStatus.OK,
-    **values: Any,
-) -> web.Response:
-    """A page without the frame, for those who are not signed in."""
-    base = guard.base_of(request)
-    given: dict[str, Any] = {
-        "visit": None,
-        "said": rendering.words("", locale),
-        "locale": locale,
-        "base": base,
-        "static": lambda path: base + static_address(path),
-        "theme": "auto",
-        "f": formats(locale, "UTC"),
-    }
-    text = rendering.render(template, given | values)
-    return web.Response(
-        status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS
-    )
-
-
-def asked_for(request: web.Request) -> Locale:
-    """The language of a browser that nobody signed in from; `?lang=` wins."""
-    if (chosen := request.query.get("lang")) in ("ru", "en"):
-        return "ru" if chosen == "ru" else "en"
-    first = request.headers.get("Accept-Language", "ru").strip().lower()
-    return "ru" if first.startswith("ru") else "en"
+    known, detail = told_of(visit.said, error)
+    return show(visit, "_failed.html", status=error.status, title=known, error=error, detail=detail)
 
 
 def _values(visit: Visit, title: str) -> dict[str, Any]:

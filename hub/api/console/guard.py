@@ -30,6 +30,16 @@ _VISIBLE = re.compile(r"[!-\[\]-~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
+class FromElsewhere(NotAllowed):
+    """`said`: of the words' table `failed.details`, for those who read another language."""
+
+    said = "from_elsewhere"
+
+
+class OutOfDate(NotAllowed):
+    said = "out_of_date"
+
+
 class Form(Mapping[str, str]):
     """What was filled in. `form["name"]`: the last value of that name; `all`: each of them, for boxes to tick."""
 
@@ -142,21 +152,21 @@ async def read(request: web.Request) -> Form:
 
 def check_origin(request: web.Request, *, needed: bool) -> None:
     """Whether a page of ours sent it, as the browser says. `needed`: where nothing else would tell. Raises
-    `NotAllowed`."""
+    `FromElsewhere`."""
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     if origin is None and site is None and needed:
-        raise NotAllowed("the browser does not say which page this form came from")
+        raise FromElsewhere("the browser does not say which page this form came from")
     if site not in (None, "same-origin", "none"):
-        raise NotAllowed("this form came from another site")
+        raise FromElsewhere("this form came from another site")
     if origin is not None and origin not in _own(request):
-        raise NotAllowed("this form came from another site")
+        raise FromElsewhere("this form came from another site")
 
 
 def check_csrf(request: web.Request, session: Session, form: Form) -> None:
-    """Raises `NotAllowed`."""
+    """Raises `OutOfDate`."""
     given: str = form.get(CSRF_FIELD, "") or request.headers.get(_CSRF_HEADER, "")
     if not hmac.compare_digest(given.encode("utf-8", "replace"), session.csrf.encode()):
-        raise NotAllowed("this form is out of date: open the page again and send it once more")
+        raise OutOfDate("this form is out of date: open the page again and send it once more")
 
 
 def _own(request: web.Request) -> set[str]:

@@ -5,9 +5,9 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.api.console import frame, guard
+from hub.api.console import guard
+from hub.api.console.bare import asked_for, bare
 from hub.api.console.entrance import details, let_in, to
-from hub.api.console.frame import bare
 from hub.api.keys import HUB
 from hub.api.routes import Routes
 from hub.errors import NotFound
@@ -78,7 +78,7 @@ async def _join(request: web.Request, found: Invitation, filled: guard.Form) -> 
         login,
         filled.text("name", longest=_LONGEST_NAME),
         filled["password"],
-        frame.asked_for(request),
+        asked_for(request),
     )
     try:
         operator = await invitations.join(
@@ -152,4 +152,4 @@ def _gone(request: web.Request) -> web.Response:
 
 
 def _bare(request: web.Request, name: str, status: int, **values: Any) -> web.Response:
-    return bare(request, name, frame.asked_for(request), status=status, **values)
+    return bare(request, name, asked_for(request), status=status, **values)

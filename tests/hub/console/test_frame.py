@@ -174,3 +174,14 @@ def test_devices_are_named_as_people_know_them() -> None:
     assert rendering.browser(agent) == "Яндекс Браузер, Windows"
     assert rendering.browser("curl/8") == "curl"
     assert rendering.browser("") == ""
+
+
+async def test_what_cannot_be_done_is_said_in_the_operators_language(
+    hub: Hub, console_for: ConsoleFor
+) -> None:
+    owner = await console_for(locale="ru")
+    me = await hub.db.fetchval("SELECT id FROM operator")
+
+    assert "Сначала сделайте владельцем" in (await owner.post(f"/operators/{me}/remove")).text
+    assert "ссылка устарела" in (await owner.get("/nothing")).text
+    assert "Форма устарела" in (await owner.call("POST", "/me/theme", "csrf=x")).text
