@@ -3,8 +3,7 @@
 import asyncio
 import json
 import re
-import shutil
-import subprocess
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from aiohttp import web
 
 from channels.base import HookRequest
 from channels.http import ProviderHttp
@@ -22,57 +20,29 @@ from hub.sources.http import ShopHttp
 from hub.sources.model import Action, Incoming, Kind, OrderFacts
 from hub.sources.platforms.cscart import CsCart
 from hub.webhooks import signing
-from tests.simulators.base import Simulator
+from tests.integrations.php import Receiver, missing, run
 from tests.simulators.cscart import payload
 
 ADDON = Path(__file__).parents[2] / "integrations" / "cscart" / "app" / "addons" / "vestnik"
 STUBS = Path(__file__).parent / "cscart_stubs.php"
 SECRET = signing.new_secret()
 
-PHP = shutil.which("php")
-NEEDED = {"curl", "pdo_sqlite", "json"}
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "php is here")
 
 
-def _missing() -> str:
-    if not PHP:
-        return "there is no php here: apt-get install php-cli php-curl php-sqlite3"
-    told = subprocess.run([PHP, "-m"], capture_output=True, text=True, check=True).stdout.split()
-    lacking = ", ".join(sorted(NEEDED - set(told)))
-    return f"php lacks {lacking}" if lacking else ""
+def _bodies(hub: Receiver) -> list[dict[str, Any]]:
+    return [json.loads(body) for _, body in hub.posts]
 
 
-pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing() or "php is here")
-
-
-class Receiver(Simulator):
-    """Where the add-on posts to: keeps what came, and says what it was told to say."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.posts: list[tuple[dict[str, str], bytes]] = []
-        self.status = 200
-
-    def routes(self, app: web.Application) -> None:
-        app.router.add_post("/hooks/token/events", self._take)
-
-    async def _take(self, request: web.Request) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.posts.append((headers, await request.read()))
-        return web.Response(status=self.status)
-
-    @property
-    def bodies(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for _, body in self.posts]
-
-    def heard(self, platform: CsCart) -> list[Incoming]:
-        """What the hub makes of all that came."""
-        return [
-            event
-            for headers, body in self.posts
-            for event in platform.hear(
-                Call("events", HookRequest("POST", headers, {}, body)), now=datetime.now(UTC)
-            ).events
-        ]
+def _heard(hub: Receiver, platform: CsCart) -> list[Incoming]:
+    """What the hub makes of all that came."""
+    return [
+        event
+        for headers, body in hub.posts
+        for event in platform.hear(
+            Call("events", HookRequest("POST", headers, {}, body)), now=datetime.now(UTC)
+        ).events
+    ]
 
 
 @dataclass
@@ -99,19 +69,7 @@ class Shop:
             "shipments": self.shipments,
             "hooks": hooks,
         }
-        assert PHP
-        process = await asyncio.create_subprocess_exec(
-            PHP,
-            str(STUBS),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        out, logged = await asyncio.wait_for(
-            process.communicate(json.dumps(given | more).encode()), 30
-        )
-        assert process.returncode == 0, (out, logged)
-        return out.decode(), logged.decode()
+        return await run(STUBS, given | more)
 
     async def cron(self, *, key: str = "cron-key", mode: str = "flush") -> dict[str, Any]:
         out, _ = await self.request(dispatch=mode, key=key)
@@ -120,8 +78,6 @@ class Shop:
 
     async def query(self, statement: str) -> None:
         """As time passes, or an administrator does something, between two requests."""
-        import sqlite3
-
         with sqlite3.connect(self.db) as database:
             database.execute(statement)
         database.close()
@@ -188,12 +144,12 @@ async def test_a_checkout_comes_to_one_event(shop: Shop, hub: Receiver, platform
     page, logged = await shop.request(*_checkout("1042"), page="Thank you")
 
     assert (page, logged) == ("Thank you", "")
-    [event] = hub.heard(platform)
+    [event] = _heard(hub, platform)
     assert (event.kind, event.action, event.object) == (Kind.ORDER, Action.CREATED, "1042")
     assert event.payload is None
     assert event.happened_at
     assert abs(datetime.now(UTC) - event.happened_at) < timedelta(seconds=30)
-    [body] = hub.bodies
+    [body] = _bodies(hub)
     assert (body["status_from"], body["status_to"]) == ("N", "O")
 
 
@@ -202,9 +158,9 @@ async def test_a_change_of_status_names_both(shop: Shop, hub: Receiver, platform
 
     await shop.request(["change_order_status_post", 1042, "P", "O"])
 
-    [event] = hub.heard(platform)
+    [event] = _heard(hub, platform)
     assert event.action is Action.UPDATED
-    assert (hub.bodies[0]["status_from"], hub.bodies[0]["status_to"]) == ("O", "P")
+    assert (_bodies(hub)[0]["status_from"], _bodies(hub)[0]["status_to"]) == ("O", "P")
 
 
 async def test_each_vendors_part_has_an_event_and_the_parent_none(
@@ -216,7 +172,7 @@ async def test_each_vendors_part_has_an_event_and_the_parent_none(
 
     await shop.request(*_checkout("1041", "T"), *_checkout("1042"), *_checkout("1043"))
 
-    assert [event.object for event in hub.heard(platform)] == ["1042", "1043"]
+    assert [event.object for event in _heard(hub, platform)] == ["1042", "1043"]
 
 
 async def test_an_order_whose_buyer_is_at_the_payment_page_is_told_of_when_he_is_back(
@@ -229,7 +185,7 @@ async def test_an_order_whose_buyer_is_at_the_payment_page_is_told_of_when_he_is
     shop.order("1042", status="P")
     await shop.request(["change_order_status_post", "1042", "P", "N"])
 
-    assert [event.object for event in hub.heard(platform)] == ["1042"]
+    assert [event.object for event in _heard(hub, platform)] == ["1042"]
     assert (await shop.cron())["left"] == 0
 
 
@@ -238,7 +194,7 @@ async def test_a_tracking_number_is_news(shop: Shop, hub: Receiver, platform: Cs
 
     await shop.request(["create_shipment_post", {"order_id": "1042"}, {}, 0, False, 900])
 
-    assert [event.object for event in hub.heard(platform)] == ["1042"]
+    assert [event.object for event in _heard(hub, platform)] == ["1042"]
 
 
 async def test_customers_are_told_of_and_the_shops_people_are_not(
@@ -251,12 +207,12 @@ async def test_customers_are_told_of_and_the_shops_people_are_not(
         ["update_profile", "update", {"user_id": "2", "user_type": "V"}, {}],
     )
 
-    heard = hub.heard(platform)
+    heard = _heard(hub, platform)
     assert {(event.kind, event.action, event.object) for event in heard} == {
         (Kind.CUSTOMER, Action.CREATED, "42"),
         (Kind.CUSTOMER, Action.UPDATED, "43"),
     }
-    assert "password1" not in str(hub.bodies)
+    assert "password1" not in str(_bodies(hub))
 
 
 @pytest.mark.parametrize("wanted", ["Y", "N"])
@@ -267,7 +223,7 @@ async def test_products_are_told_of_where_it_is_wanted(
 
     await shop.request(["update_product_post", {"product": "Чайник"}, 241, "ru", True])
 
-    told = [(event.kind, event.object) for event in hub.heard(platform)]
+    told = [(event.kind, event.object) for event in _heard(hub, platform)]
     assert told == ([(Kind.PRODUCT, "241")] if wanted == "Y" else [])
 
 
@@ -286,7 +242,7 @@ async def test_the_full_form_has_the_order_without_what_is_secret(
     [(_, raw)] = hub.posts
     assert b"secret-" not in raw
     assert b"203.0.113" not in raw
-    [event] = hub.heard(platform)
+    [event] = _heard(hub, platform)
     assert event.payload
     facts = platform.facts(Kind.ORDER, event.payload)
     thin = platform.facts(Kind.ORDER, payload("order"))
@@ -306,7 +262,7 @@ async def test_the_full_form_has_the_customer_without_the_password(
     await shop.request(["update_profile", "add", {"user_id": "42", "user_type": "C"}, {}])
 
     assert b"secret-" not in hub.posts[0][1]
-    [event] = hub.heard(platform)
+    [event] = _heard(hub, platform)
     assert event.payload
     assert platform.facts(Kind.CUSTOMER, event.payload) == platform.facts(
         Kind.CUSTOMER, payload("user")
@@ -319,7 +275,7 @@ async def test_texts_that_are_no_utf_8_do_not_stop_the_event(shop: Shop, hub: Re
 
     await shop.request(*_checkout("1042"))
 
-    assert hub.bodies[0]["order"]["notes"] == "😀 \u2028 </script>"
+    assert _bodies(hub)[0]["order"]["notes"] == "😀 \u2028 </script>"
 
 
 async def test_what_fails_waits_and_goes_again_by_the_cron(
@@ -337,7 +293,7 @@ async def test_what_fails_waits_and_goes_again_by_the_cron(
 
     assert early == {"posted": 0, "left": 1, "problem": ""}
     assert later == {"posted": 1, "left": 0, "problem": ""}
-    first, second = hub.heard(platform)
+    first, second = _heard(hub, platform)
     assert first.key == second.key
 
 
@@ -353,7 +309,7 @@ async def test_while_nobody_answers_not_every_page_waits(shop: Shop, hub: Receiv
     await shop.query("UPDATE cscart_vestnik_events SET next_at = 0")
     assert await shop.cron() == {"posted": 3, "left": 0, "problem": ""}
 
-    assert [body["order_id"] for body in hub.bodies] == ["1", "2", "3"]
+    assert [body["order_id"] for body in _bodies(hub)] == ["1", "2", "3"]
 
 
 async def test_a_slow_hub_holds_a_page_for_two_seconds_at_most(shop: Shop, hub: Receiver) -> None:
@@ -402,8 +358,8 @@ async def test_only_who_knows_the_key_may_start_it(shop: Shop, hub: Receiver) ->
 async def test_a_ping_says_what_came_back(shop: Shop, hub: Receiver, platform: CsCart) -> None:
     assert await shop.cron(mode="ping") == {"status": 200}
 
-    assert hub.heard(platform) == []
-    assert hub.bodies == [{"event": "ping"}]
+    assert _heard(hub, platform) == []
+    assert _bodies(hub) == [{"event": "ping"}]
 
 
 async def test_nothing_of_ours_stops_a_checkout(shop: Shop, hub: Receiver) -> None:
@@ -447,8 +403,6 @@ def test_every_text_of_the_settings_is_there_in_both_languages() -> None:
 
 
 async def test_uninstalled_it_leaves_nothing_behind(shop: Shop) -> None:
-    import sqlite3
-
     await shop.request(queries=_queries("uninstall"))
 
     with sqlite3.connect(shop.db) as database:
