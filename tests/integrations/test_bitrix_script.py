@@ -31,11 +31,11 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "php is her
 PLATFORM = Bitrix(BitrixConfig(), cast(ShopHttp, None), secret=SECRET)
 
 
-def _heard(hub: Receiver) -> list[Incoming]:
+def _heard(receiver: Receiver) -> list[Incoming]:
     """What the hub makes of all that came."""
     return [
         event
-        for headers, body in hub.posts
+        for headers, body in receiver.posts
         for event in PLATFORM.hear(
             Call("events", HookRequest("POST", headers, {}, body)), now=datetime.now(UTC)
         ).events
@@ -132,34 +132,36 @@ class Site:
 
 
 @pytest.fixture
-async def hub() -> AsyncIterator[Receiver]:
-    async with Receiver() as hub:
-        yield hub
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture
-def site(tmp_path: Path, hub: Receiver) -> Site:
+def site(tmp_path: Path, receiver: Receiver) -> Site:
     site = Site(tmp_path, {"512": _order()})
-    site.set_up(f"{hub.url}/hooks/token/events")
+    site.set_up(f"{receiver.url}/hooks/token/events")
     return site
 
 
-async def test_an_order_that_is_saved_several_times_is_one_event(site: Site, hub: Receiver) -> None:
+async def test_an_order_that_is_saved_several_times_is_one_event(
+    site: Site, receiver: Receiver
+) -> None:
     page, logged = await site.request((512, True), (512, False), (512, False), page="Thank you")
 
     assert page == "Thank you"
     assert logged == "agent: \\Vestnik\\Shop::agent(); every 300\n"
-    [event] = _heard(hub)
+    [event] = _heard(receiver)
     assert (event.kind, event.action, event.object) == (Kind.ORDER, Action.CREATED, "512")
     assert event.happened_at
     assert abs(datetime.now(UTC) - event.happened_at) < timedelta(seconds=30)
     assert site.query("SELECT * FROM b_vestnik_event") == []
 
 
-async def test_the_order_is_told_as_the_hub_reads_it(site: Site, hub: Receiver) -> None:
+async def test_the_order_is_told_as_the_hub_reads_it(site: Site, receiver: Receiver) -> None:
     await site.request((512, True))
 
-    [event] = _heard(hub)
+    [event] = _heard(receiver)
     assert event.payload
     facts = PLATFORM.facts(Kind.ORDER, event.payload)
     due = payload("order")["order"]
@@ -172,15 +174,15 @@ async def test_the_order_is_told_as_the_hub_reads_it(site: Site, hub: Receiver) 
         "EMAIL": "anna@example.com",
         "PVZ": "MSK77",
     }
-    assert b"secret-" not in hub.posts[0][1]
+    assert b"secret-" not in receiver.posts[0][1]
 
 
-async def test_flags_are_told(site: Site, hub: Receiver) -> None:
+async def test_flags_are_told(site: Site, receiver: Receiver) -> None:
     site.orders["512"] = _order(paid=True, canceled=True, REASON_CANCELED="Передумал")
 
     await site.request((512, False))
 
-    [event] = _heard(hub)
+    [event] = _heard(receiver)
     assert event.action is Action.UPDATED
     assert event.payload
     facts = PLATFORM.facts(Kind.ORDER, event.payload)
@@ -202,7 +204,7 @@ def _user(*groups: int) -> dict[str, Any]:
     }
 
 
-async def test_users_are_told_of_and_administrators_are_not(site: Site, hub: Receiver) -> None:
+async def test_users_are_told_of_and_administrators_are_not(site: Site, receiver: Receiver) -> None:
     site.users = {"42": _user(2, 5), "1": _user(1, 2)}
 
     await site.request(
@@ -213,60 +215,62 @@ async def test_users_are_told_of_and_administrators_are_not(site: Site, hub: Rec
         ]
     )
 
-    [event] = _heard(hub)
+    [event] = _heard(receiver)
     assert (event.kind, event.action, event.object) == (Kind.CUSTOMER, Action.CREATED, "42")
     assert event.payload
     due = payload("customer")["customer"] | {"language_id": ""}
     assert PLATFORM.facts(Kind.CUSTOMER, event.payload) == PLATFORM.facts(Kind.CUSTOMER, due)
-    assert b"secret-" not in hub.posts[0][1]
+    assert b"secret-" not in receiver.posts[0][1]
 
 
-async def test_users_are_not_told_of_where_it_is_not_wanted(site: Site, hub: Receiver) -> None:
-    site.set_up(f"{hub.url}/hooks/token/events", customers=False)
+async def test_users_are_not_told_of_where_it_is_not_wanted(site: Site, receiver: Receiver) -> None:
+    site.set_up(f"{receiver.url}/hooks/token/events", customers=False)
     site.users = {"42": _user(2)}
 
     await site.request(users_saved=[["OnAfterUserAdd", {"ID": 42, "RESULT": 42}]])
 
-    assert not hub.posts
+    assert not receiver.posts
 
 
-async def test_what_fails_waits_and_goes_again_by_the_agent(site: Site, hub: Receiver) -> None:
-    hub.status = 503
+async def test_what_fails_waits_and_goes_again_by_the_agent(site: Site, receiver: Receiver) -> None:
+    receiver.status = 503
     _, logged = await site.request((512, True))
     assert "HTTP 503" in logged
-    hub.status = 200
+    receiver.status = 200
 
     await site.request(agent=True)
-    assert len(hub.posts) == 1
+    assert len(receiver.posts) == 1
     site.query("UPDATE b_vestnik_event SET NEXT_AT = 0")
     site.orders["512"] = _order(STATUS_ID="P")
     again, _ = await site.request(agent=True)
 
     assert again == "\\Vestnik\\Shop::agent();"
-    first, second = _heard(hub)
+    first, second = _heard(receiver)
     assert first.key == second.key
     assert second.payload
     assert second.payload["status_id"] == "P"
     assert site.query("SELECT * FROM b_vestnik_event") == []
 
 
-async def test_while_nobody_answers_not_every_page_waits(site: Site, hub: Receiver) -> None:
+async def test_while_nobody_answers_not_every_page_waits(site: Site, receiver: Receiver) -> None:
     site.orders |= {"513": _order(id=513), "514": _order(id=514)}
-    await hub.stop()
+    await receiver.stop()
     for id_ in (512, 513, 514):
         await site.request((id_, True))
     tried = site.query("SELECT OBJECT_ID FROM b_vestnik_event WHERE TRIES > 0")
     assert tried == [(512,)]
 
-    await hub.start(hub.port)
+    await receiver.start(receiver.port)
     site.query("UPDATE b_vestnik_event SET NEXT_AT = 0")
     await site.request(agent=True)
 
-    assert [event.object for event in _heard(hub)] == ["512", "513", "514"]
+    assert [event.object for event in _heard(receiver)] == ["512", "513", "514"]
 
 
-async def test_a_slow_hub_holds_a_page_for_two_seconds_at_most(site: Site, hub: Receiver) -> None:
-    hub.delay = 10
+async def test_a_slow_hub_holds_a_page_for_two_seconds_at_most(
+    site: Site, receiver: Receiver
+) -> None:
+    receiver.delay = 10
     began = asyncio.get_running_loop().time()
 
     _, logged = await site.request((512, True))
@@ -277,17 +281,17 @@ async def test_a_slow_hub_holds_a_page_for_two_seconds_at_most(site: Site, hub: 
 
 @pytest.mark.parametrize(("status", "left"), [(400, 0), (404, 1)])
 async def test_what_cannot_be_read_is_not_told_again(
-    site: Site, hub: Receiver, status: int, left: int
+    site: Site, receiver: Receiver, status: int, left: int
 ) -> None:
-    hub.status = status
+    receiver.status = status
 
     await site.request((512, True))
 
     assert len(site.query("SELECT * FROM b_vestnik_event")) == left
 
 
-async def test_after_three_days_it_is_given_up(site: Site, hub: Receiver) -> None:
-    hub.status = 404
+async def test_after_three_days_it_is_given_up(site: Site, receiver: Receiver) -> None:
+    receiver.status = 404
     await site.request((512, True))
     site.query("UPDATE b_vestnik_event SET NEXT_AT = 0, CREATED_AT = CREATED_AT - 260000000")
 
@@ -296,38 +300,40 @@ async def test_after_three_days_it_is_given_up(site: Site, hub: Receiver) -> Non
     assert site.query("SELECT * FROM b_vestnik_event") == []
 
 
-async def test_an_order_that_is_gone_is_not_told_of(site: Site, hub: Receiver) -> None:
+async def test_an_order_that_is_gone_is_not_told_of(site: Site, receiver: Receiver) -> None:
     site.orders = {}
 
     await site.request((512, True))
 
-    assert not hub.posts
+    assert not receiver.posts
     assert site.query("SELECT * FROM b_vestnik_event") == []
 
 
-async def test_nothing_of_ours_stops_an_order(site: Site, hub: Receiver) -> None:
+async def test_nothing_of_ours_stops_an_order(site: Site, receiver: Receiver) -> None:
     page, logged = await site.request((512, True), no_database=True, page="Thank you")
 
     assert page == "Thank you"
     assert "RuntimeException" in logged
-    assert not hub.posts
+    assert not receiver.posts
 
 
-async def test_a_ping_says_what_came_back(site: Site, hub: Receiver) -> None:
+async def test_a_ping_says_what_came_back(site: Site, receiver: Receiver) -> None:
     out, _ = await site.request(ping=True)
 
     assert out == "200"
-    assert _heard(hub) == []
-    assert [json.loads(body) for _, body in hub.posts] == [{"event": "ping"}]
+    assert _heard(receiver) == []
+    assert [json.loads(body) for _, body in receiver.posts] == [{"event": "ping"}]
 
 
-async def test_without_an_address_or_a_secret_nothing_is_noted(site: Site, hub: Receiver) -> None:
+async def test_without_an_address_or_a_secret_nothing_is_noted(
+    site: Site, receiver: Receiver
+) -> None:
     site.set_up("", "")
 
     _, logged = await site.request((512, True))
 
     assert logged == ""
-    assert not hub.posts
+    assert not receiver.posts
 
 
 def test_it_is_php() -> None:

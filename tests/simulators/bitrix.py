@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ class Bitrix(Simulator):
 
     def add_order(self, id_: str | int, **fields: Any) -> str:
         order = copy.deepcopy(payload("order")["order"])
-        at = datetime.now(UTC).isoformat(timespec="seconds")
+        # Whole seconds: the next one, so that it is not before a source that was made just now.
+        at = (datetime.now(UTC) + timedelta(seconds=1)).isoformat(timespec="seconds")
         self.orders[str(id_)] = order | {"id": str(id_), "date_insert": at} | fields
         return str(id_)
 

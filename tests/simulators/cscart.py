@@ -59,10 +59,11 @@ class CsCart(Simulator):
     # --- What happens in the shop.
 
     def add_order(self, id_: str | int, *, at: float | None = None, **fields: Any) -> str:
-        """Of the shape of `payloads/cscart/order.json`; `at`: when it was placed, now where it is not said."""
+        """Of the shape of `payloads/cscart/order.json`; `at`: when it was placed, now where it is not said (in whole
+        seconds: the next one, so that it is not before a source that was made just now)."""
         order = copy.deepcopy(payload("order"))
         order["order_id"] = str(id_)
-        order["timestamp"] = str(int(time.time() if at is None else at))
+        order["timestamp"] = str(int(time.time() + 1 if at is None else at))
         order["updated_at"] = int(order["timestamp"])
         self.orders[str(id_)] = order | fields
         return str(id_)

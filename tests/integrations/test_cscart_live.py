@@ -1,0 +1,181 @@
+"""A CS-Cart shop connected as docs/sources/cscart.md says: its add-on posts to the hub, the hub reads the order, people hear."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from hub.events import claims
+from hub.events.processing import handle
+from hub.ids import new_id
+from hub.resources import Hub
+from tests.hub.api.client import Api
+from tests.hub.orders.conftest import Book
+from tests.integrations.cscart_shop import Shop, checkout
+from tests.integrations.php import missing
+from tests.simulators.cscart import CsCart
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "php is here")
+
+_STOREKEEPER = {
+    "role": "warehouse",
+    "name": "Борис",
+    "warehouses": ["vendor-7"],
+    "addresses": {"telegram": "72"},
+}
+
+
+@dataclass
+class Market:
+    """The shop as its API and its add-on show it: both know the same orders."""
+
+    hub: Hub
+    api: Api
+    site: CsCart
+    shop: Shop
+    source: Mapping[str, Any]
+
+    async def place(self, id_: str, **fields: Any) -> None:
+        self.site.add_order(id_, **fields)
+        await self._request(checkout(id_, self.site.orders[id_]["status"]))
+
+    async def move(self, id_: str, code: str) -> None:
+        before = self.site.orders[id_]["status"]
+        self.site.move(id_, code)
+        await self._request([["change_order_status_post", id_, code, before]])
+
+    async def _request(self, hooks: list[list[Any]]) -> None:
+        self.shop.orders = self.site.orders
+        _, logged = await self.shop.request(*hooks)
+        assert logged == ""
+        await self.apply()
+
+    async def apply(self) -> None:
+        while claimed := await claims.claim(self.hub.db, new_id(), each=50, limit=50):
+            for one in claimed:
+                await handle(self.hub, one)
+
+    async def results(self) -> list[str]:
+        """Of all events, the oldest first."""
+        rows = await self.hub.db.fetch("SELECT result, reason FROM shop_event ORDER BY id")
+        return [f"{row['result']} {row['reason']}".strip() for row in rows]
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[CsCart]:
+    async with CsCart() as site:
+        yield site
+
+
+@pytest.fixture(params=["thin", "full"])
+async def market(
+    hub: Hub, api: Api, site: CsCart, tmp_path: Path, request: pytest.FixtureRequest
+) -> Market:
+    answer = await api.post(
+        "/v1/sources",
+        {
+            "name": "market",
+            "platform": "cscart",
+            "config": {"base_url": site.url, "login": site.login, "api_key": site.api_key},
+            "mapping": {"statuses": {"S": "shipped", "P": "paid"}},
+        },
+    )
+    assert answer.status == 201, answer.raw
+    [hook] = answer.json["hooks"]
+    shop = Shop(
+        tmp_path / "shop.sqlite",
+        {
+            "url": api.url + urlsplit(hook["url"]).path,
+            "secret": answer.json["secret"],
+            "form": request.param,
+            "customers": "Y",
+            "products": "N",
+            "cron_key": "cron-key",
+        },
+    )
+    await shop.install()
+    return Market(hub, api, site, shop, answer.json)
+
+
+async def test_from_the_cart_to_the_tracking_number(market: Market, api: Api) -> None:
+    book = Book(market.hub)
+    await api.put("/v1/contacts/boris", _STOREKEEPER)
+
+    await market.place("1042")
+
+    assert await market.results() == ["applied"]
+    order = (await api.get("/v1/orders/1042")).json
+    assert order["status"] == "awaiting_stock"
+    assert order["buyer"] == {"external_id": "42"}
+    assert {line["seller"]["external_id"] for line in order["lines"]} == {"vendor-7"}
+    assert "boris" in [told.contact for told in await book.told() if told.kind]
+    buyer = (await api.get("/v1/contacts/42")).json
+    assert buyer["name"] == "Анна Петрова"
+
+    [question] = (await api.get("/v1/stock-requests")).json["items"]
+    answered = await api.post(
+        f"/v1/stock-requests/{question['id']}/answer",
+        {
+            "lines": [{"id": line["id"], "confirmed": line["quantity"]} for line in order["lines"]],
+            "by": "boris",
+        },
+    )
+    assert answered.status == 200, answered.raw
+    market.site.ship("1042", "RA123")
+    market.shop.shipments["1042"] = list(market.site.kept["shipments"].values())
+    await market.move("1042", "S")
+
+    assert await market.results() == ["applied", "applied"]
+    [shipped] = [told for told in await book.told() if told.template == "order.shipped"]
+    assert (shipped.contact, shipped.data["order"]["tracking"]) == ("42", "RA123")
+
+
+async def test_what_is_posted_twice_is_told_once(market: Market) -> None:
+    book = Book(market.hub)
+    market.site.add_order("1042")
+    market.shop.orders = market.site.orders
+    good = market.shop.settings["url"]
+    market.shop.settings["url"] = "http://127.0.0.1:9/hooks/x/events"
+    await market.shop.request(*checkout("1042"))
+    market.shop.settings["url"] = good
+
+    for _ in range(2):
+        await market.shop.query("UPDATE cscart_vestnik_events SET next_at = 0")
+        await market.shop.cron()
+        await market.apply()
+    await market.move("1042", "O")
+
+    assert await market.results() == ["applied", "repeated"]
+    assert await book.who_heard("order.placed") + await book.who_heard("order.awaiting_stock")
+
+
+async def test_of_two_vendors_each_has_his_own_order(market: Market, api: Api) -> None:
+    market.site.add_order("1041", is_parent_order="Y")
+    lines = market.site.orders["1041"]["products"]
+    of_eight = {id_: row | {"company_id": "8"} for id_, row in lines.items()}
+    market.site.add_order("1042", parent_order_id="1041")
+    market.site.add_order("1043", parent_order_id="1041", company_id="8", products=of_eight)
+
+    await market._request([*checkout("1041"), *checkout("1042"), *checkout("1043")])
+
+    assert await market.results() == ["applied", "applied"]
+    assert (await api.get("/v1/orders/1041")).status == 404
+    for id_, vendor in (("1042", "vendor-7"), ("1043", "vendor-8")):
+        order = (await api.get(f"/v1/orders/{id_}")).json
+        assert {line["seller"]["external_id"] for line in order["lines"]} == {vendor}
+        assert {line["warehouse"]["external_id"] for line in order["lines"]} == {vendor}
+
+
+async def test_nothing_secret_is_in_the_database(market: Market) -> None:
+    await market.place("1042")
+
+    rows = await market.hub.db.fetch("SELECT e::text AS row FROM shop_event AS e")
+    rows += await market.hub.db.fetch("SELECT s::text AS row FROM source AS s")
+    rows += await market.hub.db.fetch("SELECT o::text AS row FROM source_object AS o")
+    whole = "".join(row["row"] for row in rows)
+    assert "TEA-RED" in whole
+    for secret in ("secret-", market.site.api_key, market.shop.settings["secret"]):
+        assert secret not in whole
