@@ -18,7 +18,6 @@ from hub.sources.model import (
     Result,
 )
 
-
 _CLOCKS = timedelta(minutes=2)
 """By how much a platform's clock may be behind ours; many tell whole seconds only."""
 

@@ -18,7 +18,7 @@ from hub.events.model import Claimed, Done, SetOff, digest_of
 from hub.events.objects import Known, Seen
 from hub.orders import placing, queries
 from hub.orders.model import STAGES, Order
-from hub.orders.request import OrderIn
+from hub.orders.request import OrderIn, RefIn
 from hub.orders.rules import Ignored
 from hub.orders.work import Work
 from hub.sources.mapping import status_of
@@ -79,8 +79,10 @@ async def apply_order(
     given = as_order_in(
         facts, source, sellers, wanted.status, known_as[0] if known_as else None, order
     )
-    if order and before and before.wrote:
-        given = undone(order, given, before.wrote)
+    if order:
+        given = settled(order, given, facts)
+        if before and before.wrote:
+            given = undone(order, given, before.wrote)
     placed = await _put(work, people.named(source, facts.id), given, facts, order)
     seen = Seen(
         claimed.object,
@@ -173,6 +175,21 @@ def read(given: Mapping[str, Any]) -> OrderIn:
                 for one in error.errors(include_url=False, include_input=False)
             ]
         ) from None
+
+
+def settled(order: Order, given: OrderIn, facts: OrderFacts) -> OrderIn:
+    """A line of which the platform does not say who sells it, or where it lies, stays with whom it is."""
+    said = {line.id: line for line in facts.lines}
+    held = {line.id: line for line in order.lines}
+    lines = []
+    for line in given.lines:
+        before, fact, changes = held.get(line.id), said.get(line.id), {}
+        if before and fact and not fact.seller and before.seller:
+            changes["seller"] = RefIn(external_id=before.seller)
+        if before and fact and not fact.warehouse and before.warehouse:
+            changes["warehouse"] = RefIn(external_id=before.warehouse)
+        lines.append(line.model_copy(update=changes))
+    return given.model_copy(update={"lines": tuple(lines)})
 
 
 def undone(order: Order, given: OrderIn, wrote: Mapping[str, Any]) -> OrderIn:
