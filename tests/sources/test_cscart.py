@@ -381,9 +381,7 @@ async def _all(platform: CsCart, ask: Ask) -> tuple[list[Incoming], dict[str, An
     items: list[Incoming] = []
     position = ask.position
     for pages in range(1, 50):
-        page = await platform.read(
-            Ask(ask.kind, ask.since, ask.purpose, position, ask.open if pages == 1 else ())
-        )
+        page = await platform.read(Ask(ask.kind, ask.since, ask.purpose, position, ask.open))
         items += page.items
         position = page.position
         # It is kept as JSON.
@@ -409,16 +407,31 @@ async def test_the_newest_are_read_until_what_was_there_before(
 
     items, position, _ = await _all(platform, ask)
 
-    assert {item.object for item in items} >= {str(id_) for id_ in range(76, 101)}
-    assert {item.payload for item in items} == {None}
+    assert {item.object for item in items} == {str(id_) for id_ in range(76, 101)}
+    assert all(item.payload and item.payload["products"] for item in items)
 
     shop.add_order(101, at=begin + 101 * 3600)
+    shop.calls.clear()
     again, _, pages = await _all(
         platform, Ask(Kind.ORDER, ask.since, ask.purpose, position=position)
     )
 
-    assert pages == 1
-    assert "101" in {item.object for item in again}
+    assert [item.object for item in again] == ["101"]
+    assert (pages, len(shop.calls)) == (1, 2)
+
+
+async def test_an_order_that_is_finished_late_is_read(platform: CsCart, shop: Shop) -> None:
+    """The buyer paid for an hour, while others placed theirs."""
+    shop.add_order(1, at=NOW.timestamp(), status="N")
+    shop.add_order(2, at=NOW.timestamp() + 3600)
+    ask = Ask(Kind.ORDER, NOW - timedelta(hours=1), Purpose.CATCH_UP)
+    before, position, _ = await _all(platform, ask)
+
+    shop.move("1", "P")
+    after, *_ = await _all(platform, Ask(ask.kind, ask.since, ask.purpose, position))
+
+    assert [item.object for item in before] == ["2"]
+    assert [item.object for item in after] == ["1"]
 
 
 @pytest.mark.usefixtures("short_pages")
@@ -426,17 +439,32 @@ async def test_orders_that_are_not_over_are_looked_at_in_the_list(
     platform: CsCart, shop: Shop
 ) -> None:
     for id_ in range(1, 51):
-        shop.add_order(id_, at=NOW.timestamp() + id_)
-    ask = Ask(Kind.ORDER, NOW + timedelta(seconds=49), Purpose.CATCH_UP, open=["23", "48"])
-    before, *_ = await _all(platform, ask)
+        shop.add_order(id_, at=NOW.timestamp() + id_ * 3600)
+    since, open_ = NOW + timedelta(hours=49), ["23", "48"]
+    first = Ask(Kind.ORDER, since, Purpose.CATCH_UP, open=open_)
+    before, position, _ = await _all(platform, first)
     shop.move("23", "C")
+    shop.move("24", "C")
     shop.calls.clear()
 
-    after, *_ = await _all(platform, ask)
+    after, *_ = await _all(platform, Ask(Kind.ORDER, since, first.purpose, position, open_))
 
-    known = {item.key for item in before}
-    assert [item.object for item in after if item.key not in known] == ["23"]
-    assert {path for _, path in shop.calls} == {"orders"}
+    assert {item.object for item in before} == {"23", "48", "49", "50"}
+    # Of what was over, or never ours, nothing is read.
+    assert [item.object for item in after] == ["23"]
+    assert [path for _, path in shop.calls] == ["orders"] * 3 + ["orders/23"]
+
+
+async def test_only_so_much_is_remembered_of_what_rows_told(
+    platform: CsCart, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cscart_lists, "_SEEN", 3)
+    for id_ in range(1, 11):
+        shop.add_order(id_, at=NOW.timestamp() + id_)
+
+    _, position, _ = await _all(platform, Ask(Kind.ORDER, NOW, Purpose.CATCH_UP))
+
+    assert set(position["seen"]) == {"8", "9", "10"}
 
 
 @pytest.mark.usefixtures("short_pages")

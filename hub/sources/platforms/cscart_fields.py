@@ -219,9 +219,8 @@ def _buyer(payload: Mapping[str, Any]) -> CustomerFacts:
 
 
 def _name(payload: Mapping[str, Any], of: str) -> str:
-    return " ".join(
-        filter(None, (text(payload.get(f"{of}firstname")), text(payload.get(f"{of}lastname"))))
-    )
+    names = (text(payload.get(f"{of}{name}")) for name in ("firstname", "lastname"))
+    return " ".join(filter(None, names))
 
 
 def _delivery(payload: Mapping[str, Any]) -> dict[str, str]:

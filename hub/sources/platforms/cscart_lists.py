@@ -21,6 +21,9 @@ _AT_ONCE = 4
 _DEEPEST = 10
 _BY_HAND = 50
 
+# Rows of which is remembered what they told.
+_SEEN = 1000
+
 # Orders are stamped by the web server and listed when they are finished.
 _OVERLAP = timedelta(minutes=10)
 
@@ -87,27 +90,48 @@ class Lists:
 
     async def newest(self, ask: Ask) -> Page:
         """Newest first, until what was there the last time; for orders further, until all that are not over were
-        seen: their rows tell the status. New orders push rows to the next page, so some come twice and none is lost."""
+        seen. New ones push rows to the next page, so some come twice and none is lost."""
         of, at = LISTS[ask.kind], dict(ask.position or {})
         page = int(at.get("page", 1))
+        begin = instant(at.get("begin")) or ask.since
         floor = instant(at.get("floor")) or ask.since
-        left = at["open"] if "open" in at else [id_ for id_ in ask.open if id_.isdigit()]
         listed = await self.page(of, page, "desc")
-        found = listed.rows
-        times = [when for row in found if (when := instant(row.get(of.at)))]
+        times = [when for row in listed.rows if (when := instant(row.get(of.at)))]
         newest = max([*times, instant(at.get("newest")) or floor])
+        left = at["open"] if "open" in at else [id_ for id_ in ask.open if id_.isdigit()]
         # What lies above the lowest number here was on a page already, or is gone.
-        lowest = min((int(text(row[of.id])) for row in found), default=0)
+        lowest = min((int(text(row[of.id])) for row in listed.rows), default=0)
         left = [id_ for id_ in left if int(id_) < lowest]
-        items = [item for row in found if (item := _of_row(ask.kind, row, of))]
+        seen: dict[str, str] = at.get("seen", {})
+        items = await self._changed(ask, listed.rows, begin, seen)
+        kept = {"begin": _iso(begin), "seen": seen}
         deeper = min(times, default=floor) >= floor or (left and page < _DEEPEST)
         if listed.more and deeper:
             then = {"page": page + 1, "floor": _iso(floor), "newest": _iso(newest), "open": left}
-            return Page(items, {**then, "hand": at.get("hand", 0)}, more=True)
+            return Page(items, {**kept, **then, "hand": at.get("hand", 0)}, more=True)
         hand = _turn(left, int(at.get("hand", 0)))
         items += await _by_hand(self._fetch, ask.kind, hand)
         done = {"floor": _iso(newest - _OVERLAP), "hand": int(hand[-1]) if hand else 0}
-        return Page(items, done, more=False)
+        return Page(items, {**kept, **done}, more=False)
+
+    async def _changed(
+        self, ask: Ask, found: Sequence[Mapping[str, Any]], begin: datetime, seen: dict[str, str]
+    ) -> list[Incoming]:
+        """What is new in these rows, or says something else than in `seen`, which is brought up to date: a row tells
+        an order's status and sum. Whatever was made before the source is history, but for what the hub knows."""
+        of, open_ = LISTS[ask.kind], set(ask.open)
+        wanted = []
+        for row in found:
+            id_, told = text(row[of.id]), _digest(fields.kept_of(ask.kind, row))[:8]
+            is_ours = id_ in open_ or max(_times(row, of), default=begin) >= begin
+            if is_ours and seen.get(id_) != told:
+                wanted.append(row)
+            seen[id_] = told
+        for id_ in sorted(seen, key=int, reverse=True)[_SEEN:]:
+            del seen[id_]
+        if ask.kind is Kind.ORDER:
+            return await _by_hand(self._fetch, ask.kind, [text(row[of.id]) for row in wanted])
+        return [item for row in wanted if (item := _of_row(ask.kind, row, of))]
 
     async def history(self, ask: Ask) -> Page:
         """Oldest first, so that what comes meanwhile lands behind. Orders are read one by one: rows have no lines."""
@@ -152,19 +176,16 @@ async def _by_hand(find: Find, kind: Kind, ids: Sequence[str]) -> list[Incoming]
 
 
 def _of_row(kind: Kind, row: Mapping[str, Any], of: List) -> Incoming | None:
-    """Orders thin, as their rows have no lines; the key changes with whatever the row tells of them. No time: a change
-    is newer than `timestamp`, which is when it was made."""
-    id_ = text(row[of.id])
-    if fields.unfinished(kind, row) or fields.staff(kind, row):
+    """Of customers and products a row says all. Without a time: a change is newer than when it was made."""
+    if fields.staff(kind, row):
         return None
-    told = fields.kept_of(kind, row)
-    return Incoming(
-        kind,
-        Action.UPDATED,
-        id_,
-        f"poll:{kind}:{id_}:{_digest(told)}",
-        payload=None if kind is Kind.ORDER else told,
-    )
+    id_, told = text(row[of.id]), fields.kept_of(kind, row)
+    return Incoming(kind, Action.UPDATED, id_, f"poll:{kind}:{id_}:{_digest(told)}", payload=told)
+
+
+def _times(row: Mapping[str, Any], of: List) -> list[datetime]:
+    """When it was made, and changed where that is told."""
+    return [at for name in (of.at, "updated_timestamp") if (at := instant(row.get(name)))]
 
 
 def _turn(left: Sequence[str], after: int) -> list[str]:
