@@ -230,6 +230,14 @@ def live(
     return class_(config, ShopHttp(http, take), secret=key)
 
 
+def can_be_read(source: Source) -> bool:
+    """Whether its platform can be read back."""
+    try:
+        return _reads(platform_class(source.platform))
+    except UnknownPlatform:
+        return False
+
+
 def hidden_in(signer: Signer, source: Source) -> list[str]:
     """The names of its secrets; none, where nobody can open them any more."""
     try:
