@@ -1,14 +1,18 @@
 """MoySklad and a hub over real HTTP: its hooks come in by themselves, and are patient for a second and a half only."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from hub.resources import Hub
+from hub.shops.keys import Scope
+from tests.hub.api.client import Api
 from tests.simulators.moysklad import MoySkladSimulator
 from tests.simulators.moysklad_hooks import deliver
 from tests.sources.case import SourceCase
 from tests.sources.case_moysklad import CASE
-from tests.sources.conftest import Connected
+from tests.sources.conftest import Connected, connected
 
 
 @pytest.fixture
@@ -154,3 +158,33 @@ async def test_own_fields_are_taken_over_by_their_names(shop: Connected, url: st
     assert changed.status == 200, changed.raw
     delivery = (await shop.api.get(f"/v1/orders/{order}")).json["delivery"]
     assert (delivery["tracking"], delivery["carrier"]) == ("RA42RU", "СДЭК")
+
+
+@pytest.mark.parametrize(("muted", "echoes"), [(True, 0), (False, 1)])
+async def test_what_the_hub_writes_comes_back_as_nothing_new(
+    case: SourceCase, hub: Hub, url: str, key_for: Any, muted: bool, echoes: int
+) -> None:
+    async with (
+        Api(url, await key_for(Scope.ADMIN, shop="asking")) as api,
+        MoySkladSimulator() as simulator,
+    ):
+        config = dict(case.config(simulator)) | ({"hub_url": url} if muted else {})
+        shop = await connected(case, simulator, hub, api, config=config, write_back=True)
+        follow(shop, url)
+        order = simulator.place()
+        await simulator.push("customerorder", order, "CREATE")
+        await shop.apply()
+        [asked] = (await api.get("/v1/stock-requests?status=open")).json["items"]
+        lines = [{"id": line["id"], "confirmed": line["asked"]} for line in asked["lines"]]
+        answer = {"lines": lines, "by": "phone"}
+        await api.post(f"/v1/stock-requests/{asked['id']}/answer", answer)
+
+        await shop.apply()
+        await simulator.quiet()
+        heard = await shop.buyer_heard()
+        await shop.apply()
+
+        assert simulator.orders[order]["state"] == "Подтвержден"
+        assert heard[-1] == "order.confirmed"
+        assert await shop.buyer_heard() == heard
+        assert len(simulator.notifications) == 1 + echoes
