@@ -5,6 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from hub.accounts.limits import RateLimits
+from hub.history.running import Importer
+from hub.ids import new_id
+from hub.queue import connect
 from hub.resources import Hub
 from hub.shops.keys import Scope
 from tests.hub.api.client import Api
@@ -188,3 +192,31 @@ async def test_what_the_hub_writes_comes_back_as_nothing_new(
         assert heard[-1] == "order.confirmed"
         assert await shop.buyer_heard() == heard
         assert len(simulator.notifications) == 1 + echoes
+
+
+async def test_history_is_taken_over_quietly_and_hooks_go_on_from_it(
+    shop: Connected, url: str
+) -> None:
+    simulator = follow(shop, url)
+    orders = [simulator.place() for _ in range(60)]
+    simulator.move(orders[7], "Отгружен")
+    body = {"source": "shop", "months": 6, "kinds": ["customer", "product", "order"]}
+    run = (await shop.api.post("/v1/imports", body)).json
+
+    redis = connect(shop.hub.settings.hub.redis_url.get_secret_value())
+    try:
+        await Importer(shop.hub, new_id(), RateLimits(redis)).once()
+    finally:
+        await redis.aclose()
+
+    done = (await shop.api.get(f"/v1/imports/{run['id']}")).json
+    assert (done["state"], done["done"], done["added"]) == ("done", 60 * 4, 60 * 4)
+    assert sorted(await shop.statuses()) == ["placed"] * 59 + ["shipped"]
+    assert await shop.told() == []
+
+    await simulator.push("customerorder", orders[7])
+    simulator.move(orders[7], "Доставлен")
+    await simulator.push("customerorder", orders[7])
+    await shop.apply()
+
+    assert await shop.buyer_heard() == ["order.delivered"]
