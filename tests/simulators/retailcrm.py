@@ -85,7 +85,11 @@ class RetailCrmSimulator(Simulator):
         if what == "customer":
             return {"customer_id": id_}
         held = self.orders.get(id_, {})
-        return {"order_id": id_, "status": held.get("status"), "changed_at": now()}
+        return {
+            "order_id": id_,
+            "status": held.get("status"),
+            "changed_at": datetime.now(ZONE).isoformat(),
+        }
 
     async def _one(self, request: web.Request) -> web.Response:
         if refusal := self._refusal(request):

@@ -11,7 +11,6 @@ from tests.simulators.yandex_market import BUSINESS, CAMPAIGN, TOKEN, YandexMark
 from tests.sources.case import SourceCase
 
 _CODES: Mapping[OrderStatus, str] = {
-    OrderStatus.CONFIRMED: "PROCESSING/STARTED",
     OrderStatus.ASSEMBLED: "PROCESSING/READY_TO_SHIP",
     OrderStatus.SHIPPED: "DELIVERY/DELIVERY_SERVICE_RECEIVED",
     OrderStatus.AT_PICKUP_POINT: "PICKUP/PICKUP_SERVICE_RECEIVED",
@@ -30,7 +29,7 @@ def bad_config(simulator: YandexMarketSimulator) -> dict[str, Any]:
 
 
 def place(simulator: YandexMarketSimulator) -> str:
-    return simulator.place(status="PENDING", substatus="AWAIT_CONFIRMATION")
+    return simulator.place()
 
 
 def move(simulator: YandexMarketSimulator, id_: str, status: OrderStatus) -> None:

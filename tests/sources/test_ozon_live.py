@@ -1,0 +1,88 @@
+"""Ozon and a hub over real HTTP: it looks at every answer, and stops sending where one is not as it wants it."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from aiohttp import ClientSession
+
+from tests.simulators.ozon import OzonSimulator
+from tests.sources.case import SourceCase
+from tests.sources.case_ozon import CASE
+from tests.sources.conftest import Connected
+
+
+@pytest.fixture
+def case() -> SourceCase:
+    return CASE
+
+
+def address(shop: Connected, url: str) -> str:
+    [hook] = shop.source["hooks"]
+    return url + urlsplit(str(hook["url"])).path
+
+
+async def test_it_takes_every_answer_for_good(shop: Connected, url: str) -> None:
+    simulator: OzonSimulator = shop.simulator
+    posting, hook = simulator.place(), address(shop, url)
+    pushes = ("ping", "created", "updated", "cutoff", "stocks", "fbo", "strange")
+
+    answers = [await simulator.push(what, posting, hook) for what in pushes]
+    await shop.apply()
+
+    assert answers == [200] * len(pushes)
+    assert await shop.statuses() == ["placed"]
+
+
+async def test_it_is_refused_in_its_own_words(shop: Connected, url: str) -> None:
+    async with ClientSession() as session, session.post(address(shop, url), data=b"{") as answer:
+        assert answer.status == 400
+        assert (await answer.json())["error"]["code"] == "ERROR_UNKNOWN"
+
+
+async def test_the_seller_hears_of_a_new_posting_and_why_it_is_cancelled(
+    shop: Connected, url: str
+) -> None:
+    simulator: OzonSimulator = shop.simulator
+    posting, hook = simulator.place(), address(shop, url)
+    await simulator.push("created", posting, hook)
+    await shop.apply()
+    why = {"cancellation": {"cancel_reason_id": 1, "cancel_reason": "Покупатель передумал"}}
+    simulator.move(posting, "posting_canceled", **why)
+    await simulator.push("cancelled", posting, hook)
+    await shop.apply()
+
+    told = [(one.role, one.template) for one in await shop.told()]
+    history = (await shop.api.get(f"/v1/orders/{posting}")).json["history"]
+
+    assert told == [("seller", "order.placed"), ("seller", "order.cancelled")]
+    assert history[-1]["reason"] == "Покупатель передумал"
+
+
+async def test_a_divided_posting_goes_on_in_its_parts(shop: Connected, url: str) -> None:
+    simulator: OzonSimulator = shop.simulator
+    posting, hook = simulator.place(), address(shop, url)
+    await simulator.push("created", posting, hook)
+    await shop.apply()
+    simulator.move(posting, "posting_canceled", status="cancelled_from_split_pending")
+    await simulator.push("updated", posting, hook)
+    parts = [simulator.place(f"{posting[:-1]}{n}", parent_posting_number=posting) for n in (2, 3)]
+    for part in parts:
+        await simulator.push("created", part, hook)
+    await shop.apply()
+
+    assert await shop.statuses() == ["placed"] * 3
+    assert [one.template for one in await shop.told()] == ["order.placed"] * 3
+
+
+async def test_a_dispute_is_told_to_nobody(shop: Connected, url: str) -> None:
+    simulator: OzonSimulator = shop.simulator
+    posting, hook = simulator.place(), address(shop, url)
+    await simulator.push("created", posting, hook)
+    await shop.apply()
+    heard = await shop.told()
+    simulator.move(posting, "posting_in_arbitration")
+    await simulator.push("updated", posting, hook)
+    await shop.apply()
+
+    assert await shop.told() == heard
+    assert (await shop.row())["unknown_codes"] == []
