@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hub.events import claims
+from hub.events import claims, reading
 from hub.events.processing import handle
 from hub.ids import new_id
 from hub.resources import Hub
+from hub.sources import queries
 from tests.hub.api.client import Api
 from tests.hub.orders.conftest import Book
 from tests.integrations.cscart_shop import Shop, checkout
@@ -57,6 +58,13 @@ class Market:
         while claimed := await claims.claim(self.hub.db, new_id(), each=50, limit=50):
             for one in claimed:
                 await handle(self.hub, one)
+
+    async def read(self) -> None:
+        """One turn of reading back, and what it brought applied."""
+        row = await self.hub.db.fetchrow("SELECT * FROM source")
+        assert row
+        await reading.read_once(self.hub, None, queries.source_of(row))
+        await self.apply()
 
     async def results(self) -> list[str]:
         """Of all events, the oldest first."""
@@ -167,6 +175,70 @@ async def test_of_two_vendors_each_has_his_own_order(market: Market, api: Api) -
         order = (await api.get(f"/v1/orders/{id_}")).json
         assert {line["seller"]["external_id"] for line in order["lines"]} == {vendor}
         assert {line["warehouse"]["external_id"] for line in order["lines"]} == {vendor}
+
+
+async def test_without_the_add_on_it_is_only_later(market: Market, api: Api) -> None:
+    book = Book(market.hub)
+    market.site.add_order("1042")
+
+    await market.read()
+    assert (await api.get("/v1/orders/1042")).json["status"] == "awaiting_stock"
+    # Nothing has changed.
+    await market.read()
+    await market.read()
+    assert await market.results() == ["applied"]
+
+    market.site.move("1042", "S")
+    await market.read()
+    await market.read()
+
+    assert await market.results() == ["applied", "applied"]
+    assert await book.who_heard("order.shipped") == ["42"]
+
+
+async def test_what_the_shelf_lacks_is_taken_out_in_the_shop_and_nobody_is_asked_again(
+    market: Market, api: Api
+) -> None:
+    book = Book(market.hub)
+    await api.put("/v1/contacts/boris", _STOREKEEPER)
+    changed = await api.call(
+        "PATCH",
+        f"/v1/sources/{market.source['id']}",
+        {
+            "write_back": True,
+            "mapping": {
+                "statuses": {"S": "shipped", "P": "paid", "H": "confirmed"},
+                "write_back": {"partially_confirmed": "H"},
+            },
+        },
+    )
+    assert changed.status == 200, changed.raw
+    market.site.codes.add("H")
+    await market.place("1042")
+    order = (await api.get("/v1/orders/1042")).json
+    [question] = (await api.get("/v1/stock-requests")).json["items"]
+    lines = [{"id": line["id"], "confirmed": 1} for line in order["lines"]]
+    await api.post(f"/v1/stock-requests/{question['id']}/answer", {"lines": lines, "by": "boris"})
+
+    await market.apply()
+
+    assert market.site.orders["1042"]["status"] == "H"
+    amounts = {
+        id_: str(row["amount"]) for id_, row in market.site.orders["1042"]["products"].items()
+    }
+    assert amounts == {"2790217341": "1", "318842067": "1"}
+    told = len(await book.told())
+    # The shop's own hooks tell of it, too, and so does its list.
+    await market._request([["change_order_status_post", "1042", "H", "O"]])
+    await market.read()
+    assert len(await book.told()) == told
+    order = (await api.get("/v1/orders/1042")).json
+    assert order["status"] == "partially_confirmed"
+    # What was ordered stays to be seen.
+    assert [(line["id"], line["quantity"]) for line in order["lines"]] == [
+        ("2790217341", 2),
+        ("318842067", 1),
+    ]
 
 
 async def test_nothing_secret_is_in_the_database(market: Market) -> None:

@@ -195,6 +195,17 @@ def test_numbers_may_be_texts_and_texts_numbers(platform: CsCart) -> None:
     }
 
 
+async def test_lines_stay_in_their_order_whatever_their_numbers_are(
+    platform: CsCart, shop: Shop
+) -> None:
+    shop.add_order(1042)
+
+    found = await platform.fetch(Kind.ORDER, "1042")
+
+    assert found
+    assert [row["item_id"] for row in found["products"]] == ["2790217341", "318842067"]
+
+
 def test_the_buyer_is_known_by_his_number_and_reached_at_the_address_of_the_order(
     platform: CsCart,
 ) -> None:

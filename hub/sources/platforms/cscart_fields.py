@@ -10,8 +10,6 @@ from hub.sources.model import CustomerFacts, Kind, LineFacts, OrderFacts, Produc
 from hub.sources.values import first, instant, money, number, required, rows, table, text, yes
 from hub.sources.whitelist import Spec, kept
 
-_UNFINISHED = "N"
-
 # What else an order holds is not for us: `payment_method.processor_params`, `payment_info`, and
 # `product_groups[].shippings[].service_params` have the account keys of payment systems and carriers.
 _ORDER: Spec = {
@@ -70,11 +68,15 @@ _SPECS: Mapping[Kind, Spec] = {
 
 
 def kept_of(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
-    return kept(given, _SPECS[kind])
+    found = kept(given, _SPECS[kind])
+    if "products" in found:
+        # PostgreSQL keeps the order of a list, and not that of a map.
+        found["products"] = [{**row, "item_id": id_} for id_, row in _by_line(found).items()]
+    return found
 
 
 def unfinished(kind: Kind, given: Mapping[str, Any]) -> bool:
-    return kind is Kind.ORDER and text(given.get("status")) == _UNFINISHED
+    return kind is Kind.ORDER and text(given.get("status")) == "N"
 
 
 def staff(kind: Kind, given: Mapping[str, Any]) -> bool:
@@ -181,10 +183,8 @@ def _by_line(payload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _lines(payload: Mapping[str, Any], *, vendors: bool) -> tuple[LineFacts, ...]:
-    names = {
-        text(group.get("company_id")): text(group.get("name"))
-        for group in rows(payload.get("product_groups"))
-    }
+    groups = rows(payload.get("product_groups"))
+    names = {text(one.get("company_id")): text(one.get("name")) for one in groups}
     found = []
     for id_, row in _by_line(payload).items():
         vendor = first(_number(row.get("company_id")), _number(payload.get("company_id")))
