@@ -52,7 +52,8 @@ class ShopSimulator(Simulator):
         """What the hub answered to each hook."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC).replace(microsecond=0) + self.later
+        """In whole seconds, as shops tell their times; up, so that what happens now is not before what was just done."""
+        return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1) + self.later
 
     def let_in(self, request: web.Request) -> bool:
         given = request.headers.get("Authorization", "").removeprefix("Basic ")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from channels.base import BadHook, HookRequest
 from channels.http import ProviderHttp
 from hub.config import OrderStatus
+from hub.db.pool import as_json
 from hub.sources.base import (
     Ask,
     Call,
@@ -288,6 +289,7 @@ class TestHearing:
             heard = offline().hear(call(topic, said), now=NOW)
         except BadHook:
             return
+        as_json([event.payload for event in heard.events])
         for event in heard.events:
             if event.kind is None or event.payload is None:
                 continue

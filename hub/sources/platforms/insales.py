@@ -25,9 +25,10 @@ from hub.sources.base import (
 )
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, Decision, Facts, Heard, Incoming, Kind
+from hub.sources.platforms.bodies import read_body
 from hub.sources.platforms.insales_objects import FIELDS, PAID, facts_of
 from hub.sources.platforms.insales_writing import changes_of
-from hub.sources.platforms.wire import digest, json_of
+from hub.sources.platforms.wire import digest
 from hub.sources.values import first, instant, rows, table, text
 from hub.sources.whitelist import kept
 
@@ -105,7 +106,7 @@ class InSales:
         if call.request.body.lstrip().startswith(b"<"):
             raise BadHook("the webhook sends XML: set its format_type to json")
         kind, action = _TOPICS[call.topic]
-        body = json_of(call.request.body)
+        body = read_body(call.request.body)
         given = body if kind is Kind.PRODUCT and isinstance(body, list) else [body]
         events = []
         for each in given:

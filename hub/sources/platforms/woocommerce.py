@@ -10,13 +10,14 @@ from urllib.parse import quote
 from aiohttp import encode_basic_auth
 from pydantic import Field, SecretStr
 
-from channels.base import BaseUrl, Check, Limits
+from channels.base import BadHook, BaseUrl, Check, Limits
 from channels.http import NoReply, Reply
 from hub.config import OrderStatus
 from hub.sources.base import Ask, Call, Impossible, Later, Page, SourceConfig, Trouble
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, Decision, Facts, Heard, Incoming, Kind
-from hub.sources.platforms.wire import digest, object_of
+from hub.sources.platforms.bodies import read_body
+from hub.sources.platforms.wire import digest
 from hub.sources.platforms.woocommerce_hooks import KINDS, heard, incoming, is_ping, prove
 from hub.sources.platforms.woocommerce_objects import (
     META,
@@ -92,7 +93,9 @@ class WooCommerce:
         if is_ping(request):
             return Heard()
         prove(request, self._secret)
-        given = object_of(request.body)
+        given = read_body(request.body)
+        if not isinstance(given, dict):
+            raise BadHook("the body is no JSON object")
         return Heard([heard(request.headers, given, self._meta)])
 
     def facts(self, kind: Kind, payload: Mapping[str, Any]) -> Facts:
