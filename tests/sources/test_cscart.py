@@ -405,6 +405,7 @@ async def _all(platform: CsCart, ask: Ask) -> tuple[list[Incoming], dict[str, An
 @pytest.fixture
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cscart_lists, "_ROWS", 10)
+    monkeypatch.setattr(cscart_lists, "_AT_A_TIME", 10)
 
 
 @pytest.mark.usefixtures("short_pages")
@@ -464,6 +465,26 @@ async def test_orders_that_are_not_over_are_looked_at_in_the_list(
     # Of what was over, or never ours, nothing is read.
     assert [item.object for item in after] == ["23"]
     assert [path for _, path in shop.calls] == ["orders"] * 3 + ["orders/23"]
+
+
+async def test_many_changes_are_read_in_portions(
+    platform: CsCart, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cscart_lists, "_AT_A_TIME", 4)
+    for id_ in range(1, 11):
+        shop.add_order(id_, at=NOW.timestamp() + id_)
+    ask = Ask(Kind.ORDER, NOW, Purpose.CATCH_UP)
+
+    first = await platform.read(ask)
+    shop.fault = Fault(503)
+    with pytest.raises(Later):
+        await platform.read(Ask(ask.kind, ask.since, ask.purpose, first.position))
+    shop.fault = None
+    rest, _, pages = await _all(platform, Ask(ask.kind, ask.since, ask.purpose, first.position))
+
+    assert [item.object for item in first.items] == ["10", "9", "8", "7"]
+    assert [item.object for item in rest] == ["6", "5", "4", "3", "2", "1"]
+    assert pages == 2
 
 
 async def test_only_so_much_is_remembered_of_what_rows_told(

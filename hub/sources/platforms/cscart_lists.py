@@ -17,6 +17,9 @@ from hub.sources.values import instant, number, rows, table, text
 _ROWS = 100
 _AT_ONCE = 4
 
+# Orders that are read in one go, between two of which what was read is kept.
+_AT_A_TIME = 25
+
 # So many pages are turned for orders that are not over; the older ones are read one by one, so many a time.
 _DEEPEST = 10
 _BY_HAND = 50
@@ -102,13 +105,18 @@ class Lists:
         # What lies above the lowest number here was on a page already, or is gone.
         lowest = min((int(text(row[of.id])) for row in listed.rows), default=0)
         left = [id_ for id_ in left if int(id_) < lowest]
-        seen: dict[str, str] = at.get("seen", {})
-        items = await self._changed(ask, listed.rows, begin, seen)
+        seen: dict[str, str] = dict(at.get("seen", {}))
+        items, is_whole = await self._changed(ask, listed.rows, begin, seen)
         kept = {"begin": _iso(begin), "seen": seen}
         deeper = min(times, default=floor) >= floor or (left and page < _DEEPEST)
-        if listed.more and deeper:
-            then = {"page": page + 1, "floor": _iso(floor), "newest": _iso(newest), "open": left}
-            return Page(items, {**kept, **then, "hand": at.get("hand", 0)}, more=True)
+        if not is_whole or (listed.more and deeper):
+            then = {
+                "page": page + 1 if is_whole else page,
+                "floor": _iso(floor),
+                "newest": _iso(newest),
+            }
+            rest = left if is_whole else at.get("open", list(ask.open))
+            return Page(items, {**kept, **then, "open": rest, "hand": at.get("hand", 0)}, more=True)
         hand = _turn(left, int(at.get("hand", 0)))
         items += await _by_hand(self._fetch, ask.kind, hand)
         done = {"floor": _iso(newest - _OVERLAP), "hand": int(hand[-1]) if hand else 0}
@@ -116,28 +124,38 @@ class Lists:
 
     async def _changed(
         self, ask: Ask, found: Sequence[Mapping[str, Any]], begin: datetime, seen: dict[str, str]
-    ) -> list[Incoming]:
+    ) -> tuple[list[Incoming], bool]:
         """What is new in these rows, or says something else than in `seen`, which is brought up to date: a row tells
-        an order's status and sum. Whatever was made before the source is history, but for what the hub knows."""
+        an order's status and sum. Whatever was made before the source is history, but for what the hub knows. False:
+        there is more in them, since a shop that fails now and then shall not make us read a hundred orders anew."""
         of, open_ = LISTS[ask.kind], set(ask.open)
-        wanted = []
+        wanted: list[Mapping[str, Any]] = []
         for row in found:
             id_, told = text(row[of.id]), _digest(fields.kept_of(ask.kind, row))[:8]
             is_ours = id_ in open_ or max(_times(row, of), default=begin) >= begin
             if is_ours and seen.get(id_) != told:
+                if ask.kind is Kind.ORDER and len(wanted) == _AT_A_TIME:
+                    break
                 wanted.append(row)
             seen[id_] = told
-        for id_ in sorted(seen, key=int, reverse=True)[_SEEN:]:
-            del seen[id_]
-        if ask.kind is Kind.ORDER:
-            return await _by_hand(self._fetch, ask.kind, [text(row[of.id]) for row in wanted])
-        return [item for row in wanted if (item := _of_row(ask.kind, row, of))]
+        else:
+            for id_ in sorted(seen, key=int, reverse=True)[_SEEN:]:
+                del seen[id_]
+            return await self._read(ask.kind, wanted), True
+        return await self._read(ask.kind, wanted), False
+
+    async def _read(self, kind: Kind, found: Sequence[Mapping[str, Any]]) -> list[Incoming]:
+        of = LISTS[kind]
+        if kind is Kind.ORDER:
+            return await _by_hand(self._fetch, kind, [text(row[of.id]) for row in found])
+        return [item for row in found if (item := _of_row(kind, row, of))]
 
     async def history(self, ask: Ask) -> Page:
         """Oldest first, so that what comes meanwhile lands behind. Orders are read one by one: rows have no lines."""
         of, at = LISTS[ask.kind], dict(ask.position or {})
-        page = int(at["page"]) if at else await self._first_page(of, ask.since)
-        listed = await self.page(of, page, "asc")
+        size = _AT_A_TIME if ask.kind is Kind.ORDER else _ROWS
+        page = int(at["page"]) if at else await self._first_page(of, ask.since, size)
+        listed = await self.page(of, page, "asc", size=size)
         found = listed.rows
         total = int(at.get("total", max(listed.total - (page - 1) * listed.size, 0)))
         wanted = [row for row in found if (instant(row.get(of.at)) or ask.since) >= ask.since]
@@ -147,13 +165,13 @@ class Lists:
             items = [item for row in wanted if (item := _of_row(ask.kind, row, of))]
         return Page(items, {"page": page + 1, "total": total}, listed.more, total)
 
-    async def _first_page(self, of: List, since: datetime) -> int:
+    async def _first_page(self, of: List, since: datetime, size: int) -> int:
         """The page on which `since` lies, found by halving: the filter by time is documented for carts only."""
-        listed = await self.page(of, 1, "asc")
+        listed = await self.page(of, 1, "asc", size=size)
         low, high = 1, max(-(-listed.total // listed.size), 1)
         while low < high:
             middle = (low + high) // 2
-            listed = await self.page(of, middle, "asc")
+            listed = await self.page(of, middle, "asc", size=size)
             last = instant(listed.rows[-1].get(of.at)) if listed.rows else None
             if last is not None and last < since:
                 low = middle + 1
