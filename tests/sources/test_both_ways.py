@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
+from hub.accounts.limits import RateLimits
 from hub.events.reading import read_once
+from hub.history.running import Importer
+from hub.ids import new_id
 from hub.resources import Hub
 from hub.sources import queries
 from hub.sources.base import Trouble
 from hub.sources.registry import platform_class
 from tests.hub.api.client import Api
+from tests.hub.notifications.conftest import Drive
 from tests.sources.case import SourceCase, cases
 from tests.sources.conftest import Connected, connected
 
@@ -138,3 +142,33 @@ def _later(shop: Connected) -> None:
     """Many platforms tell whole seconds only: what happens next is of another one."""
     if hasattr(shop.simulator, "later"):
         shop.simulator.later += timedelta(seconds=2)
+
+
+async def test_history_is_taken_over_and_told_to_nobody(
+    case: SourceCase, hub: Hub, api: Api, drive: Drive
+) -> None:
+    if not _reads(case):
+        pytest.skip("it cannot be read")
+    async with case.simulator() as simulator:
+        order = case.place(simulator)
+        case.move(simulator, order, case.stages[0])
+        shop = await connected(case, simulator, hub, api)
+        started = await api.post("/v1/imports", {"source": "shop", "months": 1})
+        assert started.status == 201, started.raw
+        importer = Importer(hub, new_id(), RateLimits(drive.redis))
+        while await importer.once():
+            pass
+        run = (await api.get(f"/v1/imports/{started.json['id']}")).json
+        assert (run["state"], run["faulty"]) == ("done", 0), run
+        assert await shop.statuses() == [case.stages[0]]
+
+        # The first that it tells live, and what is read back, is what is known already.
+        await shop.hear(order)
+        await read_once(hub, None, await _source(shop))
+        await shop.apply()
+
+        assert await shop.told() == []
+        _later(shop)
+        case.move(simulator, order, case.stages[1])
+        await shop.hear(order)
+        assert await shop.buyer_heard() == ([f"order.{case.stages[1]}"] if case.buyer else [])
