@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import ClientSession
 
+from hub.events.reading import read_once
+from hub.sources.queries import source_of
 from tests.simulators.ozon import OzonSimulator
 from tests.sources.case import SourceCase
 from tests.sources.case_ozon import CASE
@@ -86,3 +88,39 @@ async def test_a_dispute_is_told_to_nobody(shop: Connected, url: str) -> None:
 
     assert await shop.told() == heard
     assert (await shop.row())["unknown_codes"] == []
+
+
+async def test_what_was_missed_is_read_back_and_what_is_not_new_is_no_event(
+    shop: Connected,
+) -> None:
+    simulator: OzonSimulator = shop.simulator
+    postings = [simulator.place() for _ in range(3)]
+
+    await catch_up(shop)
+    simulator.move(postings[0], "posting_in_pickup_point")
+    await catch_up(shop)
+
+    # Without a time of their own, they are looked at once more before it is known that nothing changes.
+    await catch_up(shop)
+    assert await catch_up(shop) == 0
+    assert sorted(await shop.statuses()) == ["at_pickup_point", "placed", "placed"]
+    assert [one.template for one in await shop.told()] == ["order.placed"] * 3
+
+
+async def catch_up(shop: Connected) -> int:
+    added = await read_once(shop.hub, None, source_of(await shop.row()))
+    await shop.hub.db.execute("UPDATE source SET read_at = now()")
+    await shop.apply()
+    return added
+
+
+async def test_a_posting_may_be_to_be_packed_at_once(shop: Connected, url: str) -> None:
+    """As the page says to set it up."""
+    simulator: OzonSimulator = shop.simulator
+    mapping = {"statuses": {"posting_created": "paid"}}
+    changed = await shop.api.call("PATCH", f"/v1/sources/{shop.id}", {"mapping": mapping})
+    assert changed.status == 200, changed.raw
+    await simulator.push("created", simulator.place(), address(shop, url))
+    await shop.apply()
+
+    assert [(one.role, one.template) for one in await shop.told()] == [("seller", "order.assemble")]

@@ -160,13 +160,13 @@ class Ozon:
         self, which: str, filter_: Mapping[str, Any], held: Mapping[str, Any]
     ) -> tuple[list[Incoming], int]:
         """A page, and where the next one begins; 0: there is none."""
-        asked_at, offset = datetime.now(UTC), int(number(held.get("offset")) or 0)
+        offset = int(number(held.get("offset")) or 0)
         page = {"limit": _PAGE, "offset": offset, "dir": "ASC", "with": {"analytics_data": True}}
         result = table((await self._ask(which, {"filter": filter_, **page})).get("result"))
         found = rows(result.get("postings"))
         # The unfulfilled ones come without the word whether there are more.
         more = yes(result.get("has_next")) or len(found) == _PAGE
-        items = [_item(posting, asked_at) for posting in found]
+        items = [_item(posting) for posting in found]
         return items, offset + len(found) if found and more else 0
 
     async def check(self) -> Check:
@@ -205,15 +205,14 @@ def _event(kind: str, said: Mapping[str, Any]) -> Incoming:
     )
 
 
-def _item(posting: Mapping[str, Any], asked_at: datetime) -> Incoming:
-    """They do not say when it changed: it is as it was when it was asked for."""
+def _item(posting: Mapping[str, Any]) -> Incoming:
+    """They do not say when it changed: what it holds says whether it did."""
     payload, number_ = kept(posting, SPEC), text(posting.get("posting_number"))
     return Incoming(
         kind=Kind.ORDER,
         action=Action.UPDATED,
         object=number_,
         key=f"poll:{number_}:{digest(payload)}",
-        happened_at=asked_at,
         payload=payload,
     )
 

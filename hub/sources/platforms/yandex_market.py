@@ -94,10 +94,12 @@ class YandexMarket:
         "PICKUP": OrderStatus.AT_PICKUP_POINT,
         "DELIVERED": OrderStatus.DELIVERED,
         "CANCELLED": OrderStatus.CANCELLED,
+        # Named, because it is written by us: who has heard that nothing is there need not hear this, too.
+        "CANCELLED/SHOP_FAILED": OrderStatus.CANCELLED,
         "RETURNED": OrderStatus.RETURNED,
         "PARTIALLY_RETURNED": OrderStatus.RETURNED,
-        # Paid for when it is ordered: nothing that happens to it, and it must not hide that the order is new.
-        "financial:paid": None,
+        # It may be packed.
+        "financial:paid": OrderStatus.PAID,
         # "Other values may come and need not be handled", says the reference.
         "other": None,
     }
