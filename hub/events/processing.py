@@ -2,6 +2,7 @@
 transaction with the event itself, so that a crash anywhere leaves all of it or nothing."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
@@ -51,7 +52,8 @@ class Processor:
         self._hub = hub
         self._worker = worker
         self._limits = limits
-        self._busy = 0
+        self._busy: Counter[UUID] = Counter()
+        """By source: one that is slow does not take the room of the others."""
         self._writing = asyncio.Semaphore(_WRITERS)
         self._ended = asyncio.Event()
         self._idle = asyncio.Event()
@@ -72,17 +74,19 @@ class Processor:
         await self._idle.wait()
 
     async def _claim(self) -> list[Claimed]:
-        room = _IN_ALL - self._busy
+        room = _IN_ALL - self._busy.total()
         if self.draining or room <= 0:
             return []
         try:
-            claimed = await claims.claim(self._hub.db, self._worker, each=_EACH, limit=room)
+            claimed = await claims.claim(
+                self._hub.db, self._worker, self._busy, each=_EACH, limit=room
+            )
         except UNREACHABLE as error:
             log.warning("events.database_away", error=type(error).__name__)
             await asyncio.sleep(1)
             return []
-        self._busy += len(claimed)
-        if claimed:
+        for one in claimed:
+            self._busy[one.source.id] += 1
             self._idle.clear()
         return claimed
 
@@ -105,7 +109,7 @@ class Processor:
         except Exception:
             log.exception("event.not_handled", event_id=str(claimed.id))
         finally:
-            self._busy -= 1
+            self._busy -= Counter([claimed.source.id])
             self._ended.set()
             if not self._busy:
                 self._idle.set()

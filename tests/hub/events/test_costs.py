@@ -128,6 +128,28 @@ async def test_what_comes_in_and_is_worked_on_reads_no_table_through(full: Hub) 
     assert not explained.read_through(large)
 
 
+async def test_what_a_paused_source_has_to_ask_is_not_looked_through(full: Hub) -> None:
+    await full.db.execute("UPDATE shop_event SET result = 'waiting', payload = NULL")
+    await full.db.execute("UPDATE source SET paused_until = now() + interval '1 hour'")
+    await full.db.execute("VACUUM ANALYZE shop_event")
+
+    async def pages() -> tuple[int, int]:
+        """How many events were taken, and what it cost."""
+        async with full.db.acquire() as connection, connection.transaction():
+            explained = Explained(connection, measured=True)
+            db: Any = explained
+            taken = await claims.claim(db, new_id(), each=8, limit=32)
+            return len(taken), explained.pages[0][0]
+
+    taken, looks = await pages()
+    assert taken == 0
+    assert looks < 100
+    await full.db.execute("UPDATE source SET paused_until = NULL")
+    taken, looks = await pages()
+    assert taken == 8
+    assert looks < 500
+
+
 async def test_looking_reads_no_table_through(full: Hub) -> None:
     large, shop = await filled(full), full.shop("main").id
     rows = await full.db.fetch("SELECT id FROM shop_event WHERE result = 'failed' LIMIT 1")

@@ -42,6 +42,7 @@ class World:
     subscribed: list[Mapping[str, str]] = field(default_factory=list)
     reads: Callable[[Ask], Awaitable[Page]] | None = None
     """Instead of what `pages` say."""
+    fetches: Callable[[Kind, str], Awaitable[Mapping[str, Any] | None]] | None = None
 
     def meets(self, what: str) -> None:
         self.before(what)
@@ -115,6 +116,8 @@ class Toy:
 
     async def fetch(self, kind: Kind, object_: str) -> Mapping[str, Any] | None:
         WORLD.meets("fetch")
+        if WORLD.fetches:
+            return await WORLD.fetches(kind, object_)
         return WORLD.objects.get((kind, object_))
 
     async def read(self, ask: Ask) -> Page:
