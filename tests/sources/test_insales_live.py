@@ -1,5 +1,6 @@
 """InSales and a hub over real HTTP: connected by a call, orders on their whole way, what was missed, what is written."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.simulators.shops import payload
 from tests.sources.case import SourceCase
 from tests.sources.case_insales import CASE, move, place
 from tests.sources.conftest import Connected
-from tests.sources.live import answer_shelf, read
+from tests.sources.live import answer_shelf, read, take_history
 
 
 @pytest.fixture
@@ -164,3 +165,28 @@ async def test_hooks_that_are_not_believed_are_hints(shop: Connected, url: str) 
     await shop.apply()
 
     assert await shop.statuses() == ["delivered"]
+
+
+async def test_history_is_told_to_nobody_and_what_follows_is(shop: Connected, url: str) -> None:
+    simulator = await connect(shop, url)
+    simulator.later = timedelta(days=-20)
+    orders = [place(simulator) for _ in range(130)]
+    for order in orders[1:]:
+        move(simulator, order, OrderStatus.DELIVERED)
+    simulator.customers["5120042"] = payload("insales", "client") | {
+        "updated_at": simulator.stamp()
+    }
+    simulator.later = timedelta(0)
+
+    run = await take_history(shop)
+
+    assert (run["state"], run["added"], run["faulty"]) == ("done", 131, 0)
+    assert await shop.told() == []
+    move(simulator, orders[0], OrderStatus.SHIPPED)
+    # Saved again, and nothing in it is new.
+    simulator.change(orders[1])
+    for order in orders[:2]:
+        await simulator.push("orders/update", order)
+    await shop.apply()
+    await read(shop)
+    assert await shop.buyer_heard() == ["order.shipped"]

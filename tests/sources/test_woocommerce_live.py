@@ -1,6 +1,7 @@
 """WooCommerce and a hub over real HTTP: connected by a call, its pings, orders on their way, what is written."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.simulators.woocommerce import WooCommerceSimulator
 from tests.sources.case import SourceCase
 from tests.sources.case_woocommerce import CASE, move, place
 from tests.sources.conftest import Connected
-from tests.sources.live import answer_shelf, read
+from tests.sources.live import answer_shelf, read, take_history
 
 
 @pytest.fixture
@@ -180,3 +181,27 @@ async def test_after_the_secret_was_exchanged_the_old_one_is_refused(
     await connect(shop, url)
     order = place(simulator)
     assert await simulator.push("order.created", order) == [200]
+
+
+async def test_history_is_told_to_nobody_and_what_follows_is(shop: Connected, url: str) -> None:
+    simulator = await connect(shop, url)
+    simulator.later = timedelta(days=-20)
+    orders = [place(simulator) for _ in range(130)]
+    for order in orders[1:]:
+        move(simulator, order, OrderStatus.DELIVERED)
+    stamps = simulator.stamps("created", "modified")
+    simulator.customers["42"] = payload("woocommerce", "customer") | stamps
+    simulator.later = timedelta(0)
+
+    run = await take_history(shop)
+
+    assert (run["state"], run["added"], run["faulty"]) == ("done", 131, 0)
+    assert await shop.told() == []
+    move(simulator, orders[0], OrderStatus.SHIPPED)
+    # Saved again, and nothing in it is new.
+    simulator.change(orders[1])
+    for order in orders[:2]:
+        await simulator.push("order.updated", order)
+    await shop.apply()
+    await read(shop)
+    assert await shop.buyer_heard() == ["order.shipped"]
