@@ -1,16 +1,16 @@
 """Ozon and a hub over real HTTP: it looks at every answer, and stops sending where one is not as it wants it."""
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientSession
 
-from hub.events.reading import read_once
-from hub.sources.queries import source_of
 from tests.simulators.ozon import OzonSimulator
 from tests.sources.case import SourceCase
 from tests.sources.case_ozon import CASE
 from tests.sources.conftest import Connected
+from tests.sources.going_back import catch_up, take_over
 
 
 @pytest.fixture
@@ -107,11 +107,21 @@ async def test_what_was_missed_is_read_back_and_what_is_not_new_is_no_event(
     assert [one.template for one in await shop.told()] == ["order.placed"] * 3
 
 
-async def catch_up(shop: Connected) -> int:
-    added = await read_once(shop.hub, None, source_of(await shop.row()))
-    await shop.hub.db.execute("UPDATE source SET read_at = now()")
+async def test_history_is_taken_over_quietly_and_gone_on_from(shop: Connected, url: str) -> None:
+    simulator: OzonSimulator = shop.simulator
+    long_ago = (datetime.now(UTC) - timedelta(days=70)).isoformat()
+    old = [simulator.place(in_process_at=long_ago) for _ in range(60)]
+    simulator.move(old[0], "posting_delivered")
+    simulator.move(old[1], "posting_in_pickup_point")
+
+    done = await take_over(shop, "order")
+    simulator.move(old[1], "posting_received")
+    await simulator.push("updated", old[1], address(shop, url))
     await shop.apply()
-    return added
+
+    assert (done["state"], done["added"], done["faulty"]) == ("done", 60, 0)
+    assert sorted(await shop.statuses()) == ["delivered"] * 2 + ["placed"] * 58
+    assert {one.template for one in await shop.told()} <= {"order.delivered"}
 
 
 async def test_a_posting_may_be_to_be_packed_at_once(shop: Connected, url: str) -> None:

@@ -4,10 +4,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.simulators.retailcrm import RetailCrmSimulator
+from tests.simulators.retailcrm import RetailCrmSimulator, now
 from tests.sources.case import SourceCase
 from tests.sources.case_retailcrm import CASE
 from tests.sources.conftest import Connected
+from tests.sources.going_back import catch_up, take_over
 
 
 @pytest.fixture
@@ -76,3 +77,56 @@ async def test_a_customer_of_the_account_is_a_contact(shop: Connected, url: str)
     shown = (await shop.api.get("/v1/contacts/31")).json
     assert (shown["name"], shown["addresses"]["email"]) == ("Анна", "anna@example.com")
     assert shown["consents"] == {"marketing": {"email": "unsubscribed"}}
+
+
+async def test_without_a_trigger_changes_are_found_in_the_history(shop: Connected) -> None:
+    simulator: RetailCrmSimulator = shop.simulator
+    orders = [simulator.place() for _ in range(3)]
+
+    added = [await catch_up(shop)]
+    simulator.move(orders[0], "delivering")
+    simulator.move(orders[0], "complete")
+    added += [await catch_up(shop), await catch_up(shop)]
+
+    assert added == [3, 1, 0]
+    assert sorted(await shop.statuses()) == ["delivered", "placed", "placed"]
+    # Who was not told that it is on its way need not be, once it is there.
+    assert (await shop.buyer_heard())[3:] == ["order.delivered"]
+
+
+async def test_what_the_shelf_says_is_written_and_its_echo_is_no_news(
+    asking: Connected, url: str
+) -> None:
+    simulator: RetailCrmSimulator = asking.simulator
+    order, hook = simulator.place(), address(asking, url)
+    await simulator.push("order", order, hook)
+    await asking.apply()
+    [asked] = (await asking.api.get("/v1/stock-requests?status=open")).json["items"]
+    lines = [{"id": line["id"], "confirmed": line["asked"]} for line in asked["lines"]]
+    answer = {"lines": lines, "by": "phone"}
+    await asking.api.post(f"/v1/stock-requests/{asked['id']}/answer", answer)
+    await asking.apply()
+    told = await asking.told()
+
+    await simulator.push("order", order, hook)
+    await asking.apply()
+    await catch_up(asking)
+
+    assert simulator.written == [{"status": "availability-confirmed"}]
+    assert await asking.statuses() == ["confirmed"]
+    assert await asking.told() == told
+
+
+async def test_history_is_taken_over_quietly_and_gone_on_from(shop: Connected, url: str) -> None:
+    simulator: RetailCrmSimulator = shop.simulator
+    orders = [simulator.place() for _ in range(130)]
+    simulator.orders[orders[0]]["status"] = "complete"
+    simulator.customers["31"] = {"id": 31, "firstName": "Анна", "createdAt": now()}
+
+    done = await take_over(shop, "customer", "order")
+    simulator.move(orders[1], "delivering")
+    await simulator.push("order", orders[1], address(shop, url))
+    await shop.apply()
+
+    assert (done["state"], done["total"], done["added"]) == ("done", 131, 131)
+    assert await shop.buyer_heard() == ["order.shipped"]

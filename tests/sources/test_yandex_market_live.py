@@ -1,18 +1,18 @@
 """Yandex Market and a hub over real HTTP: it calls `…/notification`, and the shop's people hear of its orders."""
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 
-from hub.events.reading import read_once
 from hub.orders import service
 from hub.orders.model import Answerer, Via
-from hub.sources.queries import source_of
 from tests.simulators.yandex_market import YandexMarketSimulator
 from tests.sources.case import SourceCase
 from tests.sources.case_yandex_market import CASE
 from tests.sources.conftest import Connected
+from tests.sources.going_back import catch_up, take_over
 
 
 @pytest.fixture
@@ -184,9 +184,21 @@ async def test_what_was_missed_is_read_back(shop: Connected) -> None:
     assert templates == ["order.placed"] * 3
 
 
-async def catch_up(shop: Connected) -> int:
-    source = source_of(await shop.row())
-    added = await read_once(shop.hub, None, source)
-    await shop.hub.db.execute("UPDATE source SET read_at = now()")
+async def test_history_is_taken_over_quietly_and_gone_on_from(shop: Connected, url: str) -> None:
+    simulator: YandexMarketSimulator = shop.simulator
+    long_ago = (datetime.now(UTC) - timedelta(days=70)).isoformat()
+    old = [simulator.place(creationDate=long_ago, updateDate=long_ago) for _ in range(60)]
+    simulator.orders[old[0]] |= {"status": "DELIVERED", "substatus": ""}
+    new = simulator.place()
+
+    done = await take_over(shop, "order")
+    simulator.move(new, "DELIVERY")
+    await simulator.push("updated", new, address(shop, url))
     await shop.apply()
-    return added
+
+    assert (done["state"], done["added"], done["faulty"]) == ("done", 61, 0)
+    statuses = await shop.statuses()
+    assert (statuses.count("placed"), statuses.count("delivered")) == (59, 1)
+    assert "shipped" in statuses
+    # Of all that was taken over nobody heard.
+    assert await shop.told() == []
