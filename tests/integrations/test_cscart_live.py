@@ -1,5 +1,6 @@
 """A CS-Cart shop connected as docs/sources/cscart.md says: its add-on posts to the hub, the hub reads the order, people hear."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from hub.accounts.limits import RateLimits
 from hub.events import claims, reading
 from hub.events.processing import handle
+from hub.history.running import Importer
 from hub.ids import new_id
+from hub.queue import connect
 from hub.resources import Hub
 from hub.sources import queries
 from tests.hub.api.client import Api
@@ -239,6 +243,38 @@ async def test_what_the_shelf_lacks_is_taken_out_in_the_shop_and_nobody_is_asked
         ("2790217341", 2),
         ("318842067", 1),
     ]
+
+
+async def test_the_past_is_taken_over_quietly_and_goes_on_from_there(
+    market: Market, api: Api
+) -> None:
+    book = Book(market.hub)
+    now = time.time()
+    for day in range(3, 60, 4):
+        market.site.add_order(1000 + day, at=now - (60 - day) * 86400, status="S")
+    market.site.add_user(42, timestamp=str(int(now) - 3 * 86400))
+    market.site.add_product(241, timestamp=str(int(now) - 3 * 86400))
+
+    run = (await api.post("/v1/imports", {"source": "market", "months": 1})).json
+    redis = connect(market.hub.settings.hub.redis_url.get_secret_value())
+    try:
+        await Importer(market.hub, new_id(), RateLimits(redis)).once()
+    finally:
+        await redis.aclose()
+
+    run = (await api.get(f"/v1/imports/{run['id']}")).json
+    assert (run["state"], run["faulty"]) == ("done", 0)
+    # Every fourth day of a month, and the customer and the product.
+    assert run["added"] in (7 + 2, 8 + 2)
+    assert run["total"] >= run["done"]
+    assert (await api.get("/v1/orders/1059")).json["status"] == "shipped"
+    assert (await api.get("/v1/orders/1003")).status == 404
+    assert await book.told() == []
+
+    await market.move("1059", "S")
+    assert await book.told() == []
+    await market.move("1059", "C")
+    assert await book.who_heard("order.delivered") == ["42"]
 
 
 async def test_nothing_secret_is_in_the_database(market: Market) -> None:
