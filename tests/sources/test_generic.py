@@ -22,7 +22,7 @@ from tests.simulators.generic import batched, binary, plain, signed, structured
 
 PAYLOADS = Path(__file__).parent / "payloads" / "generic"
 SECRET = signing.new_secret()
-SEVEN = datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
+SEVEN = datetime(2024, 12, 1, 7, 0, tzinfo=UTC)
 
 OWN = {
     "type": "event_name",
@@ -213,6 +213,16 @@ class TestOurShape:
         with pytest.raises(BadHook, match="deep"):
             heard(shop, plain(payload("canonical") | {"data": data}, SECRET))
 
+    @pytest.mark.parametrize("where", ["event", "data"])
+    def test_an_event_of_tomorrow_is_refused(self, shop: Generic, where: str) -> None:
+        """All that is told today would seem older than it."""
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        said = payload("canonical") | ({"happened_at": tomorrow} if where == "event" else {})
+        said["data"] |= {"changed_at": tomorrow} if where == "data" else {}
+
+        with pytest.raises(BadHook, match="clock"):
+            heard(shop, plain(said, SECRET))
+
     def test_too_many_are_refused(self, shop: Generic) -> None:
         with pytest.raises(BadHook, match="1000"):
             heard(shop, plain([{}] * 1001, SECRET))
@@ -356,7 +366,7 @@ class TestOwnShape:
         [event] = heard(own, plain(payload("own"), SECRET))
 
         assert (event.kind, event.action, event.object) == (Kind.ORDER, Action.UPDATED, "1042")
-        assert event.happened_at == datetime.fromtimestamp(1796108400, UTC)
+        assert event.happened_at == datetime.fromtimestamp(1733036400, UTC)
         order = facts(own, event)
         assert (order.number, order.codes, order.total) == ("1042", (("SENT",),), Decimal(4880))
         assert order.customer

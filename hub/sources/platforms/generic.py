@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from hub.sources.values import instant, text
 from hub.webhooks import signing
 
 _MOST = 1000
+_CLOCKS = timedelta(hours=1)
 _PLAIN = Shape()
 
 Item = TypeVar("Item")
@@ -59,6 +60,8 @@ class Generic:
             events = self._events(request)
         except RecursionError:
             raise BadHook("objects and arrays lie too deep in each other") from None
+        for place, event in enumerate(events):
+            _not_ahead(event, place, now)
         return Heard(
             events, HookReply(json.dumps({"accepted": len(events)}), 202, "application/json")
         )
@@ -167,6 +170,13 @@ def _instant(value: Any, where: str) -> datetime | None:
     if at is None and text(value):
         raise BadHook(f"{where} is no time like 2026-12-01T10:00:00+03:00")
     return at
+
+
+def _not_ahead(event: Incoming, place: int, now: datetime) -> None:
+    """Whatever is told after an event of next year would seem to be older than it, for a year."""
+    changed_at = instant((event.payload or {}).get("changed_at"))
+    if max(filter(None, (event.happened_at, changed_at)), default=now) > now + _CLOCKS:
+        raise BadHook(f"[{place}] happens more than an hour from now: look at the sender's clock")
 
 
 def _object(body: Any, at: str) -> Mapping[str, Any]:
