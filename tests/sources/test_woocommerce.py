@@ -466,6 +466,34 @@ class TestReading:
 
         assert (found, none) == ([str(one["id"])], [])
 
+    async def test_a_slow_shop_is_asked_for_fewer_and_counted_anew(
+        self, shop: WooCommerceSimulator, http: ProviderHttp
+    ) -> None:
+        shop.later = timedelta(hours=-2)
+        made = [str(shop.order()["id"]) for _ in range(30)]
+        few, more = (
+            WooCommerce(config(shop.url, per_page=n), ShopHttp(http, free)) for n in (10, 20)
+        )
+        begun = await few.read(ask(position=(await few.read(ask())).position))
+
+        rest = await read_all(more, ask(position=begun.position))
+
+        assert shop.calls[0].query["per_page"] == "10"
+        assert set(ids([begun])) | set(ids(rest)) == set(made)
+
+    async def test_what_is_not_kept_is_not_asked_for(
+        self, woo: WooCommerce, shop: WooCommerceSimulator
+    ) -> None:
+        one = shop.order()
+        [told] = woo.hear(shop.call("order.updated", one, SECRET), now=NOW).events
+
+        [page] = await read_all(woo, ask())
+
+        assert "line_items" in shop.calls[0].query["_fields"].split(",")
+        assert "order_key" not in shop.calls[0].query["_fields"]
+        # A hook brings all; what is kept of it is the same.
+        assert page.items[0].payload == told.payload
+
     async def test_drafts_are_passed_over(
         self, woo: WooCommerce, shop: WooCommerceSimulator
     ) -> None:

@@ -47,7 +47,8 @@ _LISTS: Mapping[Kind, str] = {
     Kind.PRODUCT: "products",
     Kind.CUSTOMER: "clients",
 }
-_PER_PAGE = 100
+# Products come with their texts, pictures and variants: a hundred of them may be too much for one answer.
+_PER_PAGE: Mapping[Kind, int] = {Kind.ORDER: 100, Kind.CUSTOMER: 100, Kind.PRODUCT: 25}
 _OVERLAP = timedelta(minutes=1)
 
 
@@ -146,7 +147,7 @@ class InSales:
             "at": text(begun.get("at")) or ask.since.isoformat(timespec="seconds"),
             "id": text(begun.get("id")),
         }
-        params = {"updated_since": position["at"], "per_page": str(_PER_PAGE)}
+        params = {"updated_since": position["at"], "per_page": str(_PER_PAGE[ask.kind])}
         if position["id"]:
             params["from_id"] = position["id"]
         if ask.kind is Kind.ORDER:

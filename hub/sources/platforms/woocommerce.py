@@ -20,6 +20,7 @@ from hub.sources.platforms.bodies import read_body
 from hub.sources.platforms.wire import digest
 from hub.sources.platforms.woocommerce_hooks import KINDS, heard, incoming, is_ping, prove
 from hub.sources.platforms.woocommerce_objects import (
+    FIELDS,
     META,
     PAID,
     changed,
@@ -35,7 +36,7 @@ _HOOKS = (
     *("customer.created", "customer.updated"),
     *("product.created", "product.updated", "product.deleted"),
 )
-_PER_PAGE = 100
+_HOOKS_PER_PAGE = 100
 _SECOND = timedelta(seconds=1)
 _OVERLAP = timedelta(minutes=1)
 
@@ -43,12 +44,13 @@ _OVERLAP = timedelta(minutes=1)
 class WooCommerceConfig(SourceConfig):
     """`base_url`: of the site, with the folder WordPress is in. `consumer_key` and `consumer_secret`: of a key with the
     right to read, and to write where hooks are to be set up or decisions written back. `meta`: names of free fields
-    of orders to be kept for the mapping, beside those of parcels' numbers."""
+    of orders to be kept for the mapping, beside those of parcels' numbers. `per_page`: how many are asked for at once."""
 
     base_url: BaseUrl
     consumer_key: Annotated[str, Field(pattern=r"^[^:]{1,200}$")]
     consumer_secret: SecretStr = Field(min_length=1)
     meta: Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=20)] = ()
+    per_page: Annotated[int, Field(ge=10, le=100)] = 50
 
 
 class WooCommerce:
@@ -86,6 +88,7 @@ class WooCommerce:
         proof = encode_basic_auth(config.consumer_key, config.consumer_secret.get_secret_value())
         self._proof = {"Authorization": proof}
         self._meta = META | set(config.meta)
+        self._per_page = config.per_page
 
     def hear(self, call: Call, *, now: datetime) -> Heard:  # noqa: ARG002
         """The ping of a new hook has no signature; it says nothing, and wants 200 and no other success."""
@@ -125,7 +128,7 @@ class WooCommerce:
         """The secret is said again each time: it may have been exchanged since."""
         there = {
             (text(row.get("topic")), text(row.get("delivery_url"))): text(row.get("id"))
-            for row in _listed(await self._get("webhooks", params=_paged(1)))
+            for row in _listed(await self._get("webhooks", params=_paged(1, _HOOKS_PER_PAGE)))
         }
         for url in hooks.values():
             for topic in _HOOKS:
@@ -152,9 +155,10 @@ class WooCommerce:
         be lost, as the list moves while it is read. Pages count only within one second."""
         begun = ask.position or {}
         after = instant(begun.get("after")) or ask.since
-        page = int(begun.get("page", 1))
+        page = self._page(begun)
         params = {
-            **_paged(page),
+            **_paged(page, self._per_page),
+            "_fields": FIELDS[ask.kind],
             "orderby": "modified",
             "order": "asc",
             "dates_are_gmt": "true",
@@ -166,11 +170,11 @@ class WooCommerce:
         reply = await self._get(_LISTS[ask.kind], params=params)
         found = _listed(reply)
         last = changed(found[-1]) if found else None
-        more = len(found) >= _PER_PAGE and last is not None
+        more = len(found) >= self._per_page and last is not None
         moved = last is not None and last > after
-        position = {"after": (last if last and moved else after).isoformat(), "page": 1}
+        position: dict[str, Any] = {"after": (last if last and moved else after).isoformat()}
         if more and not moved:
-            position["page"] = page + 1
+            position |= {"page": page + 1, "of": self._per_page}
         elif not more:
             # What is saved may show later than its time says.
             begin = datetime.now(UTC) - _OVERLAP
@@ -183,17 +187,23 @@ class WooCommerce:
         changed comes by hook, and with the next order."""
         begun = ask.position or {}
         since = instant(begun.get("since")) or ask.since
-        page = int(begun.get("page", 1))
-        params = {**_paged(page), "orderby": "registered_date", "order": "desc", "role": "all"}
+        page = self._page(begun)
+        params = {**_paged(page, self._per_page), "orderby": "registered_date", "order": "desc"}
+        params |= {"role": "all", "_fields": FIELDS[Kind.CUSTOMER]}
         found = _listed(await self._get("customers", params=params))
         made = [instant(row.get("date_created_gmt")) for row in found]
         newest = instant(begun.get("newest")) or next((at for at in made if at), since)
         new = [row for row, at in zip(found, made, strict=True) if at is None or at >= since]
-        more = len(found) >= _PER_PAGE and len(new) == len(found)
+        more = len(found) >= self._per_page and len(new) == len(found)
         position: dict[str, Any] = {"since": max(newest, since).isoformat()}
         if more:
-            position = {"since": since.isoformat(), "newest": newest.isoformat(), "page": page + 1}
+            position = {"since": since.isoformat(), "newest": newest.isoformat()}
+            position |= {"page": page + 1, "of": self._per_page}
         return Page(self._items(Kind.CUSTOMER, new), position, more=more)
+
+    def _page(self, begun: Mapping[str, Any]) -> int:
+        """Pages of another length are counted anew."""
+        return int(begun["page"]) if begun.get("of") == self._per_page else 1
 
     def _items(self, kind: Kind, found: Sequence[Mapping[str, Any]]) -> list[Incoming]:
         events = [
@@ -207,8 +217,8 @@ class WooCommerce:
         return await self._http.get(f"{self._api}/{path}", headers=self._proof, **options)
 
 
-def _paged(page: int) -> dict[str, str]:
-    return {"page": str(page), "per_page": str(_PER_PAGE)}
+def _paged(page: int, per_page: int) -> dict[str, str]:
+    return {"page": str(page), "per_page": str(per_page)}
 
 
 def _total(reply: Reply) -> int | None:

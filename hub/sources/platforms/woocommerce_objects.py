@@ -66,6 +66,12 @@ _FIELDS: Mapping[Kind, Spec] = {
     Kind.PRODUCT: _PRODUCT,
 }
 
+FIELDS: Mapping[Kind, str] = {
+    kind: ",".join([*spec, "meta_data"] if kind is Kind.ORDER else spec)
+    for kind, spec in _FIELDS.items()
+}
+"""As a list is asked for them: texts of products and what plugins add are left at the shop."""
+
 _PICKUP = ("local_pickup", "pickup_location", "pickup")
 
 
