@@ -25,7 +25,7 @@ from hub.rules import queries as rules
 from hub.shops.registry import Shop
 from hub.sources import service
 from hub.sources.base import Trouble, Unreadable
-from hub.sources.mapping import SourceMapping, overridden
+from hub.sources.mapping import SourceMapping, overridden, status_of
 from hub.sources.model import (
     Action,
     CartFacts,
@@ -37,7 +37,7 @@ from hub.sources.model import (
     Source,
     Via,
 )
-from hub.sources.registry import UnknownPlatform
+from hub.sources.registry import UnknownPlatform, platform_class
 from hub.tokens import Signer
 
 
@@ -111,7 +111,15 @@ async def _weighed(
         order, status = await _order(conn, shop, source, facts, before, buyer, notes)
     if is_quiet(datetime.now(UTC), _claimed(source, kind, facts), facts, before):
         notes.append("it is old news: it would be taken over, and told to nobody")
-    return Preview(plain(facts), contact, order, status, notes)
+    return Preview(_said(plain(facts)), contact, order, status, notes)
+
+
+def _said(value: Any) -> Any:
+    """Without what is empty, at whatever depth."""
+    if isinstance(value, Mapping):
+        inner = {name: _said(part) for name, part in value.items()}
+        return {name: part for name, part in inner.items() if part not in (None, "", [], {})}
+    return [_said(part) for part in value] if isinstance(value, list) else value
 
 
 async def _told(hub: Hub, shop: Shop, source: Source, kind: Kind, event: UUID) -> Mapping[str, Any]:
@@ -225,6 +233,8 @@ async def _order(
         notes.append("it has no lines: it would be passed over")
     if facts.codes and not codes and not unknown:
         notes.append("its status was told before, or says nothing: it would stay as it is")
+    if (said := _said_status(source, codes)) and wanted.status is not said:
+        notes.append(f"{said} counts once the shelf has answered (mapping.stock is ask_first)")
     status = _becomes(shop, order, wanted.status, notes)
     tells = await rules.of_event(conn, shop, f"order.{status}") if status else []
     shown = StatusPreview(
@@ -237,6 +247,12 @@ async def _order(
     if any(rule.condition for rule in tells):
         notes.append("conditions of rules are not weighed here")
     return (given.model_dump(mode="json", exclude_unset=True) if given else None), shown
+
+
+def _said_status(source: Source, codes: Sequence[str]) -> OrderStatus | None:
+    """What the words mean by themselves."""
+    statuses = platform_class(source.platform).statuses
+    return status_of([[code] for code in codes], source.mapping, statuses).target
 
 
 def _becomes(

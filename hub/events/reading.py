@@ -100,7 +100,6 @@ class Reader:
         except Impossible as impossible:
             await self._fail(source, str(impossible))
         except Trouble as trouble:
-            log.warning("reading.refused", source=str(source.id), code=trouble.code)
             await troubled(self._hub, source, trouble)
             await _let_go(self._hub.db, source)
         except UNREACHABLE as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,8 @@ from hub.sources.model import Kind, Result
 MOST_AT_ONCE = 1000
 """Events that one call brings back."""
 
-# What a clock of another process may be off: ids are made there, and bounds come from outside.
-_CLOCKS = timedelta(minutes=2)
+UNKNOWN_STATUS = "unknown-status"
+"""Why an event was applied without a status: the map that it lacked may be there by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,8 @@ _AGAIN = """
 UPDATE shop_event AS e
    SET result = 'waiting', reason = '', set_off = NULL, tries = 0, due_at = now(), handled_at = NULL, leased_by = NULL
   FROM source AS s
- WHERE e.shop_id = $1 AND e.id = ANY($2) AND e.result IN ('failed', 'ignored')
+ WHERE e.shop_id = $1 AND e.id = ANY($2)
+   AND (e.result IN ('failed', 'ignored') OR e.result = 'applied' AND e.reason = 'unknown-status')
    AND e.kind IS NOT NULL AND e.object <> '' AND e.reason <> 'erased'
    AND s.id = e.source_id AND s.deleted_at IS NULL
 RETURNING e.id
@@ -131,7 +132,7 @@ async def replay(connection: Connection, shop_id: int, id_: UUID) -> None:
     Raises `NotFound`, `Conflict` (nothing failed, or there is nothing to work on).
     """
     event = await by_id(connection, shop_id, id_)
-    if event.result not in (Result.FAILED, Result.IGNORED):
+    if not _may_be_replayed(event):
         raise Conflict(
             f"only what failed or was ignored is replayed, and this event is {event.result}"
         )
@@ -149,7 +150,8 @@ async def replay_many(
     since: datetime | None = None,
     reason: str | None = None,
 ) -> int:
-    """As `replay`, for at most `MOST_AT_ONCE` of those of a source that failed, the oldest first; how many."""
+    """As `replay`, for at most `MOST_AT_ONCE` of those of a source that failed, the oldest first; how many. `reason`: for
+    which they did; `UNKNOWN_STATUS`: of those that were applied without their status."""
     asked = {
         "source": source,
         "first": first_id(since) if since else None,
@@ -158,7 +160,8 @@ async def replay_many(
     filters = {**_FILTERS, "reason": "e.reason = {0}"}
     given = {name: value for name, value in asked.items() if value is not None}
     wheres = [filters[name].format(f"${i}") for i, name in enumerate(given, 3)]
-    where = " AND ".join(["e.shop_id = $1", _OF_RESULT[Result.FAILED], *wheres])
+    result = Result.APPLIED if reason == UNKNOWN_STATUS else Result.FAILED
+    where = " AND ".join(["e.shop_id = $1", _OF_RESULT[result], *wheres])
     rows = await connection.fetch(
         f"SELECT e.id FROM shop_event AS e WHERE {where} ORDER BY e.id LIMIT $2"  # noqa: S608 (constants)
         " FOR UPDATE SKIP LOCKED",
@@ -167,6 +170,12 @@ async def replay_many(
         *given.values(),
     )
     return len(await connection.fetch(_AGAIN, shop_id, _ids(rows))) if rows else 0
+
+
+def _may_be_replayed(event: Shown) -> bool:
+    return event.result in (Result.FAILED, Result.IGNORED) or (
+        event.result is Result.APPLIED and event.reason == UNKNOWN_STATUS
+    )
 
 
 def _ids(rows: Sequence[asyncpg.Record]) -> list[UUID]:

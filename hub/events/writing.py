@@ -7,6 +7,7 @@ from hub.accounts.limits import RateLimits
 from hub.events import objects
 from hub.events.model import Claimed, Done, SetOff
 from hub.orders import placing
+from hub.orders import queries as orders
 from hub.orders.model import OrderStatus
 from hub.orders.request import StatusIn
 from hub.orders.work import working
@@ -96,7 +97,7 @@ async def _release(hub: Hub, claimed: Claimed, status: OrderStatus) -> SetOff | 
         known = await objects.known(work.conn, claimed.source.id, Kind.ORDER, claimed.object)
         if known is None or known.held_status is None or known.order_id is None:
             return None
-        moved = False
+        moved, order = False, await orders.by_id(work.conn, work.shop.id, known.order_id)
         if status in _RELEASES:
             given = StatusIn(status=OrderStatus(known.held_status))
             moved = await placing.move(work, known.order_id, given) is None
@@ -106,6 +107,6 @@ async def _release(hub: Hub, claimed: Claimed, status: OrderStatus) -> SetOff | 
             claimed.source.id,
             claimed.object,
         )
-    if not moved:
+    if not moved or order is None:
         return None
-    return SetOff.of(work, claimed.object, known.held_status)
+    return SetOff.of(work, order.number, known.held_status)

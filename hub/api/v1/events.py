@@ -139,7 +139,9 @@ class ReplayIn(In):
     source: _Name
     since: Instant | None = Field(default=None, description="Those that came in then or later.")
     reason: Annotated[str, StringConstraints(max_length=500)] | None = Field(
-        default=None, description="Those that failed for this reason."
+        default=None,
+        description="Those that failed for this reason; `unknown-status`: those that were applied without their status, which"
+        " the source's map knows by now.",
     )
 
 
@@ -255,7 +257,7 @@ async def shown(request: web.Request) -> web.StreamResponse:
     is_work=True,
 )
 async def replay(request: web.Request) -> web.StreamResponse:
-    """One that failed or was ignored. What was told of the same thing since is newer all the same, and old news is
+    """One that failed or was ignored, or was applied without its status, which nobody knew (`unknown-status`). What was told of the same thing since is newer all the same, and old news is
     told to nobody."""
     hub, shop, id_ = request.app[HUB], request[SHOP], path_id(request)
     async with transaction(hub.db) as conn:

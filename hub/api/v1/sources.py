@@ -314,7 +314,9 @@ def shown_source(hub: Hub, source: Source) -> SourceOut:
         problem=source.problem,
         paused_until=source.paused_until,
         read_at=source.read_at,
-        unknown_codes=list(source.unknown_codes),
+        unknown_codes=[
+            code for code in source.unknown_codes if code not in source.mapping.statuses
+        ],
         created_at=source.created_at,
         updated_at=source.updated_at,
     )

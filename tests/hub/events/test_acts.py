@@ -8,6 +8,7 @@ import pytest
 
 from hub.ids import new_id
 from hub.resources import Hub
+from hub.shops.keys import Scope
 from hub.sources.base import Impossible, Later
 from tests.hub.api.client import Api
 from tests.hub.events.conftest import CUSTOMER, Flow, an_order
@@ -189,6 +190,20 @@ class TestPreview:
         known = {"statuses": {"dispatched": "shipped"}}
         found = await preview(flow.api, source, kind="order", payload=payload, mapping=known)
         assert (found["status"]["target"], found["status"]["unknown"]) == ("shipped", [])
+
+    async def test_where_the_shelf_is_asked_first_it_says_so(
+        self, world: World, url: str, key_for: Any
+    ) -> None:
+        async with Api(url, await key_for(Scope.ADMIN, shop="asking")) as asking:
+            source = await made(asking)
+            payload = {"id": "7", "status": "paid", "customer": {"id": "1"}}
+            found = await preview(asking, source["id"], kind="order", payload=payload)
+
+        assert found["status"]["target"] == "awaiting_stock"
+        assert found["status"]["held"] == "paid"
+        assert found["notes"] == [
+            "paid counts once the shelf has answered (mapping.stock is ask_first)"
+        ]
 
     async def test_an_order_that_is_further_already_would_stay(self, flow: Flow) -> None:
         source = await own(flow)

@@ -11,6 +11,8 @@ from hub.ids import new_id
 from hub.resources import Hub
 from hub.shops.keys import Scope
 from tests.hub.api.client import Api
+from tests.hub.events.conftest import Flow, an_order
+from tests.hub.orders.conftest import Book
 
 NOW = datetime.now(UTC)
 
@@ -212,6 +214,26 @@ async def test_all_that_failed_of_a_source_is_tried_again_at_once(api: Api, kept
         ("waiting", ""),
     ]
     assert (await api.post("/v1/events/replay", {"source": "no-such"})).status == 422
+
+
+async def test_what_was_applied_without_its_status_is_tried_again_under_a_map_that_knows_it(
+    flow: Flow, book: Book
+) -> None:
+    told = await flow.told(an_order("dispatched"))
+    assert (told["result"], told["reason"]) == ("applied", "unknown-status")
+    source = str(told["source_id"])
+    assert (await flow.api.get(f"/v1/sources/{source}")).json["unknown_codes"] == ["dispatched"]
+
+    known = {"mapping": {"statuses": {"dispatched": "shipped"}}}
+    changed = await flow.api.call("PATCH", f"/v1/sources/{source}", known)
+    assert changed.json["unknown_codes"] == []
+    answer = await flow.api.post("/v1/events/replay", {"source": "api", "reason": "unknown-status"})
+    assert answer.json == {"replayed": 1}
+    await flow.apply()
+
+    assert (await flow.event(str(told["id"])))["reason"] == ""
+    assert (await flow.order())["status"] == "shipped"
+    assert await book.who_heard("order.shipped") == ["42"]
 
 
 async def test_only_admins_try_again_and_readers_look(url: str, key_for: Any, kept: Kept) -> None:
