@@ -50,8 +50,8 @@ async def probe(request: web.Request) -> web.StreamResponse:
     name="sources.receive",
     scope=PUBLIC,
     summary="A shop's platform tells what happened",
-    answers={200: "application/json"},
-    problems=[401, 404],
+    answers={200: "application/json", 202: "application/json"},
+    problems=[400, 401, 404, 413],
     timeout=_TIMEOUT,
 )
 async def receive(request: web.Request) -> web.StreamResponse:
