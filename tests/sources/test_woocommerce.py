@@ -264,7 +264,7 @@ class TestHearing:
         event = hear("order.updated", order(), meta=["delivery_slot"])
 
         assert event.payload is not None
-        assert event.payload["meta"] == {"delivery_slot": "10–14"}
+        assert event.payload["meta_data"] == [{"key": "delivery_slot", "value": "10–14"}]
 
     @pytest.mark.parametrize("said", [[], 7, None, "x", {"number": "727"}, {"id": []}])
     def test_what_is_no_order_is_refused(self, said: Any) -> None:

@@ -205,3 +205,24 @@ async def test_history_is_told_to_nobody_and_what_follows_is(shop: Connected, ur
     await shop.apply()
     await read(shop)
     assert await shop.buyer_heard() == ["order.shipped"]
+
+
+async def test_a_free_field_is_taken_over_and_can_be_tried_out_before(
+    shop: Connected, url: str
+) -> None:
+    path = "meta_data[?key=='delivery_slot'].value | [0]"
+    mapping = {"fields": {"order.delivery.date": path}}
+    order = place(shop.simulator)
+    body = {"kind": "order", "payload": shop.simulator.orders[order], "mapping": mapping}
+
+    tried = await shop.api.post(f"/v1/sources/{shop.id}/preview", body)
+    changes = {"config": {"meta": ["delivery_slot"]}, "mapping": mapping}
+    changed = await shop.api.call("PATCH", f"/v1/sources/{shop.id}", changes)
+    simulator = await connect(shop, url)
+    await simulator.push("order.created", order)
+    await shop.apply()
+
+    assert changed.status == 200, changed.json
+    assert tried.json["order"]["delivery"]["date"] == "10–14"
+    shown = (await shop.api.get(f"/v1/orders/{order}")).json
+    assert shown["delivery"]["date"] == "10–14"
