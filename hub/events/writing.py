@@ -8,7 +8,7 @@ from hub.events import objects
 from hub.events.model import Claimed, Done, SetOff
 from hub.orders import placing
 from hub.orders import queries as orders
-from hub.orders.model import OrderStatus
+from hub.orders.model import STAGES, OrderStatus
 from hub.orders.request import StatusIn
 from hub.orders.work import working
 from hub.queue import Lane
@@ -38,6 +38,8 @@ async def write(hub: Hub, claimed: Claimed, limits: RateLimits | None = None) ->
     code = code_of(source, platform, status)
     if not code or not isinstance(platform, Writes):
         return Done(Result.IGNORED, "no-code", set_off=set_off)
+    if overtaken := await _overtaken(hub, claimed):
+        return Done(Result.STALE, overtaken, set_off=set_off)
     decision = _decision(claimed, status, code)
     await _remember(hub, claimed, decision)
     try:
@@ -65,6 +67,26 @@ def _decision(claimed: Claimed, status: OrderStatus, code: str) -> Decision:
         for line in payload["lines"]
     )
     return Decision(claimed.object, status, code, payload["revision"], lines)
+
+
+async def _overtaken(hub: Hub, claimed: Claimed) -> str:
+    """Why it is too late to be told; empty: it is not. A decision that was tried for hours, or is tried once more, must
+    not set the platform's order back."""
+    payload: Mapping[str, Any] = claimed.payload or {}
+    row = await hub.db.fetchrow(
+        """
+        SELECT o.status, o.revision FROM source_object AS s JOIN shop_order AS o ON o.id = s.order_id
+         WHERE s.source_id = $1 AND s.kind = 'order' AND s.object = $2
+        """,
+        claimed.source.id,
+        claimed.object,
+    )
+    if row is None:
+        return "no-order"
+    if row["revision"] > payload["revision"]:
+        return "a newer decision took its place"
+    over = STAGES[OrderStatus(row["status"])] >= STAGES[OrderStatus.SHIPPED]
+    return f"the order is {row['status']} already" if over else ""
 
 
 async def _remember(hub: Hub, claimed: Claimed, decision: Decision) -> None:

@@ -70,6 +70,14 @@ class Toys:
         assert answer.status == 200, answer.json
         await self.work()
 
+    async def correct(self, confirmed: int) -> None:
+        """Of the first line there are so many, after all."""
+        [request] = (await self.api.get("/v1/stock-requests?status=answered")).json["items"]
+        correction = {"lines": [{"id": "1", "confirmed": confirmed}], "by": "keeper"}
+        answer = await self.api.post(f"/v1/stock-requests/{request['id']}/answer", correction)
+        assert answer.status == 200, answer.json
+        await self.work()
+
     async def change(self, **changes: Any) -> None:
         answer = await self.api.call("PATCH", f"/v1/sources/{self.id}", changes)
         assert answer.status == 200, answer.json
@@ -252,6 +260,29 @@ async def test_what_the_platform_refuses_is_shown_and_can_be_tried_again(
     assert len(world.written) == 1
 
 
+@pytest.mark.parametrize("later", ["corrected", "shipped"])
+async def test_a_decision_that_comes_too_late_does_not_set_the_platform_back(
+    toys: Toys, world: World, later: str
+) -> None:
+    world.faults["write"] = Impossible("the order is locked there")
+    await toys.tells("new", 0)
+    await toys.answer(2, 1)
+    del world.faults["write"]
+    if later == "corrected":
+        await toys.correct(1)
+        assert len(world.written) == 1
+    else:
+        await toys.tells("sent", 2)
+    [event] = (await toys.api.get("/v1/events?via=write&result=failed")).json["items"]
+
+    assert (await toys.api.post(f"/v1/events/{event['id']}/replay")).status == 202
+    await toys.work()
+
+    shown = (await toys.api.get(f"/v1/events/{event['id']}")).json
+    assert shown["result"] == "stale"
+    assert len(world.written) == (1 if later == "corrected" else 0)
+
+
 async def test_wrong_credentials_pause_the_source_and_the_decision_waits(
     toys: Toys, world: World
 ) -> None:
@@ -272,9 +303,7 @@ async def test_a_newer_decision_takes_the_place_of_one_that_waits(toys: Toys, wo
     world.faults["write"] = Later("no-connection")
     await toys.tells("new", 0)
     await toys.answer(2, 1)
-    [request] = (await toys.api.get("/v1/stock-requests?status=answered")).json["items"]
-    correction = {"lines": [{"id": "1", "confirmed": 1}], "by": "keeper"}
-    await toys.api.post(f"/v1/stock-requests/{request['id']}/answer", correction)
+    await toys.correct(1)
     del world.faults["write"]
     await toys.due()
 
