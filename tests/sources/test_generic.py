@@ -91,7 +91,7 @@ class TestProof:
 
         assert (reply.status, json.loads(reply.body)) == (202, {"accepted": 1})
 
-    @pytest.mark.parametrize("secret", ["", signing.new_secret()])
+    @pytest.mark.parametrize("secret", ["", signing.new_secret()], ids=["none", "another"])
     def test_what_is_not_is_refused(self, shop: Generic, secret: str) -> None:
         with pytest.raises(BadHook) as refusal:
             heard(shop, plain(payload("canonical"), secret))
