@@ -20,6 +20,7 @@ from hub.resources import Hub
 from hub.sources import inbox, queries, service
 from hub.sources.base import Ask, Impossible, Later, Page, Purpose, Reads, Trouble
 from hub.sources.model import Incoming, Kind, Source, Via
+from hub.sources.registry import UnknownPlatform
 
 log = structlog.get_logger()
 
@@ -60,6 +61,7 @@ class Reader:
         self._hub = hub
         self._worker = worker
         self._limits = limits
+        self._busy = 0
         self.draining = False
         """Set at the end of the process: nothing more is taken."""
 
@@ -67,28 +69,35 @@ class Reader:
         """Until cancelled, at whatever point: each page is kept together with the place that it goes on from."""
         await free(self._hub.db, self._worker)
         try:
-            async with asyncio.TaskGroup() as readers:
-                for _ in range(_AT_ONCE):
-                    readers.create_task(self._read_on())
+            async with asyncio.TaskGroup() as readings:
+                while True:
+                    if source := await self._claim():
+                        self._busy += 1
+                        readings.create_task(self._handle(source))
+                    else:
+                        await asyncio.sleep(_PACE.total_seconds())
         finally:
             # Others need not wait for the lease.
             with suppress(*UNREACHABLE):
                 await free(self._hub.db, self._worker)
 
-    async def _read_on(self) -> None:
-        while True:
-            source = None if self.draining else await self._claim()
-            if source is None:
-                await asyncio.sleep(_PACE.total_seconds())
-            else:
-                await self._read(source)
-
     async def _claim(self) -> Source | None:
+        if self.draining or self._busy >= _AT_ONCE:
+            return None
         try:
             return await claim(self._hub.db, self._worker)
         except UNREACHABLE as error:
             log.warning("reading.database_away", error=type(error).__name__)
             return None
+
+    async def _handle(self, source: Source) -> None:
+        try:
+            await self._read(source)
+        except UNREACHABLE as error:
+            # The lease runs out, and it is read on from where it was.
+            log.warning("reading.not_recorded", source=str(source.id), error=type(error).__name__)
+        finally:
+            self._busy -= 1
 
     async def _read(self, source: Source) -> None:
         began = datetime.now(UTC)
@@ -97,8 +106,8 @@ class Reader:
             await _done(self._hub.db, source, reading, began)
         except Later as later:
             await self._fail(source, later.reason, later.after)
-        except Impossible as impossible:
-            await self._fail(source, str(impossible))
+        except (Impossible, UnknownPlatform) as error:
+            await self._fail(source, str(error))
         except Trouble as trouble:
             await troubled(self._hub, source, trouble)
             await _let_go(self._hub.db, source)

@@ -242,6 +242,18 @@ async def test_rights_that_are_missing_for_the_rest_do_not_stop_orders(
     assert shown["paused_until"] is None
 
 
+async def test_one_of_a_platform_that_this_version_does_not_know_waits_for_one_that_does(
+    hub: Hub, toys: Toys
+) -> None:
+    await hub.db.execute("UPDATE source SET platform = 'of-tomorrow'")
+
+    await toys.turn()
+
+    row = await toys.row()
+    assert "of-tomorrow" in row["problem"]
+    assert row["read_due_at"] > datetime.now(UTC)
+
+
 async def test_one_turn_does_not_go_on_for_ever(toys: Toys, world: World) -> None:
     world.pages = {Kind.ORDER: [[order(str(n))] for n in range(25)]}
 
