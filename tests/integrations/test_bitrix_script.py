@@ -166,7 +166,7 @@ async def test_the_order_is_told_as_the_hub_reads_it(site: Site, receiver: Recei
     facts = PLATFORM.facts(Kind.ORDER, event.payload)
     due = payload("order")["order"]
     due["items"] = due["items"][:1]
-    due |= {"phone": "", "address": ""}
+    due |= {"phone": "", "address": "", "read_at": event.payload["read_at"]}
     assert facts == PLATFORM.facts(Kind.ORDER, due)
     assert isinstance(facts, OrderFacts)
     assert event.payload["properties"] == {
@@ -218,7 +218,7 @@ async def test_users_are_told_of_and_administrators_are_not(site: Site, receiver
     [event] = _heard(receiver)
     assert (event.kind, event.action, event.object) == (Kind.CUSTOMER, Action.CREATED, "42")
     assert event.payload
-    due = payload("customer")["customer"] | {"language_id": ""}
+    due = payload("customer")["customer"] | {"language_id": "", "read_at": event.payload["read_at"]}
     assert PLATFORM.facts(Kind.CUSTOMER, event.payload) == PLATFORM.facts(Kind.CUSTOMER, due)
     assert b"secret-" not in receiver.posts[0][1]
 

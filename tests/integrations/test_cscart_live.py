@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from hub.accounts.limits import RateLimits
-from hub.events import claims, reading
+from hub.events import claims, reading, timers
 from hub.events.processing import handle
 from hub.history.running import Importer
 from hub.ids import new_id
@@ -275,6 +275,34 @@ async def test_the_past_is_taken_over_quietly_and_goes_on_from_there(
     assert await book.told() == []
     await market.move("1059", "C")
     assert await book.who_heard("order.delivered") == ["42"]
+
+
+async def test_who_left_a_cart_is_reminded_unless_it_is_gone(market: Market, api: Api) -> None:
+    book = Book(market.hub)
+    for user in ("42", "43", "44"):
+        person = {
+            "addresses": {"email": f"{user}@example.com"},
+            "consents": {"marketing": {"email": {"state": "subscribed", "source": "test"}}},
+        }
+        assert (await api.put(f"/v1/contacts/{user}", person)).status == 201
+    rule = {"event": "cart.updated", "audiences": ["buyer"], "template": "cart.abandoned"}
+    assert (await api.put("/v1/rules/cart-abandoned", rule | {"delay": 60})).status == 201
+    market.site.add_cart("41", at=time.time() - 86400)
+    for user in ("42", "43", "44"):
+        market.site.add_cart(user, user_data={"user_id": user, "email": f"{user}@example.com"})
+    await market.read()
+
+    # One of them buys, another one changes his mind.
+    await market.place("1042", user_id="43")
+    for user in ("43", "44"):
+        del market.site.kept["carts"][user]
+    await market.read()
+    assert await book.who_heard("cart.abandoned") == []
+    await market.hub.db.execute("UPDATE rule_timer SET due_at = now()")
+    async with market.hub.db.acquire() as connection:
+        await timers.due_rules(market.hub, connection)
+
+    assert await book.who_heard("cart.abandoned") == ["42"]
 
 
 async def test_nothing_secret_is_in_the_database(market: Market) -> None:

@@ -40,7 +40,7 @@ def test_an_order_comes_whole(platform: Bitrix) -> None:
     assert (event.kind, event.action, event.object) == (Kind.ORDER, Action.CREATED, "512")
     assert (event.key, event.ignored) == ("msg-1", "")
     assert event.happened_at == datetime(2026, 12, 1, 9, 0, 0, 123000, UTC)
-    assert event.payload == payload("order")["order"]
+    assert event.payload == payload("order")["order"] | {"read_at": NOW.isoformat()}
 
 
 def test_what_it_means(platform: Bitrix) -> None:
@@ -117,6 +117,7 @@ def test_a_user_is_a_customer(platform: Bitrix) -> None:
         email="anna@example.com",
         phone="+79991234567",
         locale="ru",
+        changed_at=NOW,
     )
 
 

@@ -26,8 +26,17 @@ from hub.sources.base import (
     Writes,
 )
 from hub.sources.http import ShopHttp
-from hub.sources.model import Action, DecidedLine, Decision, Heard, Incoming, Kind, OrderFacts
-from hub.sources.platforms import cscart_lists
+from hub.sources.model import (
+    Action,
+    CartFacts,
+    DecidedLine,
+    Decision,
+    Heard,
+    Incoming,
+    Kind,
+    OrderFacts,
+)
+from hub.sources.platforms import cscart_carts, cscart_lists
 from hub.sources.platforms.cscart import CsCart
 from tests.simulators.base import Fault
 from tests.simulators.cscart import SECRET, payload
@@ -104,6 +113,19 @@ def test_the_full_form_brings_the_order_with_it(platform: CsCart, shop: Shop) ->
         "carrier": "Самовывоз",
     }
     assert event.payload["fields"] == {"36": "подъезд 2"}
+
+
+@pytest.mark.parametrize("fast", [-4, 4], ids=["slow", "fast"])
+def test_a_shops_clock_does_not_say_what_is_newer(platform: CsCart, shop: Shop, fast: int) -> None:
+    """The order was read as it was posted; when it happened is another thing."""
+    shops = NOW + timedelta(minutes=fast)
+    body = payload("full") | {"occurred_at": shops.isoformat()}
+
+    [event] = _heard(platform, shop, body, at=shops).events
+
+    assert event.payload
+    assert event.happened_at == shops
+    assert _order(platform, dict(event.payload)).changed_at == NOW
 
 
 def test_a_ping_is_answered_and_nothing_else(platform: CsCart, shop: Shop) -> None:
@@ -256,12 +278,16 @@ def test_what_cannot_be_an_order_says_what_is_missing(platform: CsCart, missing:
         platform.facts(Kind.ORDER, order)
 
 
-def test_of_carts_nothing_is_told(platform: CsCart) -> None:
-    with pytest.raises(Unreadable):
-        platform.facts(Kind.CART, {})
-
-
 # --- What may be kept.
+
+
+async def test_no_secret_is_in_a_cart(platform: CsCart, shop: Shop) -> None:
+    shop.add_cart(42)
+
+    found = await platform.fetch(Kind.CART, "42")
+
+    assert found
+    assert not re.search(r"secret-|203\.0\.113", json.dumps(found))
 
 
 @pytest.mark.parametrize("kind", [Kind.ORDER, Kind.CUSTOMER, Kind.PRODUCT])
@@ -282,7 +308,7 @@ async def test_no_secret_of_the_shop_comes_through(
     ).events
 
     assert read
-    assert told.payload == read
+    assert told.payload == {**read, "read_at": NOW.isoformat()}
     assert not re.search(r"secret-|203\.0\.113", json.dumps(read))
 
 
@@ -599,6 +625,102 @@ async def test_customers_and_products_are_read_from_the_lists(
         assert item.payload
         assert item.kind
         assert platform.facts(item.kind, item.payload).id == item.object
+
+
+# --- Carts.
+
+
+async def _carts(
+    platform: CsCart, position: dict[str, Any] | None = None
+) -> tuple[list[Incoming], dict[str, Any]]:
+    items, kept, _ = await _all(platform, Ask(Kind.CART, NOW, Purpose.CATCH_UP, position))
+    return items, kept
+
+
+async def test_a_cart_is_whose_it_is_and_what_is_in_it(platform: CsCart, shop: Shop) -> None:
+    begun = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    shop.add_cart(42, at=begun.timestamp())
+
+    [item], _ = await _carts(platform)
+
+    assert (item.kind, item.action, item.object) == (Kind.CART, Action.UPDATED, "42")
+    assert item.happened_at == begun
+    assert item.payload
+    cart = platform.facts(Kind.CART, item.payload)
+    assert isinstance(cart, CartFacts)
+    assert cart.customer is not None
+    assert (cart.customer.id, cart.customer.email) == ("42", "anna@example.com")
+    assert [(line.sku, line.quantity) for line in cart.lines] == [
+        ("TEA-RED", Decimal(2)),
+        ("", Decimal(1)),
+    ]
+    assert (cart.total, cart.url) == (
+        Decimal("5680.00"),
+        f"{shop.url}/index.php?dispatch=checkout.cart",
+    )
+
+
+async def test_only_a_cart_that_changed_is_read_again(platform: CsCart, shop: Shop) -> None:
+    for user in (42, 43):
+        shop.add_cart(user)
+    _, position = await _carts(platform)
+    shop.kept["carts"]["43"]["total"] = "100.00"
+    shop.calls.clear()
+
+    [item], position = await _carts(platform, position)
+    assert shop.calls == [("GET", "carts"), ("GET", "carts/43")]
+    nothing, _ = await _carts(platform, position)
+
+    assert item.object == "43"
+    # It was seen to change now, whatever its date says.
+    assert item.happened_at
+    assert abs(item.happened_at - datetime.now(UTC)) < timedelta(seconds=30)
+    assert nothing == []
+
+
+async def test_a_shop_whose_clock_is_ahead_says_nothing_of_the_future(
+    platform: CsCart, shop: Shop
+) -> None:
+    shop.add_cart(42, at=datetime.now(UTC).timestamp() + 600)
+
+    [item], _ = await _carts(platform)
+
+    assert item.happened_at
+    assert item.happened_at <= datetime.now(UTC)
+
+
+async def test_a_cart_that_is_gone_is_gone(platform: CsCart, shop: Shop) -> None:
+    shop.add_cart(42)
+    _, position = await _carts(platform)
+    del shop.kept["carts"]["42"]
+
+    [item], position = await _carts(platform, position)
+
+    assert (item.action, item.object) == (Action.DELETED, "42")
+    assert (await _carts(platform, position))[0] == []
+
+
+async def test_many_carts_are_read_in_portions(
+    platform: CsCart, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cscart_lists, "_ROWS", 5)
+    monkeypatch.setattr(cscart_carts, "_AT_A_TIME", 2)
+    for user in range(1, 13):
+        shop.add_cart(user)
+
+    items, position = await _carts(platform)
+
+    assert sorted(int(item.object) for item in items) == list(range(1, 13))
+    assert len([path for _, path in shop.calls if path != "carts"]) == 12
+    assert set(position["seen"]) == {str(user) for user in range(1, 13)}
+
+
+async def test_carts_are_no_history(platform: CsCart, shop: Shop) -> None:
+    shop.add_cart(42)
+
+    page = await platform.read(Ask(Kind.CART, NOW, Purpose.HISTORY))
+
+    assert (page.items, page.more, shop.calls) == ((), False, [])
 
 
 # --- Writing back.

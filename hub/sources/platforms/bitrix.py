@@ -29,7 +29,7 @@ _ORDER: Spec = {
     **dict.fromkeys(
         (
             *("id", "account_number", "site_id", "user_id", "status_id", "payed", "canceled"),
-            *("reason_canceled", "date_insert", "date_update", "price", "currency", "comment"),
+            *("reason_canceled", "date_insert", "price", "currency", "comment"),
             *("name", "email", "phone", "address"),
         ),
         True,
@@ -87,7 +87,8 @@ class Bitrix:
         if not signing.verify([self._secret], request.headers, request.body, now=now):
             raise BadHook("the signature does not match", forged=True)
         try:
-            event = _incoming(table(orjson.loads(request.body)), request.headers["webhook-id"])
+            body = table(orjson.loads(request.body))
+            event = _incoming(body, request.headers["webhook-id"], now)
         except orjson.JSONDecodeError:
             raise BadHook("not JSON") from None
         except Unreadable as error:
@@ -106,7 +107,7 @@ class Bitrix:
         return Check(ok=True, text="the site is asked nothing; its script says whether we hear it")
 
 
-def _incoming(body: Mapping[str, Any], key: str) -> Incoming | None:
+def _incoming(body: Mapping[str, Any], key: str, now: datetime) -> Incoming | None:
     """None: the script only wants to know whether it is heard. Raises `Unreadable`."""
     if not (name := text(body.get("event"))):
         raise Unreadable("event is missing")
@@ -122,7 +123,8 @@ def _incoming(body: Mapping[str, Any], key: str) -> Incoming | None:
         required(body, kind, "id"),
         key,
         instant(body.get("occurred_at")),
-        kept(given, _SPECS[Kind(kind)]),
+        # Read as it was posted, by the site's clock, which is not ours.
+        {**kept(given, _SPECS[Kind(kind)]), "read_at": now.isoformat()},
     )
 
 
@@ -140,7 +142,7 @@ def _order(payload: Mapping[str, Any]) -> OrderFacts:
         delivery=_delivery(payload, parcels),
         reason=text(payload.get("reason_canceled")),
         created_at=instant(payload.get("date_insert")),
-        changed_at=instant(payload.get("date_update")),
+        changed_at=instant(payload.get("read_at")),
     )
 
 
@@ -189,6 +191,7 @@ def _customer(payload: Mapping[str, Any]) -> CustomerFacts:
         email=text(payload.get("email")),
         phone=text(payload.get("phone")),
         locale=text(payload.get("language_id")),
+        changed_at=instant(payload.get("read_at")),
         created_at=instant(payload.get("date_register")),
     )
 

@@ -28,7 +28,9 @@ from hub.sources.base import (
 )
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, Decision, Facts, Heard, Incoming, Kind
+from hub.sources.platforms import cscart_carts as carts
 from hub.sources.platforms import cscart_fields as fields
+from hub.sources.platforms.cscart_cut import cut
 from hub.sources.platforms.cscart_lists import LISTS, Lists
 from hub.sources.values import instant, table, text
 from hub.webhooks import signing
@@ -80,7 +82,7 @@ class CsCart:
     }
     # None is published; a shop on shared hosting shall not feel us.
     limits: ClassVar[Limits] = Limits(per_second=10, concurrency=_AT_ONCE)
-    reads: ClassVar[Sequence[Kind]] = (Kind.CUSTOMER, Kind.PRODUCT, Kind.ORDER)
+    reads: ClassVar[Sequence[Kind]] = (Kind.CUSTOMER, Kind.PRODUCT, Kind.ORDER, Kind.CART)
     rereads_open: ClassVar[bool] = True
 
     def __init__(self, config: CsCartConfig, http: ShopHttp, *, secret: str = "") -> None:
@@ -97,23 +99,24 @@ class CsCart:
             raise BadHook("the signature does not match", forged=True)
         try:
             body = table(orjson.loads(request.body))
-            event = _incoming(body, request.headers["webhook-id"])
+            event = _incoming(body, request.headers["webhook-id"], now)
         except (orjson.JSONDecodeError, Unreadable) as error:
             reason = str(error) if isinstance(error, Unreadable) else "not JSON"
             raise BadHook(reason) from None
         return Heard((event,) if event else ())
 
     def facts(self, kind: Kind, payload: Mapping[str, Any]) -> Facts:
+        currency, vendors = self._config.currency, self._config.vendors
         match kind:
             case Kind.ORDER:
-                return fields.order(
-                    payload, currency=self._config.currency, vendors=self._config.vendors
-                )
+                return fields.order(payload, currency=currency, vendors=vendors)
             case Kind.CUSTOMER:
                 return fields.customer(payload)
             case Kind.PRODUCT:
-                return fields.product(payload, currency=self._config.currency)
-        raise Unreadable(f"{kind}: CS-Cart tells of orders, customers and products")
+                return fields.product(payload, currency=currency)
+            case Kind.CART:
+                shown = f"{self._config.base_url}/index.php?dispatch=checkout.cart"
+                return carts.facts(payload, currency=currency, vendors=vendors, url=shown)
 
     async def check(self) -> Check:
         try:
@@ -136,6 +139,8 @@ class CsCart:
         return found
 
     async def read(self, ask: Ask) -> Page:
+        if ask.kind is Kind.CART:
+            return await carts.read(self._lists(), ask)
         if ask.purpose is Purpose.CATCH_UP:
             return await self._lists().newest(ask)
         return await self._lists().history(ask)
@@ -154,7 +159,7 @@ class CsCart:
         order = await self._raw(Kind.ORDER, decision.object)
         if order is None:
             raise Impossible("the shop has no such order any more")
-        left = fields.cut(order, {line.id: line.confirmed for line in decision.lines})
+        left = cut(order, {line.id: line.confirmed for line in decision.lines})
         if left is not None:
             await self._put(decision.object, {"products": left})
 
@@ -197,7 +202,7 @@ class CsCart:
         return f"{self._config.base_url}/api.php", {"_d": path, "ajax_custom": "1"}
 
 
-def _incoming(body: Mapping[str, Any], key: str) -> Incoming | None:
+def _incoming(body: Mapping[str, Any], key: str, now: datetime) -> Incoming | None:
     """None: the add-on only wants to know whether it is heard. Raises `Unreadable`."""
     if not (name := text(body.get("event"))):
         raise Unreadable("event is missing")
@@ -219,6 +224,7 @@ def _incoming(body: Mapping[str, Any], key: str) -> Incoming | None:
         id_,
         key,
         instant(body.get("occurred_at")),
-        fields.kept_of(Kind(kind), given) if given else None,
+        # Read as it was posted, by the shop's clock: by ours, as whatever the hub itself reads.
+        {**fields.kept_of(Kind(kind), given), "read_at": now.isoformat()} if given else None,
         "unfinished" if fields.unfinished(Kind(kind), given) else "",
     )

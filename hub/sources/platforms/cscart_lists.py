@@ -45,6 +45,7 @@ LISTS: Mapping[Kind, List] = {
     Kind.ORDER: List("orders", "order_id", "date", "timestamp"),
     Kind.CUSTOMER: List("users", "user_id", "date", "timestamp"),
     Kind.PRODUCT: List("products", "product_id", "timestamp", "timestamp"),
+    Kind.CART: List("carts", "user_id", "date", "date"),
 }
 
 
@@ -71,9 +72,17 @@ class Lists:
     def __init__(self, get: Get, fetch: Find, find: Find) -> None:
         self._get = get
         self._fetch = fetch
-        self._find = find
+        self.find = find
 
-    async def page(self, of: List, page: int, order: str, *, size: int = 0) -> Listed:
+    async def page(
+        self,
+        of: List,
+        page: int,
+        order: str,
+        *,
+        size: int = 0,
+        which: Mapping[str, str] | None = None,
+    ) -> Listed:
         given = table(
             await self._get(
                 of.name,
@@ -82,6 +91,7 @@ class Lists:
                     "items_per_page": str(size or _ROWS),
                     "sort_by": of.sort,
                     "sort_order": order,
+                    **(which or {}),
                 },
             )
         )
@@ -131,7 +141,7 @@ class Lists:
         of, open_ = LISTS[ask.kind], set(ask.open)
         wanted: list[Mapping[str, Any]] = []
         for row in found:
-            id_, told = text(row[of.id]), _digest(fields.kept_of(ask.kind, row))[:8]
+            id_, told = text(row[of.id]), digest(fields.kept_of(ask.kind, row))[:8]
             is_ours = id_ in open_ or max(_times(row, of), default=begin) >= begin
             if is_ours and seen.get(id_) != told:
                 if ask.kind is Kind.ORDER and len(wanted) == _AT_A_TIME:
@@ -160,7 +170,7 @@ class Lists:
         total = int(at.get("total", max(listed.total - (page - 1) * listed.size, 0)))
         wanted = [row for row in found if (instant(row.get(of.at)) or ask.since) >= ask.since]
         if ask.kind is Kind.ORDER:
-            items = await _by_hand(self._find, ask.kind, [text(row[of.id]) for row in wanted])
+            items = await _by_hand(self.find, ask.kind, [text(row[of.id]) for row in wanted])
         else:
             items = [item for row in wanted if (item := _of_row(ask.kind, row, of))]
         return Page(items, {"page": page + 1, "total": total}, listed.more, total)
@@ -186,7 +196,7 @@ async def _by_hand(find: Find, kind: Kind, ids: Sequence[str]) -> list[Incoming]
         some = ids[start : start + _AT_ONCE]
         found = await asyncio.gather(*(find(kind, id_) for id_ in some))
         items += [
-            Incoming(kind, Action.UPDATED, id_, f"poll:{kind}:{id_}:{_digest(one)}", payload=one)
+            Incoming(kind, Action.UPDATED, id_, f"poll:{kind}:{id_}:{digest(one)}", payload=one)
             for id_, one in zip(some, found, strict=True)
             if one is not None
         ]
@@ -198,7 +208,7 @@ def _of_row(kind: Kind, row: Mapping[str, Any], of: List) -> Incoming | None:
     if fields.staff(kind, row):
         return None
     id_, told = text(row[of.id]), fields.kept_of(kind, row)
-    return Incoming(kind, Action.UPDATED, id_, f"poll:{kind}:{id_}:{_digest(told)}", payload=told)
+    return Incoming(kind, Action.UPDATED, id_, f"poll:{kind}:{id_}:{digest(told)}", payload=told)
 
 
 def _times(row: Mapping[str, Any], of: List) -> list[datetime]:
@@ -212,7 +222,7 @@ def _turn(left: Sequence[str], after: int) -> list[str]:
     return [id_ for id_ in ordered if int(id_) > after][:_BY_HAND] or ordered[:_BY_HAND]
 
 
-def _digest(told: Mapping[str, Any]) -> str:
+def digest(told: Mapping[str, Any]) -> str:
     return sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
