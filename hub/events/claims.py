@@ -16,7 +16,7 @@ LEASE = timedelta(seconds=60)
 
 # Sources in turn, each with as many as it has room for, and of an object only the oldest that is due or in hand: one that
 # waits for another try does not block the newer ones, which carry the whole state. What has to ask the platform first waits
-# while that is paused, and is not looked through meanwhile.
+# while that is paused, and is not looked through meanwhile; the first try of what it is to be told does more than ask it.
 _CLAIM = """
 WITH room AS (
     SELECT q.id, q.paused_until IS NOT NULL AND q.paused_until > now() AS paused,
@@ -30,7 +30,7 @@ WITH room AS (
              WHERE room.free > 0 AND NOT (room.paused AND asks.it) ORDER BY random()) AS room
      CROSS JOIN LATERAL (
            SELECT e.id FROM shop_event AS e
-            WHERE e.source_id = room.id AND (e.payload IS NULL OR e.via = 'write') = room.asks
+            WHERE e.source_id = room.id AND (e.payload IS NULL OR e.via = 'write' AND e.tries > 0) = room.asks
               AND e.result = 'waiting' AND e.due_at <= now()
               AND NOT EXISTS (
                   SELECT FROM shop_event AS o

@@ -8,6 +8,7 @@ from hub.audit import log as audit
 from hub.audit.model import Action, Actor
 from hub.db.pool import transaction
 from hub.errors import Unprocessable
+from hub.events import reading
 from hub.queue import Lane
 from hub.resources import Hub
 from hub.sources import hooks, queries, service
@@ -45,6 +46,9 @@ async def connect(hub: Hub, source: Source, *, by: Actor) -> Connected:
     async with transaction(hub.db) as conn:
         if found.ok:
             await queries.note_works(conn, source.id)
+            if source.active and source.poll_every and service.can_be_read(source):
+                # What was missed until now, and whether it may be read at all.
+                await reading.ask_now(conn, source.shop_id, source.id)
         await audit.record(
             conn, source.shop_id, by, Action.SOURCE_CONNECTED, source.id, ok=found.ok
         )

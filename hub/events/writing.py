@@ -1,6 +1,7 @@
 """Tells a platform what was decided here: what is on the shelf, what is packed. What comes back as its echo is no news."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub.accounts.limits import RateLimits
@@ -14,7 +15,7 @@ from hub.orders.work import working
 from hub.queue import Lane
 from hub.resources import Hub
 from hub.sources import service
-from hub.sources.base import Impossible, Platform, Writes
+from hub.sources.base import Impossible, Later, Platform, Writes
 from hub.sources.model import DecidedLine, Decision, Kind, Result, Source
 
 _RELEASES = frozenset(
@@ -34,6 +35,8 @@ async def write(hub: Hub, claimed: Claimed, limits: RateLimits | None = None) ->
     source = claimed.source
     if not source.write_back:
         return Done(Result.IGNORED, "write-back-off", set_off=set_off)
+    if source.paused_until and (left := source.paused_until - datetime.now(UTC)) > timedelta(0):
+        raise Later("paused", left)
     platform = service.live(hub.signer, hub.http, source, limits, Lane.TRANSACTIONAL)
     code = code_of(source, platform, status)
     if not code or not isinstance(platform, Writes):

@@ -143,7 +143,7 @@ async def change(
         if "config" in changes:
             fields |= _reconfigured(signer, before, changes["config"], allow)
         fields |= {"problem": "", "failures": 0, "paused_until": None}
-        if "poll_every" in changes or changes.get("active"):
+        if "poll_every" in changes or changes.get("active") or before.problem:
             every = changes.get("poll_every", before.poll_every)
             reads = every and _reads(_class(before.platform))
             fields["read_due_at"] = await conn.fetchval("SELECT now()") if reads else None

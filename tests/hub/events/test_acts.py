@@ -60,6 +60,8 @@ class TestConnect:
 
         shown = (await api.get(f"/v1/sources/{source['id']}")).json
         assert (shown["problem"], shown["paused_until"]) == ("", None)
+        # And what was missed is read.
+        assert await hub.db.fetchval("SELECT read_due_at <= now() FROM source")
 
     @pytest.mark.parametrize(
         ("call", "fault", "words"),

@@ -215,6 +215,22 @@ async def test_people_at_the_shelf_do_not_wait_for_a_platform_that_is_away(
     assert await book.told() == told
 
 
+async def test_nor_for_one_that_refuses_us(toys: Toys, world: World) -> None:
+    await toys.tells("paid", 0)
+    await toys.hub.db.execute("UPDATE source SET paused_until = now() + interval '1 hour'")
+    await toys.answer(2, 1)
+
+    assert await toys.status() == "paid"
+    assert world.written == []
+    assert await toys.events() == [("waiting", "paused")]
+    await toys.hub.db.execute("UPDATE shop_event SET due_at = now() WHERE result = 'waiting'")
+    await toys.work()
+    assert world.written == []
+
+    await toys.due()
+    assert len(world.written) == 1
+
+
 async def test_what_the_shelf_lacks_is_not_paid(toys: Toys, world: World) -> None:
     await toys.tells("paid", 0)
     await toys.answer(0, 0)
