@@ -681,7 +681,7 @@ class TestTrouble:
         "page",
         [
             Fault(status=200, body="<html>Maintenance</html>"),
-            Fault(status=301, headers={"Location": "https://shop.example/"}),
+            Fault(status=302, headers={"Location": "https://shop.example/"}),
             Fault(status=200, body='{"code": "x"}', content_type="application/json"),
         ],
     )

@@ -4,7 +4,6 @@ The API gives strings, numbers and booleans for the same field, and `[]` for an 
 of carriers and payment systems. So everything is read through `values`, and only what `cscart_fields` names is kept.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -89,8 +88,7 @@ class CsCart:
         self._config = config
         self._http = http
         self._secret = secret
-        proof = f"{config.login}:{config.api_key.get_secret_value()}".encode()
-        self._proof = {"Authorization": f"Basic {b64encode(proof).decode()}"}
+        self._proof = (config.login, config.api_key.get_secret_value())
 
     def hear(self, call: Call, *, now: datetime) -> Heard:
         """Signed as Standard Webhooks have it; `{event, order_id, …}`, in the full form with the order itself."""
@@ -190,11 +188,11 @@ class CsCart:
 
     async def _get(self, path: str, params: Mapping[str, str]) -> Any | None:
         url, query = self._address(path)
-        return await self._http.found_json(url, params={**query, **params}, headers=self._proof)
+        return await self._http.found_json(url, params={**query, **params}, basic=self._proof)
 
     async def _put(self, order: str, change: Mapping[str, Any]) -> None:
         url, query = self._address(f"orders/{quote(order, safe='')}")
-        await self._http.put(url, params=query, json=change, headers=self._proof)
+        await self._http.put(url, params=query, json=change, basic=self._proof)
 
     def _address(self, path: str) -> tuple[str, dict[str, str]]:
         if self._config.rewrites:

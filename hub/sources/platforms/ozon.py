@@ -102,13 +102,9 @@ class Ozon:
         if kind is not Kind.ORDER or not object_:
             return None
         asked = {"posting_number": object_, "with": {"analytics_data": True}}
-        try:
-            said = await self._ask("get", asked)
-        except Impossible as refusal:
-            if "(404)" in str(refusal):
-                return None
-            raise
-        posting = table(said.get("result"))
+        url, headers = self._door("get")
+        said = await self._http.found_json(url, method="POST", json=asked, headers=headers)
+        posting = table(table(said).get("result"))
         return kept(posting, SPEC) if posting else None
 
     async def read(self, ask: Ask) -> Page:
@@ -179,10 +175,13 @@ class Ozon:
         return Check(True, "Ozon shows the shop's postings")
 
     async def _ask(self, what: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        url, headers = self._door(what)
+        return answered(await self._http.post(url, json=asked, headers=headers))
+
+    def _door(self, what: str) -> tuple[str, Mapping[str, str]]:
         url = f"{self._config.base_url}/v3/posting/fbs/{what}"
         key = self._config.api_key.get_secret_value()
-        headers = {"Client-Id": self._config.client_id, "Api-Key": key}
-        return answered(await self._http.post(url, json=asked, headers=headers))
+        return url, {"Client-Id": self._config.client_id, "Api-Key": key}
 
 
 def _event(kind: str, said: Mapping[str, Any]) -> Incoming:

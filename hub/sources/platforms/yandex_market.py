@@ -43,8 +43,6 @@ _PAGE = 50
 # What is written at the platform while we read may show a little later.
 _OVERLAP = timedelta(minutes=2)
 
-_PATIENCE = timedelta(minutes=1)
-
 _ABOUT_ORDERS = frozenset(
     {
         "ORDER_CREATED",
@@ -230,12 +228,6 @@ class YandexMarket:
 
     async def _call(self, method: str, url: str, **options: Any) -> Reply:
         call = {"GET": self._http.get, "POST": self._http.post, "PUT": self._http.put}[method]
-        try:
-            return await call(
-                url, headers={"Api-Key": self._config.token.get_secret_value()}, **options
-            )
-        except Impossible as refusal:
-            # Their way to say "too many calls".
-            if "(420)" in str(refusal):
-                raise Later("http-420", _PATIENCE) from None
-            raise
+        return await call(
+            url, headers={"Api-Key": self._config.token.get_secret_value()}, **options
+        )
