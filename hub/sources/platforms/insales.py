@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from aiohttp import encode_basic_auth
 from pydantic import Field, SecretStr
 
 from channels.base import BadHook, BaseUrl, Check, Limits
@@ -25,10 +24,9 @@ from hub.sources.base import (
 )
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, Decision, Facts, Heard, Incoming, Kind
-from hub.sources.platforms.bodies import read_body
 from hub.sources.platforms.insales_objects import FIELDS, PAID, facts_of
 from hub.sources.platforms.insales_writing import changes_of
-from hub.sources.platforms.wire import digest
+from hub.sources.platforms.wire import digest, json_of
 from hub.sources.values import first, instant, rows, table, text
 from hub.sources.whitelist import kept
 
@@ -97,8 +95,7 @@ class InSales:
         self._config = config
         self._http = http
         self._admin = f"{config.base_url}/admin"
-        proof = encode_basic_auth(config.login, config.password.get_secret_value())
-        self._proof = {"Authorization": proof}
+        self._proof = (config.login, config.password.get_secret_value())
 
     def hear(self, call: Call, *, now: datetime) -> Heard:  # noqa: ARG002
         """Orders and clients come as they are, products as a list of up to ten."""
@@ -107,7 +104,7 @@ class InSales:
         if call.request.body.lstrip().startswith(b"<"):
             raise BadHook("the webhook sends XML: set its format_type to json")
         kind, action = _TOPICS[call.topic]
-        body = read_body(call.request.body)
+        body = json_of(call.request.body)
         given = body if kind is Kind.PRODUCT and isinstance(body, list) else [body]
         events = []
         for each in given:
@@ -136,7 +133,7 @@ class InSales:
         """A 404 comes with a page for people, whatever was asked for."""
         if kind not in _LISTS:
             return None
-        found = await self._http.found_json(self._url(kind, object_), headers=self._proof)
+        found = await self._http.found_json(self._url(kind, object_), basic=self._proof)
         return kept(found, FIELDS[kind]) if isinstance(found, Mapping) else None
 
     async def read(self, ask: Ask) -> Page:
@@ -172,27 +169,27 @@ class InSales:
             known = there.get((name, url))
             if known is None:
                 await self._http.post(
-                    f"{self._admin}/webhooks.json", json={"webhook": hook}, headers=self._proof
+                    f"{self._admin}/webhooks.json", json={"webhook": hook}, basic=self._proof
                 )
             elif text(known.get("format_type")) != "json":
                 await self._http.put(
                     f"{self._admin}/webhooks/{text(known.get('id'))}.json",
                     json={"webhook": hook},
-                    headers=self._proof,
+                    basic=self._proof,
                 )
         return list(hooks)
 
     async def write(self, decision: Decision) -> None:
         """Reads first: what stands there already is not written again, and what is over is left alone."""
         url = self._url(Kind.ORDER, decision.object)
-        order = table(await self._http.found_json(url, headers=self._proof))
+        order = table(await self._http.found_json(url, basic=self._proof))
         if not order:
             raise Impossible("the shop has no such order any more")
         if changes := changes_of(decision, order):
-            await self._http.put(url, json={"order": changes}, headers=self._proof)
+            await self._http.put(url, json={"order": changes}, basic=self._proof)
 
     async def _get(self, url: str, **options: Any) -> Any:
-        return await self._http.get_json(url, headers=self._proof, **options)
+        return await self._http.get_json(url, basic=self._proof, **options)
 
     def _url(self, kind: Kind, object_: str) -> str:
         return f"{self._admin}/{_LISTS[kind]}/{quote(object_, safe='')}.json"

@@ -7,17 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
-from aiohttp import encode_basic_auth
 from pydantic import Field, SecretStr
 
-from channels.base import BadHook, BaseUrl, Check, Limits
+from channels.base import BaseUrl, Check, Limits
 from channels.http import NoReply, Reply
 from hub.config import OrderStatus
 from hub.sources.base import Ask, Call, Impossible, Later, Page, SourceConfig, Trouble
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, Decision, Facts, Heard, Incoming, Kind
-from hub.sources.platforms.bodies import read_body
-from hub.sources.platforms.wire import digest
+from hub.sources.platforms.wire import digest, object_of
 from hub.sources.platforms.woocommerce_hooks import KINDS, heard, incoming, is_ping, prove
 from hub.sources.platforms.woocommerce_objects import (
     FIELDS,
@@ -85,8 +83,7 @@ class WooCommerce:
         self._http = http
         self._secret = secret
         self._api = f"{config.base_url}/wp-json/wc/v3"
-        proof = encode_basic_auth(config.consumer_key, config.consumer_secret.get_secret_value())
-        self._proof = {"Authorization": proof}
+        self._proof = (config.consumer_key, config.consumer_secret.get_secret_value())
         self._meta = META | set(config.meta)
         self._per_page = config.per_page
 
@@ -96,10 +93,7 @@ class WooCommerce:
         if is_ping(request):
             return Heard()
         prove(request, self._secret)
-        given = read_body(request.body)
-        if not isinstance(given, dict):
-            raise BadHook("the body is no JSON object")
-        return Heard([heard(request.headers, given, self._meta)])
+        return Heard([heard(request.headers, object_of(request.body), self._meta)])
 
     def facts(self, kind: Kind, payload: Mapping[str, Any]) -> Facts:
         return facts_of(kind, payload)
@@ -116,7 +110,7 @@ class WooCommerce:
         if kind not in _LISTS:
             return None
         url = f"{self._api}/{_LISTS[kind]}/{quote(object_, safe='')}"
-        found = await self._http.found_json(url, headers=self._proof)
+        found = await self._http.found_json(url, basic=self._proof)
         return whitelisted(kind, found, self._meta) if isinstance(found, dict) else None
 
     async def read(self, ask: Ask) -> Page:
@@ -138,17 +132,17 @@ class WooCommerce:
                 # Both take POST and PUT; a hook that failed too often is switched on again.
                 where = f"{self._api}/webhooks/{known}" if known else f"{self._api}/webhooks"
                 call = self._http.put if known else self._http.post
-                await call(where, json=hook, headers=self._proof)
+                await call(where, json=hook, basic=self._proof)
         return list(hooks)
 
     async def write(self, decision: Decision) -> None:
         """Reads first: sums of lines are told with their quantities, and what stands there is not written again."""
         url = f"{self._api}/orders/{quote(decision.object, safe='')}"
-        order = table(await self._http.found_json(url, headers=self._proof))
+        order = table(await self._http.found_json(url, basic=self._proof))
         if not order:
             raise Impossible("the shop has no such order any more")
         if changes := changes_of(decision, order):
-            await self._http.put(url, json=changes, headers=self._proof)
+            await self._http.put(url, json=changes, basic=self._proof)
 
     async def _read_changed(self, ask: Ask) -> Page:
         """By the time of the last change, a page at a time from the last one seen: by page numbers alone rows would
@@ -214,7 +208,7 @@ class WooCommerce:
         return [event for event in events if not event.ignored]
 
     async def _get(self, path: str, **options: Any) -> Reply:
-        return await self._http.get(f"{self._api}/{path}", headers=self._proof, **options)
+        return await self._http.get(f"{self._api}/{path}", basic=self._proof, **options)
 
 
 def _paged(page: int, per_page: int) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """Only what is named is kept, whatever comes."""
 
+import json
 from typing import Any
 
 from hypothesis import given
 
+from hub.db.pool import as_json
 from hub.sources.whitelist import LONGEST, Spec, kept
 from tests.fuzz.replies import values as anything
 
@@ -54,3 +56,19 @@ def test_no_name_comes_through_that_is_not_allowed(value: Any) -> None:
 
     assert found.keys() <= {"id", "buyer"}
     assert not isinstance(found.get("id"), dict)
+
+
+def test_numbers_that_no_json_of_ours_takes_are_texts_or_go() -> None:
+    long = json.loads(
+        '{"id": 18446744073709551616, "buyer": {"tags": [1e999, NaN, 2]}, "fields": {"a": -9223372036854775809,'
+        ' "b": Infinity, "c": 9223372036854775807}}'
+    )
+
+    found = kept(long, SPEC)
+
+    assert found == {
+        "id": "18446744073709551616",
+        "buyer": {"tags": [2]},
+        "fields": {"a": "-9223372036854775809", "c": 9223372036854775807},
+    }
+    assert as_json(found)
