@@ -84,4 +84,4 @@ async def _deleted(work: Work, claimed: Claimed, at: datetime, before: Known | N
         await carts.drop(work, source, claimed.object)
     else:
         await objects.note_deleted(work.conn, source.id, claimed.kind, claimed.object, at)
-    return Done(Result.IGNORED, "deleted", before.contact_id if before else None)
+    return Done(Result.IGNORED, "deleted", before.contact_id if before else None, keep=False)

@@ -87,7 +87,7 @@ async def done(
         """
         UPDATE shop_event
            SET result = $3, reason = $4, contact_id = coalesce($5, contact_id), set_off = $6,
-               payload = coalesce($7, payload), leased_by = NULL, handled_at = now()
+               payload = CASE WHEN $8 THEN coalesce($7, payload) END, leased_by = NULL, handled_at = now()
          WHERE id = $1 AND leased_by = $2 AND result = 'waiting'
         RETURNING true
         """,
@@ -98,6 +98,7 @@ async def done(
         done.contact_id,
         done.set_off.as_json() if done.set_off else None,
         payload,
+        done.keep,
     )
     if not ours:
         raise Lost

@@ -1,7 +1,7 @@
 """A platform's order made ours: its status weighed, its people found, its lines put, in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
@@ -55,7 +55,7 @@ async def apply_order(
     """Raises `Unprocessable`: nothing of it can be an order here."""
     source = claimed.source
     if facts.parent:
-        return Done(Result.IGNORED, "parent-order")
+        return Done(Result.IGNORED, "parent-order", keep=False)
     codes, unknown = news(facts.codes, before, source)
     digest = digest_of(facts, *_meaning(facts, source))
     if before is not None and before.digest == digest and before.deleted_at is None:
@@ -64,18 +64,22 @@ async def apply_order(
         return Done(Result.REPEATED, contact_id=before.contact_id)
     known_as = await people.known_as(work, source, facts.customer)
     contact_id = known_as[1] if known_as else None
-    sellers = await people.sellers(work, source, facts.lines)
     order = await _held(work, before, people.named(source, facts.id))
     if unknown:
         await alarms.unknown_codes(work, source, unknown)
-        if order is None and not codes:
-            # Whatever it is: with a word that means nothing here, nobody is told anything.
-            work = replace(work, quiet=True)
     wanted = target(codes, source, order, asks=work.shop.settings.order.stock_confirmation)
     if work.quiet and wanted.held:
         wanted = Target(wanted.held)
+    if order is None and facts.codes and wanted.status is None:
+        # A draft, a basket that is not paid for, or a word that means nothing here: with its first status it is an order.
+        seen = Seen(claimed.object, at, digest, contact_id=contact_id)
+        await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
+        if unknown:
+            return Done(Result.APPLIED, "unknown-status", contact_id)
+        return Done(Result.IGNORED, "no-status", contact_id)
     if order is None and not any(line.quantity > 0 for line in facts.lines):
         return Done(Result.IGNORED, "no-lines", contact_id)
+    sellers = await people.sellers(work, source, facts.lines)
     given = as_order_in(
         facts, source, sellers, wanted.status, known_as[0] if known_as else None, order
     )

@@ -81,6 +81,49 @@ async def test_the_shops_own_words_count_once_they_are_mapped(flow: Flow, book: 
     assert await book.who_heard("order.shipped") == ["42"]
 
 
+async def test_once_it_is_mapped_the_event_is_told_again(flow: Flow, book: Book) -> None:
+    event = await flow.told(an_order("отправлен"))
+    assert (await flow.api.get("/v1/orders/1042")).status == 404
+    [source] = (await flow.api.get("/v1/sources")).json["items"]
+    mapping = {"statuses": {"отправлен": "shipped"}}
+    await flow.api.call("PATCH", f"/v1/sources/{source['id']}", {"mapping": mapping})
+
+    replayed = await flow.api.post(f"/v1/events/{event['id']}/replay")
+    await flow.apply()
+
+    assert replayed.status == 202
+    assert await book.who_heard("order.shipped") == ["42"]
+
+
+async def test_what_is_no_order_yet_becomes_one_with_its_first_status(
+    flow: Flow, book: Book
+) -> None:
+    await flow.tell({"id": "1"}, kind="product")
+    [source] = (await flow.api.get("/v1/sources")).json["items"]
+    mapping = {"statuses": {"draft": None}}
+    await flow.api.call("PATCH", f"/v1/sources/{source['id']}", {"mapping": mapping})
+
+    draft = await flow.told(an_order("draft"))
+
+    assert (draft["result"], draft["reason"]) == ("ignored", "no-status")
+    assert (await flow.api.get("/v1/orders/1042")).status == 404
+    assert await book.told() == []
+
+    await flow.told(an_order("placed"))
+
+    assert (await flow.order())["status"] == "placed"
+    assert "42" in await book.who_heard("order.placed")
+
+
+async def test_of_what_was_deleted_nothing_is_kept(flow: Flow) -> None:
+    await flow.told(an_order("placed"))
+
+    event = await flow.told({"id": "1042"}, action="deleted")
+
+    assert (event["result"], event["reason"], event["payload"]) == ("ignored", "deleted", None)
+    assert (await flow.order())["status"] == "placed"
+
+
 async def test_old_news_is_taken_over_and_told_to_nobody(flow: Flow, book: Book) -> None:
     long_ago = (datetime.now(UTC) - timedelta(days=2)).isoformat()
 
