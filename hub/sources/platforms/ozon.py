@@ -145,7 +145,8 @@ class Ozon:
     async def _history(self, ask: Ask, held: Mapping[str, Any]) -> Page:
         now = datetime.now(UTC)
         since = instant(held.get("from")) or ask.since
-        until = min(since + _WINDOW, now)
+        # Beyond now: times go out in whole seconds, and a posting of this one belongs to it.
+        until = min(since + _WINDOW, now + _OVERLAP)
         filter_ = {"since": zulu(since), "to": zulu(until)}
         items, offset = await self._postings("list", filter_, held)
         if offset:
