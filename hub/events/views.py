@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,9 @@ from hub.sources.model import Kind, Result
 
 MOST_AT_ONCE = 1000
 """Events that one call brings back."""
+
+MOST_COUNTED = 10_000
+_DAY = timedelta(days=1)
 
 UNKNOWN_STATUS = "unknown-status"
 """Why an event was applied without a status: the map that it lacked may be there by now."""
@@ -170,6 +173,43 @@ async def replay_many(
         *given.values(),
     )
     return len(await connection.fetch(_AGAIN, shop_id, _ids(rows))) if rows else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a shop's events stand. `waiting`: due now and not worked on; `failed`: within a day; `troubled`: sources that
+    their platform refuses. Counts stop at `MOST_COUNTED`."""
+
+    waiting: int = 0
+    oldest_due_at: datetime | None = None
+    failed: int = 0
+    troubled: int = 0
+
+
+async def standing(db: Db, shops: Sequence[int], now: datetime) -> dict[int, Standing]:
+    """By shop; those that have no source are left out."""
+    rows = await db.fetch(
+        """
+        SELECT q.shop_id, sum(w.waiting)::int AS waiting, min(w.oldest_due_at) AS oldest_due_at,
+               count(*) FILTER (WHERE q.problem <> '')::int AS troubled,
+               (SELECT count(*) FROM (SELECT FROM shop_event AS f
+                                       WHERE f.shop_id = q.shop_id AND f.result = 'failed' AND f.id >= $2
+                                       LIMIT $3) AS f)::int AS failed
+          FROM source AS q
+         CROSS JOIN LATERAL (
+               SELECT count(*) AS waiting, min(due_at) AS oldest_due_at
+                 FROM (SELECT due_at FROM shop_event
+                        WHERE source_id = q.id AND result = 'waiting' AND due_at <= now() LIMIT $3) AS e) AS w
+         WHERE q.shop_id = ANY($1) AND q.active AND q.deleted_at IS NULL
+         GROUP BY q.shop_id
+        """,
+        shops,
+        first_id(now - _DAY),
+        MOST_COUNTED,
+    )
+    return {
+        row["shop_id"]: Standing(**{k: v for k, v in row.items() if k != "shop_id"}) for row in rows
+    }
 
 
 def _may_be_replayed(event: Shown) -> bool:

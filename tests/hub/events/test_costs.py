@@ -170,6 +170,7 @@ async def test_looking_reads_no_table_through(full: Hub) -> None:
         db: Any = explained
         for given in filters:
             await views.page(db, shop, limit=51, **given)
+        await views.standing(db, [shop], NOW)
         await views.by_id(db, shop, rows[0]["id"])
         await views.replay(db, shop, rows[0]["id"])
         await views.replay_many(db, shop, source="shop", since=NOW - timedelta(days=1))

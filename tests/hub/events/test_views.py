@@ -1,5 +1,6 @@
 """Events to look at over the API: every filter, one with what was told, and another try for what failed."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -234,6 +235,24 @@ async def test_what_was_applied_without_its_status_is_tried_again_under_a_map_th
     assert (await flow.event(str(told["id"])))["reason"] == ""
     assert (await flow.order())["status"] == "shipped"
     assert await book.who_heard("order.shipped") == ["42"]
+
+
+async def test_the_metrics_tell_what_stands_still(hub: Hub, api: Api, kept: Kept) -> None:
+    long_ago = NOW - timedelta(minutes=10)
+    await kept.event(result="waiting", due_at=long_ago)
+    await kept.event(result="waiting", due_at=NOW + timedelta(hours=1))
+    await kept.event(result="failed")
+    await kept.event(result="failed", ago=2 * 86400)
+    await kept.event(source="shop-2")
+    await hub.db.execute("UPDATE source SET problem = 'refused' WHERE name = 'shop-2'")
+
+    text = (await api.get("/metrics", key=None)).raw.decode()
+
+    assert 'vestnik_events_waiting{shop="main"} 1.0' in text
+    assert 'vestnik_events_failed{shop="main"} 1.0' in text
+    assert 'vestnik_sources_troubled{shop="main"} 1.0' in text
+    [age] = re.findall(r'vestnik_oldest_event_seconds{shop="main"} ([0-9.]+)', text)
+    assert 590 < float(age) < 700
 
 
 async def test_only_admins_try_again_and_readers_look(url: str, key_for: Any, kept: Kept) -> None:
