@@ -35,12 +35,14 @@ _CHANGEABLE = frozenset(
     }
 )
 
+_ONCE = frozenset({"platform", "quiet_before"})
+
 
 async def add(
     conn: Connection, shop_id: int, id_: UUID, fields: Mapping[str, Any]
 ) -> Source | None:
     """None: the name or the prefix is taken."""
-    names = [name for name in fields if name in _CHANGEABLE or name == "platform"]
+    names = [name for name in fields if name in _CHANGEABLE or name in _ONCE]
     row = await conn.fetchrow(
         f"""
         INSERT INTO source (id, shop_id, {", ".join(names)})

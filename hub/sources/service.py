@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -273,6 +273,7 @@ async def _chosen(conn: Connection, shop_id: int, setup: Setup) -> dict[str, Any
         free = await queries.prefix_is_free(conn, shop_id, "")
         prefix = "" if free or setup.platform == _GENERIC else f"{setup.name}-"
     return {
+        **_begun(setup),
         "name": setup.name,
         "platform": setup.platform,
         "active": setup.active,
@@ -284,6 +285,14 @@ async def _chosen(conn: Connection, shop_id: int, setup: Setup) -> dict[str, Any
         "tell_within": setup.tell_within,
         "poll_every": setup.poll_every,
     }
+
+
+def _begun(setup: Setup) -> dict[str, Any]:
+    """A platform tells of its past as soon as somebody touches it there, which is old by what it is connected. A shop's
+    own programs tell what has just happened: their first word makes the source, and is news."""
+    if setup.platform != _GENERIC:
+        return {}
+    return {"quiet_before": datetime.now(UTC) - setup.tell_within}
 
 
 def _shown(mapping: SourceMapping) -> dict[str, Any]:

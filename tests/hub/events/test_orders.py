@@ -134,6 +134,19 @@ async def test_old_news_is_taken_over_and_told_to_nobody(flow: Flow, book: Book)
     assert (await flow.order())["status"] == "shipped"
 
 
+async def test_the_first_word_of_the_shops_own_programs_is_news(flow: Flow, book: Book) -> None:
+    now = datetime.now(UTC)
+    before = {
+        "created_at": (now - timedelta(hours=20)).isoformat(),
+        "changed_at": (now - timedelta(minutes=10)).isoformat(),
+    }
+
+    event = await flow.told(an_order("shipped", **before))
+
+    assert not event["quiet"]
+    assert await book.who_heard("order.shipped") == ["42"]
+
+
 async def test_a_guest_is_known_by_the_mail(flow: Flow, book: Book) -> None:
     guest = {"email": "guest@example.com", "name": "Гость"}
     await flow.told(an_order("shipped", customer=guest))
