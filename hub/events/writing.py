@@ -14,7 +14,7 @@ from hub.orders.request import StatusIn
 from hub.orders.work import working
 from hub.queue import Lane
 from hub.resources import Hub
-from hub.sources import service
+from hub.sources import hooks, service
 from hub.sources.base import Impossible, Later, Platform, Writes
 from hub.sources.model import DecidedLine, Decision, Kind, Result, Source
 
@@ -43,7 +43,8 @@ async def write(hub: Hub, claimed: Claimed, limits: RateLimits | None = None) ->
         return Done(Result.IGNORED, "no-code", set_off=set_off)
     if overtaken := await _overtaken(hub, claimed):
         return Done(Result.STALE, overtaken, set_off=set_off)
-    decision = _decision(claimed, status, code)
+    urls = hooks.urls_of(hub.settings.public_url, hub.signer, source, platform.topics)
+    decision = _decision(claimed, status, code, urls)
     await _remember(hub, claimed, decision)
     try:
         await platform.write(decision)
@@ -57,7 +58,9 @@ def code_of(source: Source, platform: Platform, status: OrderStatus) -> str:
     return source.mapping.write_back.get(status) or platform.writes_as.get(status, "")
 
 
-def _decision(claimed: Claimed, status: OrderStatus, code: str) -> Decision:
+def _decision(
+    claimed: Claimed, status: OrderStatus, code: str, urls: Mapping[str, str]
+) -> Decision:
     payload: Mapping[str, Any] = claimed.payload or {}
     lines = tuple(
         DecidedLine(
@@ -69,7 +72,7 @@ def _decision(claimed: Claimed, status: OrderStatus, code: str) -> Decision:
         )
         for line in payload["lines"]
     )
-    return Decision(claimed.object, status, code, payload["revision"], lines)
+    return Decision(claimed.object, status, code, payload["revision"], lines, urls)
 
 
 async def _overtaken(hub: Hub, claimed: Claimed) -> str:
