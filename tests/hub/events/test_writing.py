@@ -1,6 +1,7 @@
 """What the shelf has answered is told to the platform, once; what comes back as its echo is no news."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +43,7 @@ class Toys:
         source = await queries.by_id(self.hub.db, self.hub.shop("asking").id, self.id)
         assert source is not None
         told = {"status": status, "customer": CUSTOMER, "lines": LINES} | more
-        event = order("7", None, **told)
+        event = order("7", told.pop("changed_at", None), **told)
         event = type(event)(
             event.kind, event.action, "7", f"{status}/{at}", event.happened_at, event.payload
         )
@@ -122,6 +123,14 @@ async def test_what_the_shelf_has_is_told_to_the_platform(toys: Toys, world: Wor
         ("2", 1, 0),
     ]
     assert await toys.events() == [("written", "")]
+
+
+async def test_it_is_said_where_the_platform_calls_us(toys: Toys, world: World) -> None:
+    await toys.tells("new", 0)
+    await toys.answer(2, 1)
+
+    [hook] = (await toys.api.get(f"/v1/sources/{toys.id}")).json["hooks"]
+    assert world.written[0].hooks == {"events": hook["url"]}
 
 
 async def test_its_echo_changes_nothing_and_tells_nobody(
@@ -326,3 +335,14 @@ async def test_a_newer_decision_takes_the_place_of_one_that_waits(toys: Toys, wo
     assert await toys.events() == [("ignored", "replaced"), ("written", "")]
     [decision] = world.written
     assert (decision.revision, decision.lines[0].confirmed) == (2, 1)
+
+
+async def test_an_order_of_the_future_does_not_silence_what_is_told_after_it(
+    toys: Toys, hub: Hub
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=365)
+    await toys.tells("new", 0, changed_at=ahead.isoformat())
+
+    await toys.tells("sent", 1, changed_at=(datetime.now(UTC) + timedelta(minutes=1)).isoformat())
+
+    assert await toys.status() == "shipped"
