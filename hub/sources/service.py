@@ -87,7 +87,8 @@ async def create(
             fields["read_due_at"] = await conn.fetchval("SELECT now() + $1", setup.poll_every)
         source = await queries.add(conn, shop_id, id_, fields)
         if source is None:
-            raise Conflict(_TAKEN)
+            is_name = await queries.by_name(conn, shop_id, setup.name) is not None
+            raise Conflict(_NAME_TAKEN if is_name else _PREFIX_TAKEN)
         await audit.record(
             conn,
             shop_id,
@@ -111,7 +112,7 @@ async def own(db: Db, signer: Signer, shop_id: int) -> Source:
             # Somebody else was as quick.
             found = await queries.by_name(db, shop_id, OWN)
     if found is None:
-        raise Conflict(_TAKEN)
+        raise Conflict(_NAME_TAKEN)
     return found
 
 
@@ -150,8 +151,9 @@ async def change(
         try:
             async with conn.transaction():
                 after = await queries.change(conn, shop_id, id_, fields)
-        except asyncpg.UniqueViolationError:
-            raise Conflict(_TAKEN) from None
+        except asyncpg.UniqueViolationError as error:
+            is_name = error.constraint_name == "source_name"
+            raise Conflict(_NAME_TAKEN if is_name else _PREFIX_TAKEN) from None
         changed = sorted(changes)
         await audit.record(conn, shop_id, by, Action.SOURCE_CHANGED, id_, changed=changed)
     return _found(after)
@@ -247,7 +249,11 @@ def hidden_in(signer: Signer, source: Source) -> list[str]:
 
 
 _UNKNOWN = "there is no source with this id"
-_TAKEN = "the shop has a source of this name, or another platform with this id_prefix"
+_NAME_TAKEN = "the shop has a source of this name already"
+_PREFIX_TAKEN = (
+    "another platform of the shop has this id_prefix, so that ids of the two would be mixed up: name another one, or"
+    " leave it out of a new source"
+)
 
 
 def _class(name: str) -> type[Platform]:
@@ -325,6 +331,8 @@ def _checked(
 
 
 def _words(message: str) -> str:
+    if message == "Extra inputs are not permitted":
+        return "is not a key of this platform's config"
     return message.removeprefix("Value error, ").replace("Field required", "is required")
 
 

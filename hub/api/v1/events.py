@@ -1,6 +1,7 @@
 """Events of a shop: what its programs and platforms tell of customers, products, carts and orders, and what came of it."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -55,6 +56,8 @@ class EventIn(In):
 
 
 class BatchIn(In):
+    """Read one by one, so that a bad one does not stop the others."""
+
     events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=_MOST_IN_BATCH)]
 
 
@@ -182,11 +185,11 @@ async def create(request: web.Request) -> web.StreamResponse:
 async def create_batch(request: web.Request) -> web.StreamResponse:
     """Up to 1000, each as by itself: a bad one does not stop the others."""
     hub, shop = request.app[HUB], request[SHOP]
-    body = check(BatchIn, await read_json(request))
-    results: list[dict[str, Any]] = [{}] * len(body.events)
+    given = _listed(await read_json(request))
+    results: list[dict[str, Any]] = [{}] * len(given)
     by_source: dict[UUID, tuple[Source, list[tuple[int, Incoming]]]] = {}
     sources: dict[str, Source] = {}
-    for place, tree in enumerate(body.events):
+    for place, tree in enumerate(given):
         try:
             source, event = await _read(hub, shop, tree, sources, at=f"/events/{place}")
         except HubError as error:
@@ -297,8 +300,21 @@ def _shown(event: Shown) -> dict[str, Any]:
     return {name: getattr(event, name) for name in EventOut.model_fields}
 
 
+def _listed(body: Mapping[str, Any]) -> Sequence[Any]:
+    """Raises `InvalidInput`."""
+    faults = [Fault(f"/{name}", "is not a known field") for name in body if name != "events"]
+    given = body.get("events")
+    if not isinstance(given, list):
+        faults.append(Fault("/events", "must be a list"))
+    elif not 1 <= len(given) <= _MOST_IN_BATCH:
+        faults.append(Fault("/events", f"must have 1 to {_MOST_IN_BATCH} items"))
+    if faults or not isinstance(given, list):
+        raise InvalidInput(faults=faults)
+    return given
+
+
 async def _read(
-    hub: Hub, shop: Shop, tree: dict[str, Any], sources: dict[str, Source], *, at: str = ""
+    hub: Hub, shop: Shop, tree: Any, sources: dict[str, Source], *, at: str = ""
 ) -> tuple[Source, Incoming]:
     """`sources`: those that were looked up already. Raises `InvalidInput`, `Unprocessable`, `Conflict`."""
     given = check(EventIn, tree, at=at)
