@@ -155,8 +155,7 @@ async def _orders(portion: Portion, given: Sequence[Numbered]) -> Taken:
     wanted = {
         line.warehouse.external_id for d in drafts for line in d.given.lines if line.warehouse
     }
-    await warehouses.ensure(conn, shop_id, wanted)
-    places = await warehouses.ids(conn, shop_id, wanted)
+    places = await _places(conn, shop_id, wanted)
     made: dict[UUID, _Draft] = {}
     rows: list[Order] = []
     for draft in drafts:
@@ -172,6 +171,14 @@ async def _orders(portion: Portion, given: Sequence[Numbered]) -> Taken:
     await objects.add_many(conn, shop_id, source.id, Kind.ORDER, seen)
     known = len(orders) - len(faults) - len(added)
     return Taken(len(added), 0, known, faults, unknown)
+
+
+async def _places(conn: Connection, shop_id: int, wanted: set[str]) -> Mapping[str, UUID]:
+    """Those that are not known yet are made."""
+    if not wanted:
+        return {}
+    await warehouses.ensure(conn, shop_id, wanted)
+    return await warehouses.ids(conn, shop_id, wanted)
 
 
 async def _unknown(

@@ -12,7 +12,7 @@ import structlog
 
 from hub.accounts.limits import RateLimits
 from hub.db.pool import UNFIT, UNREACHABLE, transaction
-from hub.history import queries, reading, rows, service
+from hub.history import queries, reading, rows, service, way
 from hub.history.model import MOST_ROWS, Run, RunState, Taken
 from hub.queue import Lane
 from hub.resources import Hub
@@ -105,8 +105,7 @@ class Importer:
             run = await self._portion(
                 shop, source, platform, run, portion, _after(run, kind, page, 0 if last else at)
             )
-            # Live work has the same processor.
-            await asyncio.sleep((monotonic() - began) / 10)
+            await way.made(self._hub, began)
             if last:
                 return run
 

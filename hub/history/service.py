@@ -4,6 +4,7 @@ from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from hub.audit import log as audit
 from hub.audit.model import SYSTEM, Action, Actor
 from hub.db.pool import Connection, Db, transaction
 from hub.errors import Conflict, Fault, NotFound, Unprocessable
-from hub.history import progress, queries, reading, rows
+from hub.history import progress, queries, reading, rows, way
 from hub.history.model import OPEN, Origin, Run, RunState, Taken
 from hub.resources import Hub
 from hub.shops.registry import Shop
@@ -116,6 +117,7 @@ async def take_rows(
 
     Raises `NotFound`, `Conflict` (they do not follow the last ones, or the run does not take rows).
     """
+    began = monotonic()
     run = await get(hub.db, shop.id, id_)
     source = await sources.by_id(hub.db, shop.id, run.source_id)
     if source is None:
@@ -129,7 +131,9 @@ async def take_rows(
         taken = await rows.take(hub, conn, shop, source, kind, facts)
         taken = replace(taken, faults=sorted((*faults, *taken.faults), key=lambda one: one.row))
         await note(conn, run, len(given), taken, run.position, now or datetime.now(UTC))
-        return await get(conn, shop.id, id_)
+        run = await get(conn, shop.id, id_)
+    await way.made(hub, began)
+    return run
 
 
 async def note(

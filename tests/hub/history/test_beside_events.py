@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.history import way
 from hub.resources import Hub
 from tests.hub.api.client import Api
 from tests.hub.events.conftest import Flow
@@ -106,3 +107,37 @@ async def test_an_import_live_events_and_erasures_of_the_same_people_wait_for_ea
     results = await hub.db.fetch("SELECT DISTINCT result FROM shop_event")
     assert "failed" not in {row["result"] for row in results}
     assert await hub.db.fetchval("SELECT sum(faulty) FROM import_run") == 0
+
+
+async def test_live_events_that_are_late_go_first(flow: Flow, begin: Begin, hub: Hub) -> None:
+    """Nobody has time for them; those that wait for something else are no reason to wait."""
+    await begin()
+    event = await flow.tell(order("1", status="shipped"))
+    found = []
+
+    for due in ("0 s", "2 s", "2 hours"):
+        await hub.db.execute("UPDATE shop_event SET due_at = now() - $1::text::interval", due)
+        found.append(await way.events_are_late(hub.db, hub.shops))
+
+    assert event["duplicate"] is False
+    assert found == [False, True, False]
+
+
+async def test_an_import_waits_for_them_between_its_portions(
+    api: Api, flow: Flow, begin: Begin, hub: Hub
+) -> None:
+    run = await begin()
+    await flow.tell(order("1", status="shipped"))
+    await hub.db.execute("UPDATE shop_event SET due_at = now() - interval '2 s'")
+    path = f"/v1/imports/{run['id']}/rows"
+
+    bringing = asyncio.create_task(api.post(path, {"from": 0, "rows": [order("2")]}))
+    async with asyncio.timeout(10):
+        while not (await api.get(f"/v1/imports/{run['id']}")).json["done"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    # Taken, and yet the next portion is not asked for.
+    waits = not bringing.done()
+    await flow.apply()
+
+    assert waits
+    assert (await bringing).status == 200
