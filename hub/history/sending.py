@@ -26,17 +26,22 @@ class Sender:
 
     async def send(self, rows: Iterator[Row]) -> dict[str, Any]:
         """The run as it is after the last row, or when somebody stopped it."""
-        for portion in portions(islice(rows, self._run["done"], None)):
-            await self._bring(portion)
+        start: int = self._run["done"]
+        for portion in portions(islice(rows, start, None)):
+            await self._bring(start, portion)
+            start += len(portion)
             if self._run["state"] != "running":
                 break
         return self._run
 
-    async def _bring(self, portion: Sequence[Row]) -> None:
-        start: int = self._run["done"]
+    async def _bring(self, start: int, portion: Sequence[Row]) -> None:
+        """`start`: rows of the file before these. The same command may run twice: what the other one has brought is
+        passed over."""
         self._tell({start + n: row for n, row in enumerate(portion, 1) if row.fault}, local=True)
         until = monotonic() + PATIENCE.total_seconds()
-        while self._run["state"] == "running" and (left := portion[self._run["done"] - start :]):
+        while self._run["state"] == "running" and (
+            left := portion[max(0, self._run["done"] - start) :]
+        ):
             try:
                 await self._post(left)
             except Away as away:

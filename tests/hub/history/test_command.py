@@ -204,6 +204,7 @@ class _Played(Client):
         self.done = 0
         self.got: list[Any] = []
         self.losses = ["taken", "not taken"]
+        self.between: Callable[[], Awaitable[Any]] | None = None
 
     async def patiently(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self._run()
@@ -213,7 +214,11 @@ class _Played(Client):
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         assert body is not None
-        assert body["from"] == self.done
+        if between := self.between:
+            self.between = None
+            await between()
+        if body["from"] != self.done:
+            raise Refused(409, f"rows from {self.done} on are due")
         loss = self.losses.pop() if self.losses else ""
         if loss != "not taken":
             self.got += body["rows"]
@@ -244,6 +249,21 @@ async def test_lost_answers_lose_and_double_no_row() -> None:
 
     assert run["done"] == 500
     assert [row["id"] for row in hub.got] == [str(n) for n in range(500)]
+
+
+async def test_the_same_command_run_twice_brings_each_row_once() -> None:
+    """Two of them take turns as they come; neither counts what the other has brought as its own place."""
+    hub = _Played()
+    hub.losses = []
+    rows = [Row(n, {"id": str(n)}) for n in range(1000)]
+    run = await hub.patiently("GET", "")
+    slow, fast = (Sender(hub, dict(run), Screen(io.StringIO())) for _ in range(2))
+    hub.between = lambda: fast.send(iter(rows[:600]))
+
+    done = await slow.send(iter(rows))
+
+    assert done["done"] == 1000
+    assert [row["id"] for row in hub.got] == [str(n) for n in range(1000)]
 
 
 def test_portions_are_no_larger_than_a_body_may_be() -> None:
