@@ -228,6 +228,10 @@ def source_of(row: asyncpg.Record | Mapping[str, Any], prefix: str = "") -> Sour
     """`prefix`: of the columns' names, where they stand beside another table's."""
     fields = {name.strip(): row[f"{prefix}{name.strip()}"] for name in COLUMNS.split(",")}
     fields["sealed"] = fields.pop("secrets")
-    fields["mapping"] = SourceMapping.model_validate(fields["mapping"])
+    # A field that no version knows any more says nothing.
+    known = SourceMapping.model_fields.keys() & fields["mapping"].keys()
+    fields["mapping"] = SourceMapping.model_validate(
+        {name: fields["mapping"][name] for name in known}
+    )
     fields["unknown_codes"] = tuple(fields["unknown_codes"])
     return Source(**fields)

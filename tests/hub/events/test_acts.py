@@ -278,3 +278,16 @@ class TestPreview:
         found = await preview(api, source["id"], kind="order", payload=payload)
 
         assert found["status"]["target"] == "shipped"
+
+
+async def test_a_field_of_the_mapping_that_nobody_reads_is_refused(hub: Hub, flow: Flow) -> None:
+    source = await own(flow)
+    await hub.db.execute("""UPDATE source SET mapping = mapping || '{"event": null}'""")
+
+    answer = await flow.api.call(
+        "PATCH", f"/v1/sources/{source}", {"mapping": {"event": {"kind": "order", "id": "id"}}}
+    )
+
+    assert (answer.status, answer.pointers) == (400, ["/mapping/event"])
+    # Kept by a version that knew it, it is in nobody's way.
+    assert (await flow.api.get(f"/v1/sources/{source}")).status == 200
