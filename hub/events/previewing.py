@@ -225,17 +225,19 @@ async def _order(
     order = await orders.by_external_id(conn, shop.id, people.named(source, facts.id))
     codes, unknown = news(facts.codes, before, source)
     wanted = target(codes, source, order, asks=shop.settings.order.stock_confirmation)
-    given = None
-    if order or any(line.quantity > 0 for line in facts.lines):
+    given, is_unborn = None, order is None and facts.codes and wanted.status is None
+    if is_unborn:
+        notes.append("its status says nothing here: it is no order until it has one that does")
+    elif order or any(line.quantity > 0 for line in facts.lines):
         sellers = {line.id: _seller(source, line) for line in facts.lines}
         given = as_order_in(facts, source, sellers, wanted.status, buyer, order)
     else:
         notes.append("it has no lines: it would be passed over")
-    if facts.codes and not codes and not unknown:
+    if facts.codes and not codes and not unknown and not is_unborn:
         notes.append("its status was told before, or says nothing: it would stay as it is")
     if (said := _said_status(source, codes)) and wanted.status is not said:
         notes.append(f"{said} counts once the shelf has answered (mapping.stock is ask_first)")
-    status = _becomes(shop, order, wanted.status, notes)
+    status = None if is_unborn else _becomes(shop, order, wanted.status, notes)
     tells = await rules.of_event(conn, shop, f"order.{status}") if status else []
     shown = StatusPreview(
         codes=[list(chain) for chain in facts.codes],

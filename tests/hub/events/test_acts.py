@@ -207,6 +207,19 @@ class TestPreview:
             "paid counts once the shelf has answered (mapping.stock is ask_first)"
         ]
 
+    async def test_what_is_no_order_yet_is_said_to_be_none(self, flow: Flow) -> None:
+        source = await own(flow)
+        draft = {"statuses": {"draft": None}}
+
+        found = await preview(
+            flow.api, source, kind="order", payload=an_order("draft"), mapping=draft
+        )
+
+        assert (found["order"], found["status"]["target"]) == (None, None)
+        assert found["notes"] == [
+            "its status says nothing here: it is no order until it has one that does"
+        ]
+
     async def test_an_order_that_is_further_already_would_stay(self, flow: Flow) -> None:
         source = await own(flow)
         await flow.told(an_order("delivered"))
