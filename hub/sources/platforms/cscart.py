@@ -70,8 +70,9 @@ class CsCart:
         "F": OrderStatus.CANCELLED,
         "D": OrderStatus.CANCELLED,
         "I": OrderStatus.CANCELLED,
-        "B": None,
-        "Y": None,
+        # Backordered, and waiting for a call: orders all the same, and new ones where one begins so.
+        "B": OrderStatus.PLACED,
+        "Y": OrderStatus.PLACED,
         "N": None,
     }
     writes_as: ClassVar[Mapping[OrderStatus, str]] = {
