@@ -155,7 +155,7 @@ def _ended(run: dict[str, Any], *, told: bool = False) -> int:
         for fault in run["faults"]:
             say(f"row {fault['row']}: {fault['detail']}")
     _say_counts(run)
-    if run["state"] == "paused":
+    if run["state"] in ("paused", "failed"):
         say(f"`vestnik import resume {run['id']}` goes on.")
     return 0 if run["state"] == "done" else 1
 

@@ -9,10 +9,13 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from hub import import_command
 from hub.accounts.limits import RateLimits
+from hub.config import Settings
 from hub.history import queries, service
 from hub.history.running import Importer
 from hub.ids import new_id
+from hub.import_command import Where
 from hub.resources import Hub
 from hub.sources import service as sources
 from hub.sources.model import Source
@@ -240,3 +243,55 @@ async def test_the_limits_of_the_platform_are_kept(
                 break
 
     assert (await shown(api, run))["state"] == "done"
+
+
+async def test_the_command_shows_it_until_it_is_done(
+    settings: Settings,
+    url: str,
+    api: Api,
+    sklad: MoySkladSimulator,
+    source: Source,
+    importer: Importer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for _ in range(3):
+        sklad.place()
+    where = Where("main", url, api.key)
+    working = asyncio.create_task(importer.run())
+
+    code = await asyncio.to_thread(
+        import_command.from_source, settings, where, "sklad", 6, ["order"]
+    )
+
+    working.cancel()
+    await asyncio.wait([working])
+    said = capsys.readouterr().out.splitlines()
+    assert code == 0
+    assert said[-2:] == [
+        "done: orders   3 of 3   100 %",
+        "3 new, 0 changed, 0 known before, 0 faulty",
+    ]
+
+
+async def test_the_command_says_why_it_failed(
+    settings: Settings,
+    url: str,
+    api: Api,
+    sklad: MoySkladSimulator,
+    source: Source,
+    importer: Importer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sklad.fault = Fault(status=401)
+    where = Where("main", url, api.key)
+    working = asyncio.create_task(importer.run())
+
+    code = await asyncio.to_thread(import_command.from_source, settings, where, "sklad", 6, [])
+
+    working.cancel()
+    await asyncio.wait([working])
+    said = capsys.readouterr().out
+    assert code == 1
+    assert "failed: customers+products+orders   0" in said
+    assert "the platform refuses the credentials" in said
+    assert "`vestnik import resume " in said
