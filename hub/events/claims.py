@@ -104,17 +104,21 @@ async def done(
         raise Lost
 
 
-async def later(db: Db, claimed: Claimed, after: timedelta, reason: str) -> None:
-    """It is tried again then."""
+async def later(
+    db: Db, claimed: Claimed, after: timedelta, reason: str, *, counts: bool = True
+) -> None:
+    """It is tried again then. `counts` false: as if this try had not been."""
     await db.execute(
         """
-        UPDATE shop_event SET due_at = now() + $3::interval, reason = $4, leased_by = NULL
+        UPDATE shop_event SET due_at = now() + $3::interval, reason = $4, leased_by = NULL,
+               tries = CASE WHEN $5 THEN tries ELSE greatest(tries - 1, 0) END
          WHERE id = $1 AND leased_by = $2 AND result = 'waiting'
         """,
         claimed.id,
         claimed.worker,
         after,
         reason[:500],
+        counts,
     )
 
 

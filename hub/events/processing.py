@@ -39,6 +39,10 @@ _WRITERS = 2
 _PACE = timedelta(milliseconds=100)
 _LONGEST = timedelta(seconds=50)
 _UNKNOWN_HERE = timedelta(minutes=1)
+
+_PATIENT = timedelta(days=3)
+"""So long an event may wait for its turn at a platform that is busy; after it, each time counts as a try."""
+
 _TRIES_OF_A_BUG = 3
 
 _TROUBLE_LEAST = timedelta(minutes=1)
@@ -132,7 +136,7 @@ async def handle(
     except Lost:
         log.info("event.lost", event_id=str(claimed.id))
     except Later as later:
-        await _later(hub, claimed, later.reason, later.after)
+        await _later(hub, claimed, later.reason, later.after, counts=later.counts)
     except Trouble as error:
         await troubled(hub, claimed.source, error)
         await _later(hub, claimed, error.code)
@@ -232,8 +236,18 @@ async def _apply(
         await claims.done(work.conn, claimed, done, payload)
 
 
-async def _later(hub: Hub, claimed: Claimed, reason: str, after: timedelta = timedelta(0)) -> None:
+async def _later(
+    hub: Hub,
+    claimed: Claimed,
+    reason: str,
+    after: timedelta = timedelta(0),
+    *,
+    counts: bool = True,
+) -> None:
     """After the last pause it has failed."""
+    if not counts and datetime.now(UTC) - claimed.received_at < _PATIENT:
+        await claims.later(hub.db, claimed, max(PAUSES[0], after), reason, counts=False)
+        return
     if claimed.tries > len(PAUSES):
         await claims.failed(hub.db, claimed, reason)
         return

@@ -107,7 +107,8 @@ def _good(reply: Reply) -> Reply:
         code, reason = _TROUBLES[status]
         raise Trouble(code, f"{reason} ({status})")
     if status in _TOO_MANY or status == HTTPStatus.SERVICE_UNAVAILABLE:
-        raise Later(f"http-{status}", reply.retry_after or _PATIENCE)
+        counts = status not in _TOO_MANY and not reply.retry_after
+        raise Later(f"http-{status}", reply.retry_after or _PATIENCE, counts=counts)
     passes = status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.REQUEST_TIMEOUT
     if passes or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # A shop under repair sends everybody to a page that says so.

@@ -226,7 +226,7 @@ def live(
             if grant.calls:
                 return
             if monotonic() + grant.wait.total_seconds() > end:
-                raise Later("rate-limit", grant.wait)
+                raise Later("rate-limit", grant.wait, counts=False)
             await asyncio.sleep(max(grant.wait.total_seconds(), 0.01))
 
     return class_(config, ShopHttp(http, take), secret=key)

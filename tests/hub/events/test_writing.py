@@ -1,6 +1,7 @@
 """What the shelf has answered is told to the platform, once; what comes back as its echo is no news."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from hub.events import claims
+from hub.events.model import PAUSES
 from hub.events.processing import handle
 from hub.ids import new_id
 from hub.orders.model import OrderStatus
@@ -149,6 +151,38 @@ async def test_its_echo_changes_nothing_and_tells_nobody(
     assert after["history"] == before["history"]
     assert await book.told() == told
     assert len(world.written) == 1
+
+
+async def test_to_wait_for_its_turn_is_no_try(toys: Toys, hub: Hub, world: World) -> None:
+    await toys.tells("new", 0)
+    world.faults["write"] = Later("http-429", timedelta(seconds=7), counts=False)
+    await toys.answer(2, 1)
+    for _ in range(len(PAUSES) + 2):
+        await toys.due()
+
+    assert await toys.events() == [("waiting", "http-429")]
+    waits = await hub.db.fetchval("SELECT due_at - now() FROM shop_event WHERE via = 'write'")
+    assert timedelta(seconds=5) < waits <= timedelta(seconds=7)
+    world.faults.clear()
+    await toys.due()
+    assert await toys.events() == [("written", "")]
+
+
+async def test_nothing_waits_for_its_turn_for_ever(toys: Toys, world: World, hub: Hub) -> None:
+    await toys.tells("new", 0)
+    world.faults["write"] = Later("http-429", counts=False)
+    await toys.answer(2, 1)
+    for _ in range(len(PAUSES)):
+        await hub.db.execute("UPDATE shop_event SET due_at = now() WHERE result = 'waiting'")
+        [claimed] = await claims.claim(hub.db, new_id(), each=50, limit=50)
+        await handle(hub, replace(claimed, received_at=datetime.now(UTC) - timedelta(days=4)))
+    assert await toys.events() == [("waiting", "http-429")]
+
+    await hub.db.execute("UPDATE shop_event SET due_at = now() WHERE result = 'waiting'")
+    [claimed] = await claims.claim(hub.db, new_id(), each=50, limit=50)
+    await handle(hub, replace(claimed, received_at=datetime.now(UTC) - timedelta(days=4)))
+
+    assert await toys.events() == [("failed", "http-429")]
 
 
 async def test_its_echo_may_be_here_before_its_answer(toys: Toys, world: World, book: Book) -> None:

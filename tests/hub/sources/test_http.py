@@ -98,6 +98,8 @@ async def test_what_passes(
         await http.get(shop.url)
 
     assert later.value.after == timedelta(seconds=after)
+    # To be told when to come is no try.
+    assert later.value.counts is (status not in (429, 420) and "Retry-After" not in headers)
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 422])
