@@ -238,7 +238,7 @@ async def test_what_was_applied_without_its_status_is_tried_again_under_a_map_th
 
 
 async def test_the_metrics_tell_what_stands_still(hub: Hub, api: Api, kept: Kept) -> None:
-    long_ago = NOW - timedelta(minutes=10)
+    long_ago = datetime.now(UTC) - timedelta(minutes=10)
     await kept.event(result="waiting", due_at=long_ago)
     await kept.event(result="waiting", due_at=NOW + timedelta(hours=1))
     await kept.event(result="failed")
