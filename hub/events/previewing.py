@@ -15,10 +15,11 @@ from hub.events import objects, people, views
 from hub.events.apply import is_quiet
 from hub.events.model import Claimed, plain
 from hub.events.objects import Known
-from hub.events.orders import as_order_in, news, target
+from hub.events.orders import as_order_in, news, settled, target, undone
 from hub.ids import new_id
 from hub.orders import queries as orders
 from hub.orders.model import Order, OrderStatus
+from hub.orders.request import OrderIn
 from hub.orders.rules import asks_for_stock, judged
 from hub.resources import Hub
 from hub.rules import queries as rules
@@ -225,19 +226,18 @@ async def _order(
     order = await orders.by_external_id(conn, shop.id, people.named(source, facts.id))
     codes, unknown = news(facts.codes, before, source)
     wanted = target(codes, source, order, asks=shop.settings.order.stock_confirmation)
-    given, is_unborn = None, order is None and facts.codes and wanted.status is None
-    if is_unborn:
+    given = None
+    if order is None and facts.codes and wanted.status is None:
         notes.append("its status says nothing here: it is no order until it has one that does")
-    elif order or any(line.quantity > 0 for line in facts.lines):
-        sellers = {line.id: _seller(source, line) for line in facts.lines}
-        given = as_order_in(facts, source, sellers, wanted.status, buyer, order)
-    else:
+    elif order is None and not any(line.quantity > 0 for line in facts.lines):
         notes.append("it has no lines: it would be passed over")
-    if facts.codes and not codes and not unknown and not is_unborn:
+    else:
+        given = _given(source, facts, wanted.status, buyer, order, before)
+    if order and facts.codes and not codes and not unknown:
         notes.append("its status was told before, or says nothing: it would stay as it is")
     if (said := _said_status(source, codes)) and wanted.status is not said:
         notes.append(f"{said} counts once the shelf has answered (mapping.stock is ask_first)")
-    status = None if is_unborn else _becomes(shop, order, wanted.status, notes)
+    status = _becomes(shop, order, wanted.status, notes) if given else None
     tells = await rules.of_event(conn, shop, f"order.{status}") if status else []
     shown = StatusPreview(
         codes=[list(chain) for chain in facts.codes],
@@ -249,6 +249,22 @@ async def _order(
     if any(rule.condition for rule in tells):
         notes.append("conditions of rules are not weighed here")
     return (given.model_dump(mode="json", exclude_unset=True) if given else None), shown
+
+
+def _given(
+    source: Source,
+    facts: OrderFacts,
+    status: OrderStatus | None,
+    buyer: str | None,
+    order: Order | None,
+    before: Known | None,
+) -> OrderIn:
+    sellers = {line.id: _seller(source, line) for line in facts.lines}
+    given = as_order_in(facts, source, sellers, status, buyer, order)
+    if order is None:
+        return given
+    given = settled(order, given, facts)
+    return undone(order, given, before.wrote) if before and before.wrote else given
 
 
 def _said_status(source: Source, codes: Sequence[str]) -> OrderStatus | None:

@@ -188,6 +188,10 @@ class TestPreview:
 
         found = await preview(flow.api, source, kind="order", payload=payload)
         assert found["status"]["unknown"] == ["dispatched"]
+        assert (found["order"], found["status"]["target"]) == (None, None)
+        assert found["notes"] == [
+            "its status says nothing here: it is no order until it has one that does"
+        ]
 
         known = {"statuses": {"dispatched": "shipped"}}
         found = await preview(flow.api, source, kind="order", payload=payload, mapping=known)
