@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.process import Up
+from tests.simulators.base import Fault
 from tests.simulators.insales import InSalesSimulator
 
 pytestmark = [
@@ -29,20 +30,21 @@ outgoing_allow = ["127.0.0.0/8"]
 
 [shops.main]
 name = "Ромашка"
-order = { stock_confirmation = false }
+order = { stock_confirmation = %s }
 """
 
 
 class Shop:
     """An InSales shop, each of whose orders is of a buyer of its own, and the hub that it is connected to."""
 
-    def __init__(self, folder: Path, platform: InSalesSimulator) -> None:
+    def __init__(self, folder: Path, platform: InSalesSimulator, *, asks: bool = False) -> None:
+        """`asks`: whether the shelf is asked what there is."""
         self._folder = folder
         self.platform = platform
         self.hub: Up
         self.url = self.key = self.source = ""
         self.session = aiohttp.ClientSession()
-        (folder / "vestnik.toml").write_text(_SETTINGS)
+        (folder / "vestnik.toml").write_text(_SETTINGS % str(asks).lower())
 
     async def start(self) -> None:
         # The platform is told one address only.
@@ -205,6 +207,43 @@ async def test_workers_that_die_do_not_tell_twice(shop: Shop) -> None:
         "order.shipped": MANY,
     }
     assert set(told.values()) == {1}
+
+
+async def test_what_the_shelf_has_answered_reaches_the_platform_over_a_crash(
+    tmp_path: Path, platform: InSalesSimulator
+) -> None:
+    shop = Shop(tmp_path, platform, asks=True)
+    await shop.start()
+    await shop.connect()
+    await shop.call("PATCH", f"/v1/sources/{shop.source}", {"write_back": True})
+    ids = [await shop.place() for _ in range(8)]
+    await shop.all_are("awaiting_stock")
+
+    platform.fault = Fault(status=503, headers={"Retry-After": "1"})
+    for request in await shop.items("/v1/stock-requests?status=open"):
+        lines = [{"id": line["id"], "confirmed": line["asked"]} for line in request["lines"]]
+        body = {"lines": lines, "by": "keeper"}
+        await shop.call("POST", f"/v1/stock-requests/{request['id']}/answer", body)
+    await shop.kill()
+    platform.fault = None
+    await shop.start()
+
+    async with asyncio.timeout(60):
+        while {o["fulfillment_status"] for o in platform.orders.values()} != {"accepted"}:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    before = await shop.told()
+    assert {count for (template, _), count in before.items() if template == "order.confirmed"} == {
+        1
+    }
+    # Its own word comes back to it, and asks and tells nobody.
+    for id_ in ids:
+        await shop.move(id_)
+    async with asyncio.timeout(30):
+        while await shop.items("/v1/events?result=waiting"):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert await shop.told() == before
+    await shop.all_are("confirmed")
+    await shop.close()
 
 
 async def test_a_new_order_is_told_within_a_second_or_so(shop: Shop) -> None:
