@@ -105,7 +105,10 @@ class Reader:
             reading = await read(self._hub, self._limits, source)
             await _done(self._hub.db, source, reading, began)
         except Later as later:
-            await self._fail(source, later.reason, later.after)
+            if later.counts:
+                await self._fail(source, later.reason, later.after)
+            else:
+                await _put_off(self._hub.db, source, later.after)
         except (Impossible, UnknownPlatform) as error:
             await self._fail(source, str(error))
         except Trouble as trouble:
@@ -267,6 +270,15 @@ async def _done(db: Db, source: Source, reading: Reading, began: datetime) -> No
         reading.problem,
         reading.more,
         began,
+    )
+
+
+async def _put_off(db: Db, source: Source, after: timedelta) -> None:
+    """It goes on then; nothing has failed."""
+    await db.execute(
+        "UPDATE source SET read_by = NULL, read_due_at = now() + $2::interval WHERE id = $1",
+        source.id,
+        after,
     )
 
 

@@ -39,7 +39,9 @@ OWN = "api"
 """The source to which events belong that come over the API and name none; made at first use."""
 
 _GENERIC = "generic"
-_PATIENCE = timedelta(seconds=2)
+_PATIENCE = timedelta(seconds=15)
+"""For one's turn at a platform. A few of one source wait at a time, and none so long that its lease runs out."""
+
 _POLL_EVERY = timedelta(minutes=5)
 _PLAIN = SourceMapping()
 
@@ -219,7 +221,7 @@ def live(
     config, key = opened(signer, source)
 
     async def take() -> None:
-        """Waits a moment for its turn; longer waits are the queue's business."""
+        """Waits for its turn; longer waits are the queue's business."""
         end = monotonic() + _PATIENCE.total_seconds()
         while limits:
             grant = await limits.calls(f"source:{source.id}", class_.limits, lane, 1)

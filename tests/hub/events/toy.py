@@ -39,6 +39,8 @@ class World:
     faults: dict[str, Exception] = field(default_factory=dict)
     """By what is called: `write`, `fetch`, `check`, `subscribe`, or the kind that is read."""
     before: Callable[[str], None] = lambda _: None
+    calls: int = 0
+    """How many it takes to read an object."""
     subscribed: list[Mapping[str, str]] = field(default_factory=list)
     reads: Callable[[Ask], Awaitable[Page]] | None = None
     """Instead of what `pages` say."""
@@ -81,6 +83,7 @@ class Toy:
 
     def __init__(self, config: Any, http: ShopHttp, *, secret: str = "") -> None:
         self._secret = secret
+        self._http = http
 
     def hear(self, call: Call, *, now: Any) -> Heard:
         return Heard()
@@ -116,6 +119,8 @@ class Toy:
 
     async def fetch(self, kind: Kind, object_: str) -> Mapping[str, Any] | None:
         WORLD.meets("fetch")
+        for _ in range(WORLD.calls):
+            await self._http._take()
         if WORLD.fetches:
             return await WORLD.fetches(kind, object_)
         return WORLD.objects.get((kind, object_))
