@@ -23,6 +23,7 @@ from hub.db.pool import transaction
 from hub.errors import Fault, HubError, InvalidInput, Unprocessable
 from hub.events import views
 from hub.events.views import Shown
+from hub.outgoing import inner_host
 from hub.resources import Hub
 from hub.shops.keys import Scope
 from hub.shops.registry import Shop
@@ -319,6 +320,7 @@ async def _read(
     """`sources`: those that were looked up already. Raises `InvalidInput`, `Unprocessable`, `Conflict`."""
     given = check(EventIn, tree, at=at)
     object_, changed_at = _checked(given, at)
+    _check_urls(hub, given.data, f"{at}/data")
     if given.source not in sources:
         sources[given.source] = await _source(hub, shop, given.source, at)
     key = f"api:{given.id}" if given.id else _digest(tree)
@@ -338,6 +340,20 @@ def _checked(given: EventIn, at: str) -> tuple[str, datetime | None]:
     if not object_:
         raise InvalidInput(faults=[Fault(f"{at}/data/id", "is required")])
     return object_, data.changed_at
+
+
+def _check_urls(hub: Hub, data: Mapping[str, Any], at: str) -> None:
+    """Raises `InvalidInput` for links into the inner network."""
+    lines = data.get("lines")
+    lines = lines if isinstance(lines, list) else []
+    given = {f"{at}/{name}": data.get(name) for name in ("labels_url", "image_url", "url")}
+    given |= {f"{at}/lines/{i}/image_url": line.get("image_url") for i, line in enumerate(lines)}
+    allow = hub.settings.hub.outgoing_allow
+    faults = [
+        Fault(where, why) for where, url in given.items() if url and (why := inner_host(url, allow))
+    ]
+    if faults:
+        raise InvalidInput(faults=faults)
 
 
 async def _source(hub: Hub, shop: Shop, name: str, at: str) -> Source:

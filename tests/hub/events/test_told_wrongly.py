@@ -50,6 +50,26 @@ async def test_a_batch_that_is_none_is_refused(
     assert (answer.status, answer.pointers) == (400, pointers)
 
 
+async def test_links_into_the_inner_network_are_refused(api: Api) -> None:
+    order = an_order(
+        "shipped",
+        labels_url="http://10.0.0.1/labels",
+        lines=[
+            {"id": "1", "title": "Чайник", "image_url": "https://shop.example/1.png"},
+            {"id": "2", "title": "Чай", "image_url": "http://localhost/2.png"},
+        ],
+    )
+
+    answer = await api.post("/v1/events", {"kind": "order", "data": order})
+    assert (answer.status, answer.pointers) == (
+        400,
+        ["/data/labels_url", "/data/lines/1/image_url"],
+    )
+    cart = {"id": "c", "url": "http://192.168.0.1/cart"}
+    answer = await api.post("/v1/events", {"kind": "cart", "data": cart})
+    assert (answer.status, answer.pointers) == (400, ["/data/url"])
+
+
 async def test_a_source_that_cannot_be_says_why(api: Api) -> None:
     shop: dict[str, Any] = {
         "name": "shop",
