@@ -129,7 +129,10 @@ def target(codes: Sequence[str], source: Source, order: Order | None, *, asks: b
     held = OrderStatus.PAID if mapped.paid else None
     if order is None and status in _BEFORE_SHELF:
         return Target(OrderStatus.PLACED, held)
-    if order and order.status is OrderStatus.AWAITING_STOCK and status is OrderStatus.PAID:
+    # Marketplaces confirm by themselves, and shops when the money is there: the question stays open all the same. A
+    # shop's own program that says "confirmed" in the hub's words has decided.
+    asked = {OrderStatus.PAID} if source.platform == "generic" else _BEFORE_SHELF
+    if order and order.status is OrderStatus.AWAITING_STOCK and status in asked:
         return Target(None, held)
     return Target(status)
 

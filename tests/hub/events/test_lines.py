@@ -174,6 +174,7 @@ class TestTarget:
             (["shipped"], None, True, ("shipped", None)),
             (["paid"], held(status=OrderStatus.AWAITING_STOCK), True, (None, "paid")),
             (["confirmed"], held(status=OrderStatus.AWAITING_STOCK), True, ("confirmed", None)),
+            (["rejected"], held(status=OrderStatus.AWAITING_STOCK), True, ("rejected", None)),
             (["paid"], held(status=OrderStatus.CONFIRMED), True, ("paid", None)),
             ([], None, True, (None, None)),
         ],
@@ -188,6 +189,14 @@ class TestTarget:
         found = target(codes, source(), order, asks=asks)
 
         assert (found.status, found.held) == expected
+
+    def test_a_platform_that_confirms_by_itself_does_not_end_the_question(self) -> None:
+        woo = source(platform="woocommerce")
+        asked = held(status=OrderStatus.AWAITING_STOCK)
+
+        assert target(["processing"], woo, asked, asks=True).status is None
+        assert target(["processing", "financial:paid"], woo, asked, asks=True).held == "paid"
+        assert target(["completed"], woo, asked, asks=True).status is OrderStatus.DELIVERED
 
     def test_a_shop_that_looks_itself_is_believed(self) -> None:
         as_told = source(mapping=SourceMapping(stock="as_told"))
