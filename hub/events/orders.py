@@ -63,44 +63,43 @@ async def apply_order(
         await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
         return Done(Result.REPEATED, contact_id=before.contact_id)
     known_as = await people.known_as(work, source, facts.customer)
-    contact_id = known_as[1] if known_as else None
+    buyer, contact_id = known_as or (None, None)
     order = await _held(work, before, people.named(source, facts.id))
+    if order and contact_id is None:
+        # Not said this time: what is said of the order is his all the same.
+        contact_id = order.buyer_id
     if unknown:
         await alarms.unknown_codes(work, source, unknown)
-    wanted = target(codes, source, order, asks=work.shop.settings.order.stock_confirmation)
-    if work.quiet and wanted.held:
-        wanted = Target(wanted.held)
-    if order is None and facts.codes and wanted.status is None:
-        # A draft, a basket that is not paid for, or a word that means nothing here: with its first status it is an order.
+    asks = work.shop.settings.order.stock_confirmation and not work.quiet
+    wanted = target(codes, source, order, asks=asks)
+    if order is None and (why := not_yet(facts, wanted)):
         seen = Seen(claimed.object, at, digest, contact_id=contact_id)
         await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
         if unknown:
             return Done(Result.APPLIED, "unknown-status", contact_id)
-        return Done(Result.IGNORED, "no-status", contact_id)
-    if order is None and not any(line.quantity > 0 for line in facts.lines):
-        return Done(Result.IGNORED, "no-lines", contact_id)
+        return Done(Result.IGNORED, why, contact_id)
     sellers = await people.sellers(work, source, facts.lines)
-    given = as_order_in(
-        facts, source, sellers, wanted.status, known_as[0] if known_as else None, order
-    )
+    given = as_order_in(facts, source, sellers, wanted.status, buyer, order)
     if order:
         given = settled(order, given, facts)
         if before and before.wrote:
             given = undone(order, given, before.wrote)
     placed = await _put(work, people.named(source, facts.id), given, facts, order)
-    seen = Seen(
-        claimed.object,
-        at,
-        digest,
-        _kept(before, codes),
-        placed.order_id,
-        contact_id,
-        _still_held(before, wanted),
-    )
+    held = _still_held(before, wanted)
+    said = _kept(before, codes)
+    seen = Seen(claimed.object, at, digest, said, placed.order_id, contact_id, held)
     await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
     if contact_id and placed.created:
         await carts.ordered(work, source, contact_id)
     return _done(work, given, placed, facts, contact_id, unknown)
+
+
+def not_yet(facts: OrderFacts, wanted: Target) -> str:
+    """Why it is no order here: a draft, a basket that is not paid for, a word that means nothing; with its first status
+    and a line it is one. Empty: it is."""
+    if facts.codes and wanted.status is None:
+        return "no-status"
+    return "" if any(line.quantity > 0 for line in facts.lines) else "no-lines"
 
 
 def news(

@@ -111,3 +111,9 @@ async def test_a_line_stays_with_whom_the_shop_gave_it_to(asking: Flow) -> None:
     assert held["seller"] == {"external_id": "seller-7"}
     assert held["warehouse"] == {"external_id": "wh-7"}
     assert len((await asking.order())["stock_requests"]) == 1
+
+
+async def test_old_news_stands_as_it_was_told(asking: Flow) -> None:
+    await asking.told(an_order("confirmed"), happened_at="2026-01-01T00:00:00Z")
+
+    assert (await asking.order())["status"] == "confirmed"
