@@ -214,6 +214,9 @@ async def _drafts(
     for count, ((row, facts), buyer) in enumerate(zip(orders, buyers, strict=True), 1):
         mapped = status_of(facts.codes, source.mapping, statuses)
         unknown.update(mapped.unknown)
+        if facts.codes and mapped.target is None and not mapped.unknown:
+            # A draft, a basket that is not paid for: with its first status it is an order, and then it is news.
+            continue
         status = mapped.target or OrderStatus.PLACED
         sellers = {line.id: _seller(source, line) for line in facts.lines}
         try:

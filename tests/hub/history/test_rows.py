@@ -49,6 +49,21 @@ async def test_nobody_hears_of_it(api: Api, bring: Bring, hub: Hub) -> None:
     assert await counted(hub, ABOUT) == {}
 
 
+async def test_what_is_no_order_yet_is_left_to_the_day_on_which_it_is_one(
+    api: Api, bring: Bring
+) -> None:
+    await bring(order("1"))
+    [source] = (await api.get("/v1/sources")).json["items"]
+    mapping = {"statuses": {"draft": None}}
+    await api.call("PATCH", f"/v1/sources/{source['id']}", {"mapping": mapping})
+
+    run = await bring(order("2", status="draft"), order("3"))
+
+    assert (run["done"], run["added"], run["known"], run["faulty"]) == (2, 1, 1, 0)
+    assert (await api.get("/v1/orders/2")).status == 404
+    assert (await api.get("/v1/orders/3")).status == 200
+
+
 async def test_orders_sort_by_their_own_time(api: Api, bring: Bring) -> None:
     await api.put("/v1/contacts/s", {"role": "seller"})
     line = {"id": "1", "title": "x", "quantity": 1, "seller": {"external_id": "s"}}
