@@ -57,7 +57,7 @@ async def apply_order(
     if facts.parent:
         return Done(Result.IGNORED, "parent-order", keep=False)
     codes, unknown = news(facts.codes, before, source)
-    digest = digest_of(facts, *_meaning(facts, source))
+    digest = digest_in(facts, source)
     if before is not None and before.digest == digest and before.deleted_at is None:
         seen = _seen(claimed, at, digest, before)
         await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
@@ -100,6 +100,12 @@ def not_yet(facts: OrderFacts, wanted: Target) -> str:
     if facts.codes and wanted.status is None:
         return "no-status"
     return "" if any(line.quantity > 0 for line in facts.lines) else "no-lines"
+
+
+def digest_in(facts: OrderFacts, source: Source) -> bytes:
+    """Of what is said, and of what the words come to: with another map the same order is news."""
+    mapped = status_of(facts.codes, source.mapping, platform_class(source.platform).statuses)
+    return digest_of(facts, str(mapped.target), str(mapped.paid))
 
 
 def news(
@@ -275,12 +281,6 @@ async def _put(
 ) -> placing.Placed:
     name = order.external_id if order else external_id
     return await placing.place(work, name, given, reason=facts.reason[:500], at=facts.created_at)
-
-
-def _meaning(facts: OrderFacts, source: Source) -> tuple[str, ...]:
-    """What the words come to: with another map the same order is news."""
-    mapped = status_of(facts.codes, source.mapping, platform_class(source.platform).statuses)
-    return (str(mapped.target), str(mapped.paid))
 
 
 def _kept(before: Known | None, codes: Sequence[str]) -> list[str]:

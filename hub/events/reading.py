@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol, cast
 from uuid import UUID
 
 import orjson
@@ -13,13 +14,15 @@ import structlog
 
 from hub.accounts.limits import RateLimits
 from hub.db.pool import UNREACHABLE, Connection, Db, transaction
-from hub.events import objects
+from hub.events import objects, orders
+from hub.events.model import digest_of
 from hub.events.processing import troubled
 from hub.queue import Lane
 from hub.resources import Hub
 from hub.sources import inbox, queries, service
-from hub.sources.base import Ask, Impossible, Later, Page, Purpose, Reads, Trouble
-from hub.sources.model import Incoming, Kind, Source, Via
+from hub.sources.base import Ask, Impossible, Later, Page, Platform, Purpose, Reads, Trouble
+from hub.sources.mapping import overridden
+from hub.sources.model import Action, Incoming, Kind, OrderFacts, Source, Via
 from hub.sources.registry import UnknownPlatform
 
 log = structlog.get_logger()
@@ -43,6 +46,13 @@ _OVERLAP = timedelta(minutes=2)
 
 _OPEN = 500
 """Orders that are read again one by one, where a platform cannot tell what changed."""
+
+_UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError)
+"""Also by a bug in its module, which shall not stop the reading of all others."""
+
+
+class _Read(Platform, Reads, Protocol):
+    """A platform that can be read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,7 @@ async def read(hub: Hub, limits: RateLimits | None, source: Source) -> Reading:
     added, more, problem = 0, False, ""
     for kind in sorted(platform.reads, key=lambda kind: kind is not Kind.ORDER):
         try:
-            found = await _read_kind(hub.db, source, platform, kind)
+            found = await _read_kind(hub.db, source, cast(_Read, platform), kind)
         except (Trouble, Impossible) as error:
             if kind is Kind.ORDER:
                 raise
@@ -151,7 +161,7 @@ async def read(hub: Hub, limits: RateLimits | None, source: Source) -> Reading:
     return Reading(added, more, problem)
 
 
-async def _read_kind(db: Db, source: Source, platform: Reads, kind: Kind) -> Reading:
+async def _read_kind(db: Db, source: Source, platform: _Read, kind: Kind) -> Reading:
     position = source.cursors.get(kind)
     since = source.read_at - _OVERLAP if source.read_at else source.created_at - _BEFORE
     open_: Sequence[str] = ()
@@ -161,17 +171,18 @@ async def _read_kind(db: Db, source: Source, platform: Reads, kind: Kind) -> Rea
     for _ in range(_PAGES):
         ask = Ask(kind, since, Purpose.CATCH_UP, position, open_)
         page = await platform.read(ask)
-        added += await _keep(db, source, kind, page)
+        added += await _keep(db, source, platform, kind, page)
         if not page.more:
             return Reading(added, more=False)
         position = page.position
     return Reading(added, more=True)
 
 
-async def _keep(db: Db, source: Source, kind: Kind, page: Page) -> int:
+async def _keep(db: Db, source: Source, platform: _Read, kind: Kind, page: Page) -> int:
     """The page's events and the place to go on from, in one transaction; how many were new."""
+    read = [(item, _digest(platform, source, item)) for item in page.items]
     async with transaction(db) as connection:
-        events = await _named(connection, source, page.items)
+        events = await _news(connection, source, read)
         kept = await inbox.add(connection, source, events, Via.POLL) if events else []
         await connection.execute(
             """
@@ -188,38 +199,48 @@ async def _keep(db: Db, source: Source, kind: Kind, page: Page) -> int:
     return sum(not one.duplicate for one in kept)
 
 
-async def _named(
-    connection: Connection, source: Source, items: Sequence[Incoming]
+async def _news(
+    connection: Connection, source: Source, read: Sequence[tuple[Incoming, bytes | None]]
 ) -> list[Incoming]:
-    """Each under a name that says in which state it was read. Where no time says that, what it holds does, together
-    with what was known of it then: what went back to a former state is news as well."""
-    undated = [item for item in items if item.happened_at is None]
-    rows = (
-        await connection.fetch(
-            """
-        SELECT o.kind, o.object, o.digest
-          FROM unnest($2::text[], $3::text[]) AS t (kind, object)
+    """What says something else than is known, each under a name that tells in which state it was read. Where no time
+    says that, what was known of it then does: what went back to a former state is news as well."""
+    rows = await connection.fetch(
+        """
+        SELECT o.kind, o.object, o.digest FROM unnest($2::text[], $3::text[]) AS t (kind, object)
           JOIN source_object AS o ON o.source_id = $1 AND o.kind = t.kind AND o.object = t.object
+         WHERE o.digest IS NOT NULL AND o.deleted_at IS NULL
         """,
-            source.id,
-            [item.kind for item in undated],
-            [item.object for item in undated],
-        )
-        if undated
-        else []
+        source.id,
+        [item.kind for item, _ in read],
+        [item.object for item, _ in read],
     )
-    known = {(row["kind"], row["object"]): row["digest"] or b"" for row in rows}
-    return [replace(item, key=_key(item, known)) for item in items]
+    known = {(row["kind"], row["object"]): row["digest"] for row in rows}
+    return [
+        replace(item, key=_key(item, known.get((str(item.kind), item.object), b"")))
+        for item, digest in read
+        if digest is None or known.get((str(item.kind), item.object)) != digest
+    ]
 
 
-def _key(item: Incoming, known: dict[tuple[str, str], bytes]) -> str:
-    if item.happened_at is not None:
-        state = item.happened_at.isoformat()
-    else:
-        told = orjson.dumps(item.payload, option=orjson.OPT_SORT_KEYS, default=str)
-        before = known.get((str(item.kind), item.object), b"")
-        state = hashlib.sha256(told + before).hexdigest()
-    return f"poll:{item.kind}:{item.object}:{state}"
+def _digest(platform: Platform, source: Source, item: Incoming) -> bytes | None:
+    """As it is kept of what was applied. None: it does not say by itself what it is now, or nobody can read it, which is
+    found out when its turn comes."""
+    if item.kind is None or item.payload is None or item.action is Action.DELETED:
+        return None
+    try:
+        facts = platform.facts(item.kind, item.payload)
+        facts = overridden(item.kind, item.payload, facts, source.mapping)
+    except _UNREADABLE:
+        return None
+    return orders.digest_in(facts, source) if isinstance(facts, OrderFacts) else digest_of(facts)
+
+
+def _key(item: Incoming, before: bytes) -> str:
+    """Two changes may lie within one second: what it holds counts besides its time."""
+    told = orjson.dumps(item.payload, option=orjson.OPT_SORT_KEYS, default=str)
+    at = item.happened_at
+    state = hashlib.sha256(told + before if at is None else told).hexdigest()
+    return f"poll:{item.kind}:{item.object}:{at.isoformat() if at else ''}:{state}"
 
 
 async def claim(db: Db, worker: UUID) -> Source | None:

@@ -191,7 +191,7 @@ async def test_reading_back_and_keeping_house_read_no_table_through(full: Hub) -
         undated = [
             Incoming(Kind.ORDER, Action.UPDATED, f"c{n}", "", None, {"id": n}) for n in range(100)
         ]
-        await reading._named(db, source, undated)
+        await reading._news(db, source, [(item, None) for item in undated])
         await rows.by_id("shop_event", unless="result = 'waiting'")(
             db, source.shop_id, NOW - timedelta(days=1), UUID(int=0)
         )

@@ -11,13 +11,14 @@ import pytest
 from redis.asyncio import Redis
 
 from hub.accounts.limits import RateLimits
-from hub.events import reading
+from hub.events import claims, reading
+from hub.events.processing import handle
 from hub.events.reading import Reader, read_once
 from hub.ids import new_id
 from hub.resources import Hub
-from hub.sources import queries
+from hub.sources import inbox, queries
 from hub.sources.base import Ask, Impossible, Later, Page, Trouble
-from hub.sources.model import Action, Incoming, Kind, Source
+from hub.sources.model import Action, Incoming, Kind, Source, Via
 from tests.hub.api.client import Api
 from tests.hub.events.toy import World, at_hand, order
 
@@ -53,6 +54,18 @@ class Toys:
 
     async def read(self) -> int:
         return await read_once(self._hub, self._limits, await self.source())
+
+    async def again(self) -> int:
+        """All is read from the beginning, and what is new is applied."""
+        await self._hub.db.execute("UPDATE source SET cursors = '{}'")
+        added = await self.read()
+        await self.work()
+        return added
+
+    async def work(self) -> None:
+        while claimed := await claims.claim(self._hub.db, new_id(), each=50, limit=50):
+            for one in claimed:
+                await handle(self._hub, one)
 
     async def due(self) -> None:
         await self._hub.db.execute("UPDATE source SET read_due_at = now() WHERE id = $1", self.id)
@@ -136,14 +149,48 @@ async def test_what_is_known_is_not_news(hub: Hub, toys: Toys, world: World) -> 
         hub.shop("main").id,
         at,
     )
-    later = (at + timedelta(seconds=1)).isoformat()
+    later, before = at + timedelta(seconds=1), at - timedelta(seconds=1)
     world.pages = {
-        Kind.ORDER: [[order("1", at.isoformat()), order("2", at.isoformat())], [order("1", later)]]
+        Kind.ORDER: [
+            [order("1", before.isoformat()), order("2", at.isoformat())],
+            [order("1", later.isoformat())],
+        ]
     }
 
     assert await toys.read() == 2
 
     assert await toys.events() == [("order", "2"), ("order", "1")]
+
+
+async def test_a_second_change_within_the_same_second_is_caught_up_with(
+    hub: Hub, toys: Toys, world: World
+) -> None:
+    second = datetime.now(UTC).replace(microsecond=0).isoformat()
+    await inbox.add(hub.db, await toys.source(), [order("1", second, status="new")], Via.HOOK)
+    await toys.work()
+    world.pages = {Kind.ORDER: [[order("1", second, status="sent")]]}
+
+    await toys.again()
+
+    assert await hub.db.fetchval("SELECT status FROM shop_order") == "shipped"
+    assert await toys.again() == 0
+
+
+@pytest.mark.parametrize("at", [None, datetime.now(UTC).replace(microsecond=0).isoformat()])
+async def test_what_was_told_already_does_not_come_again(
+    hub: Hub, toys: Toys, world: World, at: str | None
+) -> None:
+    told = order("1", at, status="new")
+    await inbox.add(hub.db, await toys.source(), [told], Via.HOOK)
+    await toys.work()
+    world.pages = {Kind.ORDER: [[told]]}
+
+    assert [await toys.again(), await toys.again()] == [0, 0]
+
+    # Whatever of its name was forgotten since.
+    await hub.db.execute("DELETE FROM shop_event_key")
+    assert await toys.again() == 0
+    assert await toys.events() == []
 
 
 async def test_what_tells_no_time_is_news_when_it_has_changed_and_when_it_goes_back(
