@@ -16,7 +16,7 @@ from hub.errors import Fault, Unprocessable
 from hub.events import alarms, carts, objects, people
 from hub.events.model import Claimed, Done, SetOff, digest_of
 from hub.events.objects import Known, Seen
-from hub.orders import placing, queries
+from hub.orders import changes, placing, queries, telling
 from hub.orders.model import STAGES, Order
 from hub.orders.request import OrderIn, RefIn
 from hub.orders.rules import Ignored
@@ -39,6 +39,10 @@ _BEFORE_SHELF = frozenset(
         OrderStatus.PAID,
     }
 )
+
+
+TO_PACK = frozenset({OrderStatus.CONFIRMED, OrderStatus.PARTIALLY_CONFIRMED, OrderStatus.PAID})
+"""First seen so, it is new to those who pack it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ async def apply_order(
     await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
     if contact_id and placed.created:
         await carts.ordered(work, source, contact_id)
+    if placed.created and given.status in TO_PACK:
+        await telling.tell_as_new(work, await changes.reload(work, placed.order_id))
     return _done(work, given, placed, facts, contact_id, unknown)
 
 

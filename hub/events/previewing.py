@@ -8,14 +8,14 @@ from uuid import UUID
 
 from hub.contacts import queries as contacts
 from hub.contacts.addresses import Kind as AddressKind
-from hub.contacts.model import Contact, ContactIn
+from hub.contacts.model import Contact, ContactIn, Role
 from hub.db.pool import Connection
 from hub.errors import Conflict, Fault, Unprocessable
 from hub.events import objects, people, views
 from hub.events.apply import is_quiet
 from hub.events.model import Claimed, plain
 from hub.events.objects import Known
-from hub.events.orders import as_order_in, news, settled, target, undone
+from hub.events.orders import TO_PACK, as_order_in, news, settled, target, undone
 from hub.ids import new_id
 from hub.orders import queries as orders
 from hub.orders.model import Order, OrderStatus
@@ -23,6 +23,7 @@ from hub.orders.request import OrderIn
 from hub.orders.rules import asks_for_stock, judged
 from hub.resources import Hub
 from hub.rules import queries as rules
+from hub.rules.model import Rule
 from hub.shops.registry import Shop
 from hub.sources import service
 from hub.sources.base import Trouble, Unreadable
@@ -238,7 +239,7 @@ async def _order(
     if (said := _said_status(source, codes)) and wanted.status is not said:
         notes.append(f"{said} counts once the shelf has answered (mapping.stock is ask_first)")
     status = _becomes(shop, order, wanted.status, notes) if given else None
-    tells = await rules.of_event(conn, shop, f"order.{status}") if status else []
+    tells = await _tells(conn, shop, order, status)
     shown = StatusPreview(
         codes=[list(chain) for chain in facts.codes],
         target=status,
@@ -265,6 +266,16 @@ def _given(
         return given
     given = settled(order, given, facts)
     return undone(order, given, before.wrote) if before and before.wrote else given
+
+
+async def _tells(
+    conn: Connection, shop: Shop, order: Order | None, status: OrderStatus | None
+) -> list[Rule]:
+    found = await rules.of_event(conn, shop, f"order.{status}") if status else []
+    if order is None and status in TO_PACK:
+        new = await rules.of_event(conn, shop, f"order.{OrderStatus.PLACED}")
+        found += [rule for rule in new if rule.audiences - {Role.BUYER} and not rule.delay]
+    return found
 
 
 def _said_status(source: Source, codes: Sequence[str]) -> OrderStatus | None:

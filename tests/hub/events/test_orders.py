@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.hub.events.conftest import CUSTOMER, Flow, an_order
 from tests.hub.orders.conftest import Book
 
@@ -122,6 +124,43 @@ async def test_of_what_was_deleted_nothing_is_kept(flow: Flow) -> None:
 
     assert (event["result"], event["reason"], event["payload"]) == ("ignored", "deleted", None)
     assert (await flow.order())["status"] == "placed"
+
+
+class TestFirstSeenFurther:
+    """An order that is confirmed or paid when it is seen for the first time, where no shelf is asked."""
+
+    @pytest.fixture(autouse=True)
+    async def seller(self, flow: Flow) -> None:
+        seller = {"role": "seller", "addresses": {"email": "seller@example.com"}}
+        await flow.api.put("/v1/contacts/shop", seller)
+
+    async def test_the_seller_hears_that_there_is_a_new_one(self, flow: Flow, book: Book) -> None:
+        first = await flow.told(an_order("confirmed"))
+        await flow.told(an_order("confirmed", number="A-7"))
+
+        assert await book.who_heard("order.placed") == ["shop"]
+        assert await book.who_heard("order.confirmed") == ["42"]
+        assert sorted(first["set_off"]["rules"]) == ["order.confirmed", "order.placed"]
+
+    async def test_whoever_is_asked_to_pack_it_knows_already(self, flow: Flow, book: Book) -> None:
+        await flow.told(an_order("paid"))
+
+        assert await book.who_heard("order.placed") == []
+        assert "shop" in [told.contact for told in await book.told()]
+
+    async def test_what_is_packed_already_is_new_to_nobody(self, flow: Flow, book: Book) -> None:
+        await flow.told(an_order("shipped"))
+
+        assert await book.who_heard("order.placed") == []
+
+    async def test_the_preview_says_so(self, flow: Flow) -> None:
+        await flow.tell({"id": "1"}, kind="product")
+        [source] = (await flow.api.get("/v1/sources")).json["items"]
+        body = {"kind": "order", "payload": an_order("confirmed")}
+
+        found = await flow.api.post(f"/v1/sources/{source['id']}/preview", body)
+
+        assert found.json["status"]["tells"] == ["order.confirmed", "order.placed"]
 
 
 async def test_old_news_is_taken_over_and_told_to_nobody(flow: Flow, book: Book) -> None:
