@@ -66,7 +66,11 @@ def main() -> None:
         "--record", action="store_true", help="keep these ratios to compare with next time"
     )
     given = parser.parse_args()
-    size = Size(bulk=20_000, waiting=(10_000, 50_000), tries=1) if given.quick else Size()
+    size = (
+        Size(bulk=20_000, waiting=(10_000, 50_000), tries=1, history=20_000)
+        if given.quick
+        else Size()
+    )
     lines = asyncio.run(_measured(size))
     _show(lines)
     if given.json:

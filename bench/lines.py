@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from bench import bare
+from bench import bare, history
 from bench.load import Body, Door, Figure, batches, singles, steady, waits
 from bench.rig import LETTER, PEOPLE, TOKEN, Rig, memory, process, seconds
 from bench.wire import Connection
@@ -52,6 +53,7 @@ class Size:
     bulk: int = 40_000
     waiting: Sequence[int] = (10_000, 100_000, 1_000_000)
     tries: int = 2
+    history: int = 100_000
 
 
 @dataclass(slots=True)
@@ -66,7 +68,14 @@ class Bench:
 
     async def run(self) -> None:
         await self.rig.db.execute(bare.SCHEMA)
-        for part in (self.intake, self.bulk, self.latency, self.receipts, self.growth):
+        for part in (
+            self.intake,
+            self.bulk,
+            self.latency,
+            self.receipts,
+            self.growth,
+            self.history,
+        ):
             print(f"{part.__name__} …", file=sys.stderr, flush=True)
             before = len(self.lines)
             await part()
@@ -225,6 +234,20 @@ class Bench:
         began = time.perf_counter()
         await asyncio.gather(*(provider() for _ in range(4)))
         return len(ids) / (time.perf_counter() - began)
+
+    # -- what was before --------------------------------------------------------------------------------------------
+
+    async def history(self) -> None:
+        await self._empty()
+        with self.rig.workers(WORKERS):
+            await asyncio.sleep(4)
+            found = await history.measured(self.rig, self.size.history)
+        self.lines.append(Line("import: orders of two lines, NDJSON", found.rate, "/s", None, 1000))
+        for what, took in (("answered", found.answers), ("told", found.told)):
+            p99 = statistics.quantiles(took, n=100)[98] * 1000
+            name = f"10 live orders/s meanwhile: {what}, p99"
+            self.lines.append(Line(name, p99, "ms", None, 1000, less_is_better=True))
+        self.lines.append(Line("10 live orders/s meanwhile: not told", found.untold, "orders"))
 
     # -- with many waiting ----------------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ from hub.embedded.folder import StartFailed
 from hub.errors import HubError
 
 # Beside what these say on the screen nobody wants to read which steps the schema took.
-_QUIET = ("keys", "operators", "demo", "backup", "restore", "held", "secrets", "scrub")
+_QUIET = ("keys", "operators", "demo", "backup", "restore", "held", "secrets", "scrub", "import")
+KINDS = {"customers": "customer", "products": "product", "orders": "order"}
 LANES = ("security", "transactional", "bulk")
 ROLES = ("owner", "operator", "warehouse", "reader")
 SCOPES = ("send", "contacts", "orders", "read", "admin")
@@ -93,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_backup(add)
     _add_demo(add("demo", _demo, "play an order's whole way through a running hub, in the sandbox"))
+    _add_import(add("import", None, "take a shop's history over, quietly"), common)
     _add_keys(add("keys", None, "create, list and revoke API keys"), common)
     _add_operators(add("operators", None, "who signs in to the console: links, list"), common)
     _add_secrets(add("secrets", None, "exchange the hub's secret for a new one"), common)
@@ -159,6 +161,51 @@ def _add_backup(add: Callable[[str, Any, str], argparse.ArgumentParser]) -> None
     )
     held = add("held", _held, "what waits for a decision after a restoration, and the decision")
     held.add_argument("--send", metavar="WHAT", help="all, none, a time as for `restore`, or hold")
+
+
+def _add_import(parser: argparse.ArgumentParser, common: list[argparse.ArgumentParser]) -> None:
+    commands = parser.add_subparsers(dest="import_command", metavar="WHAT", required=True)
+
+    def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, parents=common)
+        added.add_argument("--url", help="where the hub listens (default: as the settings say)")
+        added.add_argument("--key", help="of scope admin (default: one made for this run)")
+        added.add_argument("--shop", default="main", help="whose history (default: main)")
+        added.set_defaults(run=run)
+        return added
+
+    source = add("source", _import_source, "from the shop's platform; the hub reads it")
+    source.add_argument("name", metavar="NAME", help="of the source")
+    source.add_argument(
+        "--months", type=int, choices=(1, 3, 6, 12), default=3, help="how far back (default: 3)"
+    )
+    source.add_argument("--kinds", nargs="+", choices=sorted(KINDS), default=(), help="only these")
+    _add_import_file(add("file", _import_file, "from a CSV or NDJSON file"))
+    add("list", _list_imports, "the imports of a shop, newest first")
+    for act, text in (
+        ("show", "one of them, and what is wrong with its rows"),
+        ("pause", "stop it for a while"),
+        ("resume", "go on with one that was paused or has failed"),
+        ("cancel", "give it up; what it took over stays"),
+    ):
+        add(act, _show_import, text).add_argument("id", metavar="ID", help="as `list` shows it")
+
+
+def _add_import_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--kind", required=True, choices=sorted(KINDS), help="what each row is")
+    parser.add_argument("--source", metavar="NAME", help="whose ids they are (default: api)")
+    parser.add_argument("--format", choices=("csv", "ndjson"), help="default: by the file's name")
+    parser.add_argument("--delimiter", default="", help="of a CSV file (default: by its header)")
+    parser.add_argument("--encoding", default="utf-8-sig", help="of a CSV file (default: UTF-8)")
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="FIELD=HEADER",
+        help="a column that has a name of its own, like number='№ заказа'; may be given several times",
+    )
+    parser.add_argument("--check", action="store_true", help="only read it; no hub is needed")
 
 
 def _add_secrets(parser: argparse.ArgumentParser, common: list[argparse.ArgumentParser]) -> None:
@@ -261,6 +308,43 @@ def _demo(settings: Settings, given: argparse.Namespace) -> Any:
         locale=given.locale,
         patience=timedelta(seconds=given.patience),
     )
+
+
+def _where(given: argparse.Namespace) -> Any:
+    return _module("hub.import_command").Where(given.shop, given.url, given.key)
+
+
+def _import_source(settings: Settings, given: argparse.Namespace) -> Any:
+    kinds = [KINDS[kind] for kind in given.kinds]
+    return _module("hub.import_command").from_source(
+        settings, _where(given), given.name, given.months, kinds
+    )
+
+
+def _import_file(settings: Settings, given: argparse.Namespace) -> Any:
+    command = _module("hub.import_command")
+    layout = command.layout_of(
+        settings,
+        given.file,
+        KINDS[given.kind],
+        shop=given.shop,
+        format_=given.format,
+        delimiter=given.delimiter,
+        encoding=given.encoding,
+        columns=given.column,
+    )
+    if given.check:
+        return command.check_file(given.file, layout)
+    return command.from_file(settings, _where(given), given.file, layout, given.source)
+
+
+def _list_imports(settings: Settings, given: argparse.Namespace) -> Any:
+    return _module("hub.import_command").listed(settings, _where(given))
+
+
+def _show_import(settings: Settings, given: argparse.Namespace) -> Any:
+    act = "" if given.import_command == "show" else given.import_command
+    return _module("hub.import_command").shown(settings, _where(given), given.id, act)
 
 
 def _create_key(settings: Settings, given: argparse.Namespace) -> Any:

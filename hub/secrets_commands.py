@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from hub.audit import log as audit
 from hub.audit.machine import at_machine
@@ -14,8 +14,10 @@ from hub.embedded import secret
 from hub.embedded.borrowed import database_url
 from hub.errors import Conflict
 from hub.operators.resealing import reseal as factors_anew
+from hub.sources import resealing as sources
 from hub.tokens import Signer
-from hub.webhooks.resealing import Seals, look, reseal
+from hub.webhooks import resealing as webhooks
+from hub.webhooks.resealing import Seals
 
 _IN_SETTINGS = (
     "hub.secret is given by the settings, and only they can change it: put the new one beside it as"
@@ -64,6 +66,9 @@ def forget(settings: Settings) -> int:
     return asyncio.run(_with_database(settings, _forget))
 
 
+_KEPT = ("secrets of {} webhooks", "credentials of {} sources")
+
+
 async def _with_database(settings: Settings, do: Callable[[Settings, Pool], Awaitable[int]]) -> int:
     known = secret.complete(settings)
     async with database_url(settings) as url:
@@ -73,32 +78,36 @@ async def _with_database(settings: Settings, do: Callable[[Settings, Pool], Awai
 
 
 async def _show(settings: Settings, db: Pool, where: str) -> int:
-    seals = await look(db, Signer.of(settings.hub))
+    signer = Signer.of(settings.hub)
+    found = [await webhooks.look(db, signer), await sources.look(db, signer)]
     _say(f"secret         in {where}")
     _say(f"previous ones  {len(settings.hub.previous_secrets)} still accepted")
-    present = seals.kept - seals.earlier - len(seals.broken)
-    _say(f"stored         secrets of {seals.kept} webhooks: {present} sealed with the present one,")
-    _say(
-        f"               {seals.earlier} with a previous one, {len(seals.broken)} with none of these"
-    )
-    _tell_broken(seals)
-    return 1 if seals.broken else 0
+    for whose, seals in zip(_KEPT, found, strict=True):
+        present = seals.kept - seals.earlier - len(seals.broken)
+        _say(f"stored         {whose.format(seals.kept)}: {present} sealed with the present one,")
+        _say(
+            f"               {seals.earlier} with a previous one, {len(seals.broken)} with none of these"
+        )
+    return _tell_broken(found)
 
 
 async def _reseal(settings: Settings, db: Pool) -> int:
-    seals = await reseal(db, Signer.of(settings.hub), by=at_machine())
-    factors = await factors_anew(db, Signer.of(settings.hub))
-    _say(f"sealed anew: {seals.earlier} of {seals.kept}")
+    found, factors = await _sealed_anew(settings, db)
+    _say(f"sealed anew: {sum(s.earlier for s in found)} of {sum(s.kept for s in found)}")
     if factors:
         _say(f"and the second factors of {factors} operators")
-    _tell_broken(seals)
-    return 1 if seals.broken else 0
+    return _tell_broken(found)
+
+
+async def _sealed_anew(settings: Settings, db: Pool) -> tuple[list[Seals], int]:
+    """Of webhooks and of sources, and how many second factors of operators."""
+    signer, by = Signer.of(settings.hub), at_machine()
+    seals = [await webhooks.reseal(db, signer, by=by), await sources.reseal(db, signer, by=by)]
+    return seals, await factors_anew(db, signer)
 
 
 async def _forget(settings: Settings, db: Pool) -> int:
-    seals = await reseal(db, Signer.of(settings.hub), by=at_machine())
-    await factors_anew(db, Signer.of(settings.hub))
-    _tell_broken(seals)
+    _tell_broken((await _sealed_anew(settings, db))[0])
     async with transaction(db) as connection:
         await audit.record(connection, None, at_machine(), Action.SECRETS_FORGOTTEN)
     count = secret.forget(settings.data)
@@ -113,10 +122,16 @@ def _check_in_force(settings: Settings) -> None:
         raise Conflict("the hub still runs with the former secret: restart `vestnik up` first")
 
 
-def _tell_broken(seals: Seals) -> None:
-    for id_ in seals.broken:
+def _tell_broken(found: Sequence[Seals]) -> int:
+    """The exit code."""
+    of_webhooks, of_sources = found
+    for id_ in of_webhooks.broken:
         _say(f"webhook {id_}: its secret was sealed with one that is not known here:")
         _say(f"  put that into hub.previous_secrets, or POST /v1/webhooks/{id_}/rotate")
+    for id_ in of_sources.broken:
+        _say(f"source {id_}: its credentials were sealed with a secret that is not known here:")
+        _say(f"  put that into hub.previous_secrets, or give them anew: PATCH /v1/sources/{id_}")
+    return 1 if any(seals.broken for seals in found) else 0
 
 
 def _say(line: str) -> None:

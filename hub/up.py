@@ -41,8 +41,9 @@ from hub.notifications import held
 from hub.notifications.recovery import free, take_back
 from hub.operators.invitations import first as first_link
 from hub.operators.resealing import reseal as factors_anew
+from hub.sources import resealing as sources
 from hub.tokens import Signer
-from hub.webhooks.resealing import reseal
+from hub.webhooks import resealing as webhooks
 
 log = structlog.get_logger()
 
@@ -206,10 +207,12 @@ class _Supervisor:
     async def _seal_anew(self, db: Pool) -> None:
         """After a rotation; the roles that start now know both secrets."""
         if self._settings.hub.previous_secrets:
-            seals = await reseal(db, Signer.of(self._settings.hub))
-            factors = await factors_anew(db, Signer.of(self._settings.hub))
-            if seals.earlier or factors:
-                log.info("secrets.sealed_anew", count=seals.earlier + factors)
+            signer = Signer.of(self._settings.hub)
+            of_webhooks = await webhooks.reseal(db, signer)
+            of_sources = await sources.reseal(db, signer)
+            factors = await factors_anew(db, signer)
+            if count := of_webhooks.earlier + of_sources.earlier + factors:
+                log.info("secrets.sealed_anew", count=count)
 
     async def _keep_server(self, server: Postgres | Redis) -> None:
         pause = _Pause(_LONGEST_OF_SERVER)

@@ -19,6 +19,7 @@ from hub.api.keys import HUB, ROOM
 from hub.api.patience import within
 from hub.api.routes import PUBLIC, Routes
 from hub.db.pool import UNREACHABLE
+from hub.events import views
 from hub.notifications.handout import waiting_routes
 from hub.resources import Hub
 from hub.room import Room, Short
@@ -100,7 +101,7 @@ class Backlog(Collector):
         )
         for shop_id, shop in hub.shops.items():
             accounts.add_metric([shop.slug], _paused(hub, shop_id, pauses))
-        self._families = [waiting, oldest, accounts]
+        self._families = [waiting, oldest, accounts, *await _events(hub, now)]
         self._read_at = time.monotonic()
 
 
@@ -136,6 +137,34 @@ SELECT count(*) FROM (
         WHERE shop_id = ANY($1) AND category = $2 AND status = 'queued' AND handout_at <= now()
         LIMIT $3) AS due
 """
+
+
+async def _events(hub: Hub, now: datetime) -> list[GaugeMetricFamily]:
+    """Of shops that have a source."""
+    standing = await views.standing(hub.db, list(hub.shops), now)
+    families = [
+        GaugeMetricFamily(name, text.format(views.MOST_COUNTED), labels=["shop"])
+        for name, text in _EVENTS.items()
+    ]
+    for shop_id, stands in standing.items():
+        age = now - (stands.oldest_due_at or now)
+        numbers = (
+            stands.waiting,
+            max(0.0, age.total_seconds()),
+            stands.failed,
+            stands.troubled,
+        )
+        for family, number in zip(families, numbers, strict=True):
+            family.add_metric([hub.shops[shop_id].slug], number)
+    return families
+
+
+_EVENTS = {
+    "vestnik_events_waiting": "Events of shops that are due now and not worked on yet (counted up to {}).",
+    "vestnik_oldest_event_seconds": "How long the oldest of them has been due.",
+    "vestnik_events_failed": "Events that came in within a day and were given up (counted up to {}).",
+    "vestnik_sources_troubled": "Sources whose platform refuses us or is away.",
+}
 
 
 def _paused(hub: Hub, shop_id: int, pauses: Mapping[tuple[int, str], Pause]) -> int:

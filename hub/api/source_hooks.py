@@ -6,7 +6,7 @@ import structlog
 from aiohttp import web
 
 from channels.base import BadHook, HookRequest
-from hub.api.body import path_text, read_all
+from hub.api.body import read_all
 from hub.api.keys import HUB
 from hub.api.patience import within
 from hub.api.routes import PUBLIC, Routes
@@ -50,8 +50,8 @@ async def probe(request: web.Request) -> web.StreamResponse:
     name="sources.receive",
     scope=PUBLIC,
     summary="A shop's platform tells what happened",
-    answers={200: "application/json"},
-    problems=[401, 404],
+    answers={200: "application/json", 202: "application/json"},
+    problems=[400, 401, 404, 413],
     timeout=_TIMEOUT,
 )
 async def receive(request: web.Request) -> web.StreamResponse:
@@ -86,7 +86,7 @@ async def _stored(hub: Hub, source: Source, heard: Heard) -> None:
 
 async def _source(request: web.Request) -> tuple[Source, Platform, str]:
     """Raises `NotFound` for whatever is not in use."""
-    hub, topic = request.app[HUB], path_text(request, "topic", longest=100)
+    hub, topic = request.app[HUB], request.match_info["topic"]
     try:
         source_id, version = hooks.read_token(hub.signer, request.match_info["token"])
         source = await within(_PATIENCE, queries.of_hook(hub.db, source_id))

@@ -8,6 +8,7 @@ from hub.config import Settings, SettingsError
 from hub.db.migrate import migrate
 from hub.db.pool import Connection, open_pool
 from hub.embedded.borrowed import database_url
+from hub.events import claims as events
 from hub.notifications import held
 
 HOLD, ALL, NONE = "hold", "all", "none"
@@ -35,7 +36,9 @@ def since(send: str) -> datetime | None:
 
 
 async def settle(connection: Connection, since: datetime | None) -> int:
-    """Holds what is due, and where it is decided does so at once; how many deliveries were due."""
+    """Holds what is due, and where it is decided does so at once; how many deliveries were due. What shops had told is
+    taken over quietly: it may have been told on already."""
+    await events.calm(connection)
     count = await held.hold(connection)
     if since is not None:
         await held.release(connection, since)

@@ -21,6 +21,9 @@ from hub.sources.model import (
 _CLOCKS = timedelta(minutes=2)
 """By how much a platform's clock may be behind ours; many tell whole seconds only."""
 
+_AHEAD = timedelta(hours=1)
+"""By how much it may be ahead."""
+
 
 async def apply(
     work: Work, claimed: Claimed, facts: Facts | None, *, read_at: datetime | None = None
@@ -33,7 +36,7 @@ async def apply(
     source = claimed.source
     await objects.lock(work.conn, source.id, claimed.kind, claimed.object)
     before = await objects.known(work.conn, source.id, claimed.kind, claimed.object)
-    at = _changed_at(claimed, facts, read_at)
+    at = _changed_at(work.now, claimed, facts, read_at)
     if is_stale(before, at):
         return Done(Result.STALE, contact_id=before.contact_id if before else None)
     if facts is None or claimed.action is Action.DELETED:
@@ -72,9 +75,13 @@ def is_quiet(now: datetime, claimed: Claimed, facts: Facts, before: Known | None
     )
 
 
-def _changed_at(claimed: Claimed, facts: Facts | None, read_at: datetime | None) -> datetime:
+def _changed_at(
+    now: datetime, claimed: Claimed, facts: Facts | None, read_at: datetime | None
+) -> datetime:
+    """What lies in the future is of now: else all that is told after it would be older than it."""
     said = facts.changed_at if facts else None
-    return said or read_at or claimed.happened_at or claimed.received_at
+    at = said or read_at or claimed.happened_at or claimed.received_at
+    return now if at > now + _AHEAD else at
 
 
 async def _deleted(work: Work, claimed: Claimed, at: datetime, before: Known | None) -> Done:
@@ -84,4 +91,4 @@ async def _deleted(work: Work, claimed: Claimed, at: datetime, before: Known | N
         await carts.drop(work, source, claimed.object)
     else:
         await objects.note_deleted(work.conn, source.id, claimed.kind, claimed.object, at)
-    return Done(Result.IGNORED, "deleted", before.contact_id if before else None)
+    return Done(Result.IGNORED, "deleted", before.contact_id if before else None, keep=False)

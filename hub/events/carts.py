@@ -14,6 +14,10 @@ from hub.sources.model import CartFacts, CustomerFacts, Kind, Result, Source
 async def apply_cart(
     work: Work, claimed: Claimed, facts: CartFacts, before: Known | None, at: datetime
 ) -> Done:
+    if not facts.lines:
+        # Emptied, or turned into something else: it is no cart any more.
+        await drop(work, claimed.source, claimed.object)
+        return Done(Result.APPLIED, "emptied", before.contact_id if before else None)
     contact_id = await people.person(work, claimed.source, facts.customer)
     digest = digest_of(facts)
     repeated = before is not None and before.digest == digest

@@ -14,23 +14,32 @@ from hub.sources.model import Action, Kind, Result, Via
 LEASE = timedelta(seconds=60)
 """Longer than an event may take; what a dead worker held is due again after it."""
 
-# Shops in turn; of an object only the oldest that is due or in hand: one that waits for another try does not block the
-# newer ones, which carry the whole state. What has to ask the platform first waits while that is paused.
+# Sources in turn, each with as many as it has room for, and of an object only the oldest that is due or in hand: one that
+# waits for another try does not block the newer ones, which carry the whole state. What has to ask the platform first waits
+# while that is paused, and is not looked through meanwhile; the first try of what it is to be told does more than ask it.
 _CLAIM = """
-WITH due AS (
-    SELECT e.id FROM (SELECT id FROM shop ORDER BY random()) AS s
+WITH room AS (
+    SELECT q.id, q.paused_until IS NOT NULL AND q.paused_until > now() AS paused,
+           $1 - coalesce(busy.calls, 0) AS free
+      FROM source AS q LEFT JOIN unnest($2::uuid[], $3::int[]) AS busy (id, calls) ON busy.id = q.id
+     WHERE q.active AND q.deleted_at IS NULL
+), due AS (
+    SELECT e.id
+      FROM (SELECT room.id, room.free, asks.it AS asks
+              FROM room CROSS JOIN (VALUES (false), (true)) AS asks (it)
+             WHERE room.free > 0 AND NOT (room.paused AND asks.it) ORDER BY random()) AS room
      CROSS JOIN LATERAL (
-           SELECT e.id FROM shop_event AS e JOIN source AS q ON q.id = e.source_id AND q.active
-            WHERE e.shop_id = s.id AND e.result = 'waiting' AND e.due_at <= now()
-              AND (e.payload IS NOT NULL AND e.via <> 'write' OR q.paused_until IS NULL OR q.paused_until <= now())
+           SELECT e.id FROM shop_event AS e
+            WHERE e.source_id = room.id AND (e.payload IS NULL OR e.via = 'write' AND e.tries > 0) = room.asks
+              AND e.result = 'waiting' AND e.due_at <= now()
               AND NOT EXISTS (
                   SELECT FROM shop_event AS o
                    WHERE o.source_id = e.source_id AND o.kind = e.kind AND o.object = e.object AND o.id < e.id
                      AND o.result = 'waiting' AND (o.due_at <= now() OR o.leased_by IS NOT NULL))
-            ORDER BY e.due_at, e.id LIMIT $1 FOR UPDATE OF e SKIP LOCKED) AS e
-     LIMIT $2
+            ORDER BY e.due_at, e.id LIMIT room.free FOR UPDATE OF e SKIP LOCKED) AS e
+     LIMIT $4
 )
-UPDATE shop_event AS e SET due_at = now() + $3::interval, leased_by = $4, tries = tries + 1
+UPDATE shop_event AS e SET due_at = now() + $5::interval, leased_by = $6, tries = tries + 1
   FROM due WHERE e.id = due.id
 RETURNING e.id, e.shop_id, e.source_id, e.kind, e.action, e.object, e.via, e.happened_at, e.payload, e.quiet, e.tries
 """
@@ -40,9 +49,13 @@ class Lost(Exception):
     """Somebody else has it by now: nothing of it may be written."""
 
 
-async def claim(db: Db, worker: UUID, *, each: int, limit: int) -> list[Claimed]:
-    """At most `limit`, and `each` of one shop; the oldest first."""
-    rows = await db.fetch(_CLAIM, each, limit, LEASE, worker)
+async def claim(
+    db: Db, worker: UUID, busy: Mapping[UUID, int] | None = None, *, each: int, limit: int
+) -> list[Claimed]:
+    """At most `limit`, and of one source `each` less those that are `busy` already, twice that where some of them have
+    to ask the platform and some have not; the oldest first."""
+    busy = busy or {}
+    rows = await db.fetch(_CLAIM, each, list(busy), list(busy.values()), limit, LEASE, worker)
     if not rows:
         return []
     sources = await queries.many(db, list({row["source_id"] for row in rows}))
@@ -74,7 +87,7 @@ async def done(
         """
         UPDATE shop_event
            SET result = $3, reason = $4, contact_id = coalesce($5, contact_id), set_off = $6,
-               payload = coalesce($7, payload), leased_by = NULL, handled_at = now()
+               payload = CASE WHEN $8 THEN coalesce($7, payload) END, leased_by = NULL, handled_at = now()
          WHERE id = $1 AND leased_by = $2 AND result = 'waiting'
         RETURNING true
         """,
@@ -85,22 +98,27 @@ async def done(
         done.contact_id,
         done.set_off.as_json() if done.set_off else None,
         payload,
+        done.keep,
     )
     if not ours:
         raise Lost
 
 
-async def later(db: Db, claimed: Claimed, after: timedelta, reason: str) -> None:
-    """It is tried again then."""
+async def later(
+    db: Db, claimed: Claimed, after: timedelta, reason: str, *, counts: bool = True
+) -> None:
+    """It is tried again then. `counts` false: as if this try had not been."""
     await db.execute(
         """
-        UPDATE shop_event SET due_at = now() + $3::interval, reason = $4, leased_by = NULL
+        UPDATE shop_event SET due_at = now() + $3::interval, reason = $4, leased_by = NULL,
+               tries = CASE WHEN $5 THEN tries ELSE greatest(tries - 1, 0) END
          WHERE id = $1 AND leased_by = $2 AND result = 'waiting'
         """,
         claimed.id,
         claimed.worker,
         after,
         reason[:500],
+        counts,
     )
 
 

@@ -57,12 +57,13 @@ class SetOff:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`contact_id`: of whom it tells, so that an erasure finds it."""
+    """`contact_id`: of whom it tells, so that an erasure finds it. `keep` false: nothing is kept of what it said."""
 
     result: Result
     reason: str = ""
     contact_id: UUID | None = None
     set_off: SetOff | None = None
+    keep: bool = True
 
 
 def plain(facts: Facts) -> dict[str, Any]:

@@ -98,7 +98,7 @@ async def add_many(
         """
         INSERT INTO source_object (source_id, kind, object, shop_id, changed_at, digest, codes, order_id,
                                    contact_id, facts)
-        SELECT $1, $2, object, $3, changed_at, digest, ARRAY(SELECT jsonb_array_elements_text(codes::jsonb)),
+        SELECT $1, $2, object, $3, CASE WHEN changed_at > now() THEN now() ELSE changed_at END, digest, ARRAY(SELECT jsonb_array_elements_text(codes::jsonb)),
                order_id, contact_id, facts::jsonb
           FROM unnest($4::text[], $5::timestamptz[], $6::bytea[], $7::text[], $8::uuid[], $9::uuid[], $10::text[])
             AS t (object, changed_at, digest, codes, order_id, contact_id, facts)

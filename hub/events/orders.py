@@ -1,7 +1,7 @@
 """A platform's order made ours: its status weighed, its people found, its lines put, in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
@@ -16,9 +16,9 @@ from hub.errors import Fault, Unprocessable
 from hub.events import alarms, carts, objects, people
 from hub.events.model import Claimed, Done, SetOff, digest_of
 from hub.events.objects import Known, Seen
-from hub.orders import placing, queries
+from hub.orders import changes, placing, queries, telling
 from hub.orders.model import STAGES, Order
-from hub.orders.request import OrderIn
+from hub.orders.request import OrderIn, RefIn
 from hub.orders.rules import Ignored
 from hub.orders.work import Work
 from hub.sources.mapping import status_of
@@ -41,6 +41,10 @@ _BEFORE_SHELF = frozenset(
 )
 
 
+TO_PACK = frozenset({OrderStatus.CONFIRMED, OrderStatus.PARTIALLY_CONFIRMED, OrderStatus.PAID})
+"""First seen so, it is new to those who pack it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """`status` None: nothing new is said. `held`: what comes into force once the shelf has answered."""
@@ -55,46 +59,59 @@ async def apply_order(
     """Raises `Unprocessable`: nothing of it can be an order here."""
     source = claimed.source
     if facts.parent:
-        return Done(Result.IGNORED, "parent-order")
+        return Done(Result.IGNORED, "parent-order", keep=False)
     codes, unknown = news(facts.codes, before, source)
-    digest = digest_of(facts, *_meaning(facts, source))
+    digest = digest_in(facts, source)
     if before is not None and before.digest == digest and before.deleted_at is None:
         seen = _seen(claimed, at, digest, before)
         await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
         return Done(Result.REPEATED, contact_id=before.contact_id)
     known_as = await people.known_as(work, source, facts.customer)
-    contact_id = known_as[1] if known_as else None
-    sellers = await people.sellers(work, source, facts.lines)
+    buyer, contact_id = known_as or (None, None)
     order = await _held(work, before, people.named(source, facts.id))
+    if order and contact_id is None:
+        # Not said this time: what is said of the order is his all the same.
+        contact_id = order.buyer_id
     if unknown:
         await alarms.unknown_codes(work, source, unknown)
-        if order is None and not codes:
-            # Whatever it is: with a word that means nothing here, nobody is told anything.
-            work = replace(work, quiet=True)
-    wanted = target(codes, source, order, asks=work.shop.settings.order.stock_confirmation)
-    if work.quiet and wanted.held:
-        wanted = Target(wanted.held)
-    if order is None and not any(line.quantity > 0 for line in facts.lines):
-        return Done(Result.IGNORED, "no-lines", contact_id)
-    given = as_order_in(
-        facts, source, sellers, wanted.status, known_as[0] if known_as else None, order
-    )
-    if order and before and before.wrote:
-        given = undone(order, given, before.wrote)
+    asks = work.shop.settings.order.stock_confirmation and not work.quiet
+    wanted = target(codes, source, order, asks=asks)
+    if order is None and (why := not_yet(facts, wanted)):
+        seen = Seen(claimed.object, at, digest, contact_id=contact_id)
+        await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
+        if unknown:
+            return Done(Result.APPLIED, "unknown-status", contact_id)
+        return Done(Result.IGNORED, why, contact_id)
+    sellers = await people.sellers(work, source, facts.lines)
+    given = as_order_in(facts, source, sellers, wanted.status, buyer, order)
+    if order:
+        given = settled(order, given, facts)
+        if before and before.wrote:
+            given = undone(order, given, before.wrote)
     placed = await _put(work, people.named(source, facts.id), given, facts, order)
-    seen = Seen(
-        claimed.object,
-        at,
-        digest,
-        _kept(before, codes),
-        placed.order_id,
-        contact_id,
-        _still_held(before, wanted),
-    )
+    held = _still_held(before, wanted)
+    said = _kept(before, codes)
+    seen = Seen(claimed.object, at, digest, said, placed.order_id, contact_id, held)
     await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
     if contact_id and placed.created:
         await carts.ordered(work, source, contact_id)
+    if placed.created and given.status in TO_PACK:
+        await telling.tell_as_new(work, await changes.reload(work, placed.order_id))
     return _done(work, given, placed, facts, contact_id, unknown)
+
+
+def not_yet(facts: OrderFacts, wanted: Target) -> str:
+    """Why it is no order here: a draft, a basket that is not paid for, a word that means nothing; with its first status
+    and a line it is one. Empty: it is."""
+    if facts.codes and wanted.status is None:
+        return "no-status"
+    return "" if any(line.quantity > 0 for line in facts.lines) else "no-lines"
+
+
+def digest_in(facts: OrderFacts, source: Source) -> bytes:
+    """Of what is said, and of what the words come to: with another map the same order is news."""
+    mapped = status_of(facts.codes, source.mapping, platform_class(source.platform).statuses)
+    return digest_of(facts, str(mapped.target), str(mapped.paid))
 
 
 def news(
@@ -123,7 +140,10 @@ def target(codes: Sequence[str], source: Source, order: Order | None, *, asks: b
     held = OrderStatus.PAID if mapped.paid else None
     if order is None and status in _BEFORE_SHELF:
         return Target(OrderStatus.PLACED, held)
-    if order and order.status is OrderStatus.AWAITING_STOCK and status is OrderStatus.PAID:
+    # Marketplaces confirm by themselves, and shops when the money is there: the question stays open all the same. A
+    # shop's own program that says "confirmed" in the hub's words has decided.
+    asked = {OrderStatus.PAID} if source.platform == "generic" else _BEFORE_SHELF
+    if order and order.status is OrderStatus.AWAITING_STOCK and status in asked:
         return Target(None, held)
     return Target(status)
 
@@ -173,6 +193,21 @@ def read(given: Mapping[str, Any]) -> OrderIn:
                 for one in error.errors(include_url=False, include_input=False)
             ]
         ) from None
+
+
+def settled(order: Order, given: OrderIn, facts: OrderFacts) -> OrderIn:
+    """A line of which the platform does not say who sells it, or where it lies, stays with whom it is."""
+    said = {line.id: line for line in facts.lines}
+    held = {line.id: line for line in order.lines}
+    lines = []
+    for line in given.lines:
+        before, fact, changes = held.get(line.id), said.get(line.id), {}
+        if before and fact and not fact.seller and before.seller:
+            changes["seller"] = RefIn(external_id=before.seller)
+        if before and fact and not fact.warehouse and before.warehouse:
+            changes["warehouse"] = RefIn(external_id=before.warehouse)
+        lines.append(line.model_copy(update=changes))
+    return given.model_copy(update={"lines": tuple(lines)})
 
 
 def undone(order: Order, given: OrderIn, wrote: Mapping[str, Any]) -> OrderIn:
@@ -252,12 +287,6 @@ async def _put(
 ) -> placing.Placed:
     name = order.external_id if order else external_id
     return await placing.place(work, name, given, reason=facts.reason[:500], at=facts.created_at)
-
-
-def _meaning(facts: OrderFacts, source: Source) -> tuple[str, ...]:
-    """What the words come to: with another map the same order is news."""
-    mapped = status_of(facts.codes, source.mapping, platform_class(source.platform).statuses)
-    return (str(mapped.target), str(mapped.paid))
 
 
 def _kept(before: Known | None, codes: Sequence[str]) -> list[str]:

@@ -46,10 +46,10 @@ async def known_as(
 async def name_of(
     conn: Connection, signer: Signer, shop_id: int, source: Source, facts: CustomerFacts
 ) -> str | None:
-    """The external_id: by the platform's own id; of a guest by who has the e-mail or the phone already, else by a
+    """The external_id: by the platform's own id, which must not be that of somebody at the shelf; of a guest by who has the e-mail or the phone already, else by a
     name that is made of it. None: nothing is said."""
     if facts.id:
-        return named(source, facts.id)
+        return await _own_name(conn, shop_id, source, facts.id)
     reached = addresses(facts)
     for kind, value in reached.items():
         for contact in await contacts.at(conn, shop_id, digest(kind, value)):
@@ -58,6 +58,15 @@ async def name_of(
     for value in reached.values():
         return f"{source.id_prefix}guest-{signer.name('guest', value)}"
     return None
+
+
+async def _own_name(conn: Connection, shop_id: int, source: Source, id_: str) -> str:
+    """Customer 7 of a platform is not the seller whom the shop calls 7; a shop's own programs know their ids."""
+    name = named(source, id_)
+    held = (await people.named(conn, shop_id, [name])).get(name)
+    if held is None or held[1] is Role.BUYER or source.platform == "generic":
+        return name
+    return named(source, f"buyer-{id_}")
 
 
 def named(source: Source, id_: str) -> str:

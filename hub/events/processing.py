@@ -2,6 +2,7 @@
 transaction with the event itself, so that a crash anywhere leaves all of it or nothing."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
@@ -38,6 +39,10 @@ _WRITERS = 2
 _PACE = timedelta(milliseconds=100)
 _LONGEST = timedelta(seconds=50)
 _UNKNOWN_HERE = timedelta(minutes=1)
+
+_PATIENT = timedelta(days=3)
+"""So long an event may wait for its turn at a platform that is busy; after it, each time counts as a try."""
+
 _TRIES_OF_A_BUG = 3
 
 _TROUBLE_LEAST = timedelta(minutes=1)
@@ -51,7 +56,8 @@ class Processor:
         self._hub = hub
         self._worker = worker
         self._limits = limits
-        self._busy = 0
+        self._busy: Counter[UUID] = Counter()
+        """By source: one that is slow does not take the room of the others."""
         self._writing = asyncio.Semaphore(_WRITERS)
         self._ended = asyncio.Event()
         self._idle = asyncio.Event()
@@ -72,17 +78,19 @@ class Processor:
         await self._idle.wait()
 
     async def _claim(self) -> list[Claimed]:
-        room = _IN_ALL - self._busy
+        room = _IN_ALL - self._busy.total()
         if self.draining or room <= 0:
             return []
         try:
-            claimed = await claims.claim(self._hub.db, self._worker, each=_EACH, limit=room)
+            claimed = await claims.claim(
+                self._hub.db, self._worker, self._busy, each=_EACH, limit=room
+            )
         except UNREACHABLE as error:
             log.warning("events.database_away", error=type(error).__name__)
             await asyncio.sleep(1)
             return []
-        self._busy += len(claimed)
-        if claimed:
+        for one in claimed:
+            self._busy[one.source.id] += 1
             self._idle.clear()
         return claimed
 
@@ -105,7 +113,7 @@ class Processor:
         except Exception:
             log.exception("event.not_handled", event_id=str(claimed.id))
         finally:
-            self._busy -= 1
+            self._busy -= Counter([claimed.source.id])
             self._ended.set()
             if not self._busy:
                 self._idle.set()
@@ -128,7 +136,7 @@ async def handle(
     except Lost:
         log.info("event.lost", event_id=str(claimed.id))
     except Later as later:
-        await _later(hub, claimed, later.reason, later.after)
+        await _later(hub, claimed, later.reason, later.after, counts=later.counts)
     except Trouble as error:
         await troubled(hub, claimed.source, error)
         await _later(hub, claimed, error.code)
@@ -228,8 +236,18 @@ async def _apply(
         await claims.done(work.conn, claimed, done, payload)
 
 
-async def _later(hub: Hub, claimed: Claimed, reason: str, after: timedelta = timedelta(0)) -> None:
+async def _later(
+    hub: Hub,
+    claimed: Claimed,
+    reason: str,
+    after: timedelta = timedelta(0),
+    *,
+    counts: bool = True,
+) -> None:
     """After the last pause it has failed."""
+    if not counts and datetime.now(UTC) - claimed.received_at < _PATIENT:
+        await claims.later(hub.db, claimed, max(PAUSES[0], after), reason, counts=False)
+        return
     if claimed.tries > len(PAUSES):
         await claims.failed(hub.db, claimed, reason)
         return

@@ -22,12 +22,13 @@ log = structlog.get_logger()
 # The tick waits for them: enough for an hour after a campaign has filled carts.
 _AT_ONCE = 50
 _AGAIN_AFTER = timedelta(minutes=1)
+_PATIENT = timedelta(days=1)
 
 
 async def due_rules(hub: Hub, connection: Connection) -> list[Due]:
     """Lets every rule go off whose time has come, each in a transaction of its own.
 
-    One that fails by a bug is tried again a minute later and holds up no other.
+    One that fails by a bug is tried again a minute later, for a day, and holds up no other.
     """
     due: list[Due] = []
     for timer in await timers.due(connection, _AT_ONCE):
@@ -43,10 +44,18 @@ async def due_rules(hub: Hub, connection: Connection) -> list[Due]:
             if isinstance(error, UNREACHABLE) and not isinstance(error, UNFIT):
                 raise
             log.exception("rules.failed", shop=shop.slug, rule=timer.rule, timer=str(timer.id))
-            await timers.postpone(connection, timer, _AGAIN_AFTER)
+            await _failed(connection, timer)
             continue
         due += work.due
     return due
+
+
+async def _failed(connection: Connection, timer: Timer) -> None:
+    if await timers.give_up(connection, timer, _PATIENT):
+        # What it was about is old news by now.
+        log.error("rules.given_up", rule=timer.rule, kind=timer.kind, timer=str(timer.id))
+    else:
+        await timers.fail(connection, timer, _AGAIN_AFTER)
 
 
 async def _go_off(work: Work, timer: Timer) -> None:

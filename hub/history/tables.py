@@ -257,7 +257,7 @@ def _orders(found: Iterator[_Cells]) -> Iterator[Row]:
 
     def order_of(cells: _Cells) -> str:
         nonlocal last
-        last = cells[1].get("id", last)
+        last = str(cells[1].get("id", last))
         return last
 
     for _, group in groupby(found, key=order_of):
@@ -317,7 +317,7 @@ def _list(text: str, _zone: tzinfo) -> Any:
     return [part.strip() for part in re.split("[,|]", text) if part.strip()]
 
 
-def _number(text: str, _zone: tzinfo) -> Any:
+def _number(text: str, _zone: tzinfo) -> str:
     """`1 990,50` and `1,990.50` are `1990.50`."""
     plain = re.sub(r"\s", "", text)
     if "," in plain and "." in plain:

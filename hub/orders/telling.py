@@ -1,6 +1,7 @@
 """Tells people of an order's status, each what concerns him, in the transaction of the change."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,20 @@ async def tell(work: Work, order: Order, reason: str = "") -> None:
             await _wait(work, order, rule)
         else:
             told |= await tell_by(work, order, rule, reason, but=told)
+
+
+async def tell_as_new(work: Work, order: Order) -> None:
+    """Of one that was further already when it was seen for the first time, those who are told of new ones hear all the
+    same: somebody has to pack it. Not its buyer, who hears of its status, nor whoever has heard of it just now."""
+    if work.quiet:
+        return
+    heard = await _heard_just_now(work)
+    told: set[_Told] = set()
+    for rule in await _in_force(work, order, OrderStatus.PLACED):
+        if not rule.delay:
+            others = replace(rule, audiences=rule.audiences - {Role.BUYER})
+            known = {(who, rule.template) for who in heard}
+            told |= await tell_by(work, order, others, but=told | known)
 
 
 async def tell_by(
@@ -121,9 +136,16 @@ def data_of(order: Order, role: Role, lines: Sequence[Line], *, reason: str = ""
     return {"order": shown}
 
 
-async def _in_force(work: Work, order: Order) -> list[Rule]:
-    """The rules for the order's status whose condition it fulfils."""
-    found = await rules.of_event(work.conn, work.shop, f"order.{order.status}")
+async def _heard_just_now(work: Work) -> Set[UUID]:
+    rows = await work.conn.fetch(
+        "SELECT contact_id FROM notification WHERE id = ANY($1)", work.told
+    )
+    return {row["contact_id"] for row in rows}
+
+
+async def _in_force(work: Work, order: Order, status: OrderStatus | None = None) -> list[Rule]:
+    """The rules for that status, or the order's own, whose condition it fulfils."""
+    found = await rules.of_event(work.conn, work.shop, f"order.{status or order.status}")
     known = await _facts(work, order, found)
     return [rule for rule in found if condition.holds(rule.condition, known)]
 

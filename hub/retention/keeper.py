@@ -15,7 +15,7 @@ from hub.db.locks import alone
 from hub.db.pool import Connection
 from hub.notifications import receipts
 from hub.resources import Hub
-from hub.retention import months, rows, tidy
+from hub.retention import months, rows, sources, tidy
 from hub.retention.plan import TABLES, Kind, Times
 from hub.retention.rows import BY_TABLE, Portion
 from hub.webhooks import service as webhooks
@@ -79,6 +79,7 @@ class Keeper:
         await self._adopt_consents(connection)
         await sandbox.trim(connection)
         await webhooks.keep_house(connection, now)
+        await sources.keep_house(connection, now)
 
     async def _drop_old(self, connection: Connection, now: datetime) -> None:
         if monotonic() > self._anew_at:

@@ -26,7 +26,7 @@ async def put(
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (shop_id, rule, kind, about) DO UPDATE
            SET event = excluded.event, state = excluded.state, event_id = excluded.event_id,
-               due_at = excluded.due_at
+               due_at = excluded.due_at, failing_since = NULL
         RETURNING t.id
         """,
         new_id(),
@@ -84,6 +84,33 @@ async def take(connection: Connection, timer: Timer) -> bool:
 async def postpone(connection: Connection, timer: Timer, by: timedelta) -> None:
     await connection.execute(
         "UPDATE rule_timer SET due_at = now() + $3 WHERE id = $1 AND due_at = $2",
+        timer.id,
+        timer.due_at,
+        by,
+    )
+
+
+async def give_up(connection: Connection, timer: Timer, after: timedelta) -> bool:
+    """It is gone, where it has failed for so long."""
+    gone = await connection.fetchval(
+        """
+        DELETE FROM rule_timer WHERE id = $1 AND due_at = $2 AND failing_since <= now() - $3::interval
+        RETURNING true
+        """,
+        timer.id,
+        timer.due_at,
+        after,
+    )
+    return bool(gone)
+
+
+async def fail(connection: Connection, timer: Timer, by: timedelta) -> None:
+    """As `postpone`, and it is known since when."""
+    await connection.execute(
+        """
+        UPDATE rule_timer SET due_at = now() + $3, failing_since = coalesce(failing_since, now())
+         WHERE id = $1 AND due_at = $2
+        """,
         timer.id,
         timer.due_at,
         by,

@@ -28,12 +28,15 @@ class Unreadable(ValueError):
 
 
 class Later(Exception):
-    """Try again, not before `after`."""
+    """Try again, not before `after`. `counts` false: it was not its turn yet, which is no try that came to nothing."""
 
-    def __init__(self, reason: str, after: timedelta = timedelta(0)) -> None:
+    def __init__(
+        self, reason: str, after: timedelta = timedelta(0), *, counts: bool = True
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
+        self.counts = counts
 
 
 class Trouble(Exception):

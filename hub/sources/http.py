@@ -5,7 +5,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import BasicAuth
+from aiohttp import encode_basic_auth
 
 from channels.http import BlockedAddress, NoReply, ProviderHttp, Reply
 from hub.sources.base import Impossible, Later, Trouble
@@ -13,15 +13,24 @@ from hub.sources.base import Impossible, Later, Trouble
 # Where a platform that asks for patience does not say how much.
 _PATIENCE = timedelta(seconds=30)
 
-_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_TOO_MANY = (HTTPStatus.TOO_MANY_REQUESTS, 420)
+"""The second is what some said before the first was agreed on."""
+
+_TROUBLES: Mapping[int, tuple[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: ("credentials", "the platform refuses the credentials or rights"),
+    HTTPStatus.FORBIDDEN: ("credentials", "the platform refuses the credentials or rights"),
+    HTTPStatus.PAYMENT_REQUIRED: ("tariff", "the platform wants to be paid first"),
+    HTTPStatus.LOCKED: ("locked", "the platform has locked the shop"),
+}
+_MOVED = "the platform is at another address: enter the one that it leads to"
 
 
 class ShopHttp:
     """The calls of one source. `take` is awaited before each: it raises `Later` while the platform's limit is used
     up. Addresses come from outside, so that every call is kept to the public internet.
 
-    Each call gives a `Reply` of 2xx (or 3xx) or raises: `Later` (throttled, away, no answer), `Trouble` (credentials,
-    rights, an address that must not be called), `Impossible` (any other refusal).
+    Each call gives a `Reply` of 2xx or raises: `Later` (throttled, away, no answer), `Trouble` (credentials, rights, an
+    unpaid or locked shop, an address that must not be called or leads elsewhere), `Impossible` (any other refusal).
     """
 
     def __init__(self, http: ProviderHttp, take: Callable[[], Awaitable[None]]) -> None:
@@ -40,9 +49,9 @@ class ShopHttp:
     async def get_json(self, url: str, **options: Any) -> Any:
         return _json(await self.get(url, **options))
 
-    async def found_json(self, url: str, **options: Any) -> Any | None:
-        """None: the platform has none (404, 410)."""
-        reply = await self._call("GET", url, **options)
+    async def found_json(self, url: str, *, method: str = "GET", **options: Any) -> Any | None:
+        """None: the platform has none (404, 410). `method`: of those that are asked by a POST."""
+        reply = await self._call(method, url, **options)
         if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             return None
         return _json(_good(reply))
@@ -59,8 +68,8 @@ class ShopHttp:
         basic: tuple[str, str] | None = None,
     ) -> Reply:
         """`data`: a form; `basic`: login and password."""
+        proof = {"Authorization": _proof(*basic)} if basic else {}
         await self._take()
-        proof = {"Authorization": BasicAuth(*basic, encoding="utf-8").encode()} if basic else {}
         try:
             return await self._http.request(
                 method,
@@ -79,16 +88,30 @@ class ShopHttp:
             ) from None
 
 
+def _proof(login: str, password: str) -> str:
+    try:
+        return encode_basic_auth(login, password)
+    except ValueError:
+        raise Trouble("credentials", "a login cannot hold a colon") from None
+
+
 def _good(reply: Reply) -> Reply:
     """The reply itself, where the platform did what it was asked."""
     status = reply.status
-    if status < HTTPStatus.BAD_REQUEST:
+    if status < HTTPStatus.MULTIPLE_CHOICES:
         return reply
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise Trouble("credentials", f"the platform refuses the credentials or rights ({status})")
-    if status in _BUSY:
-        raise Later(f"http-{status}", reply.retry_after or _PATIENCE)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+    if status in (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT):
+        # Not followed: a POST would become a GET, and the credentials would go who knows where.
+        raise Trouble("moved", f"{_MOVED} ({status})")
+    if status in _TROUBLES:
+        code, reason = _TROUBLES[status]
+        raise Trouble(code, f"{reason} ({status})")
+    if status in _TOO_MANY or status == HTTPStatus.SERVICE_UNAVAILABLE:
+        counts = status not in _TOO_MANY and not reply.retry_after
+        raise Later(f"http-{status}", reply.retry_after or _PATIENCE, counts=counts)
+    passes = status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.REQUEST_TIMEOUT
+    if passes or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # A shop under repair sends everybody to a page that says so.
         raise Later(f"http-{status}", reply.retry_after)
     raise Impossible(f"the platform refuses it ({status})")
 

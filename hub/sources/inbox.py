@@ -11,7 +11,7 @@ from hub.db.pool import Connection, Db, as_json
 from hub.ids import new_id
 from hub.sources.model import Action, Incoming, Kind, Result, Source, Via
 
-# A poll brings only what is newer than known.
+# A poll brings only what is not older than known: two changes may lie within one second.
 _ADD = """
 WITH given AS (
     SELECT * FROM unnest($4::uuid[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
@@ -19,7 +19,7 @@ WITH given AS (
                AS t (id, key, kind, action, object, happened_at, payload, result, reason)
      WHERE NOT ($13 AND EXISTS (SELECT FROM source_object AS o
                                  WHERE o.source_id = $1 AND o.kind = t.kind AND o.object = t.object
-                                   AND o.changed_at >= t.happened_at))
+                                   AND o.changed_at > t.happened_at))
 ), fresh AS (
     INSERT INTO shop_event_key (source_id, key, event_id) SELECT $1, key, id FROM given ORDER BY key
     ON CONFLICT (source_id, key) DO NOTHING RETURNING event_id
@@ -48,8 +48,8 @@ def digest_of(key: str) -> bytes:
 
 
 async def add(db: Db, source: Source, events: Sequence[Incoming], via: Via) -> list[Added]:
-    """Stores those that were not told before, in the order given; one answer each. Of a poll, what is not newer than
-    what is known is no event at all and counts as a duplicate."""
+    """Stores those that were not told before, in the order given; one answer each. Of a poll, what is older than what
+    is known is no event at all and counts as a duplicate."""
     if not events:
         return []
     ids = [new_id() for _ in events]

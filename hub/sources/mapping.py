@@ -40,10 +40,6 @@ def _path(written: str) -> str:
     return written
 
 
-def _optional_path(written: str) -> str:
-    return _path(written) if written else ""
-
-
 def _target(name: str) -> str:
     """Raises `ValueError` for what no field of ours is called."""
     kind, _, field = name.partition(".")
@@ -63,7 +59,6 @@ def _target(name: str) -> str:
 
 PathText = Annotated[str, AfterValidator(_path)]
 Target = Annotated[str, StringConstraints(max_length=120), AfterValidator(_target)]
-_OptionalPath = Annotated[str, AfterValidator(_optional_path)]
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
@@ -78,17 +73,6 @@ class Overwriting(_Part):
         return self.fields.get(field, self.default)
 
 
-class EventPaths(_Part):
-    """Of the generic source alone: where a body of the shop's own shape says what it is about. `kind` is a word of
-    ours (`order`) or a path to one; the others are paths."""
-
-    kind: Annotated[str, StringConstraints(min_length=1, max_length=500)]
-    id: PathText
-    action: _OptionalPath = ""
-    happened_at: _OptionalPath = ""
-    key: _OptionalPath = ""
-
-
 class SourceMapping(_Part):
     """`fields`: field of ours → path in the platform's payload, read over what the platform's module reads;
     `statuses`: the platform's words → ours, null: it says nothing; `write_back`: ours → the platform's."""
@@ -100,7 +84,6 @@ class SourceMapping(_Part):
     tags: tuple[_Word, ...] = Field((), max_length=50)
     lists: tuple[_Word, ...] = Field((), max_length=50)
     stock: Literal["ask_first", "as_told"] = "ask_first"
-    event: EventPaths | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,8 +168,8 @@ Facts = CustomerFacts | ProductFacts | CartFacts | OrderFacts
 class Source:
     """A row of `source`; its secrets are opened by `service.opened`.
 
-    `quiet_before`: what happened until then is taken over and told to nobody; `tell_within`: so is what is older
-    than this when it comes. `poll_every` None: it is never read back by itself.
+    `quiet_before`: what happened until then is taken over and told to nobody (when it was connected; of the shop's own
+    programs a `tell_within` before); `tell_within`: so is what is older than this when it comes. `poll_every` None: it is never read back by itself.
     """
 
     id: UUID
@@ -207,10 +207,12 @@ class DecidedLine:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the hub tells the platform of one order. `code`: the platform's own, by the source's `write_back` map."""
+    """What the hub tells the platform of one order. `code`: the platform's own, by the source's `write_back` map;
+    `hooks`: by topic, where the platform calls us, for those that can be told not to call of what we write."""
 
     object: str
     status: OrderStatus
     code: str
     revision: int
     lines: tuple[DecidedLine, ...]
+    hooks: Mapping[str, str] = field(default_factory=dict)

@@ -35,12 +35,14 @@ _CHANGEABLE = frozenset(
     }
 )
 
+_ONCE = frozenset({"platform", "quiet_before"})
+
 
 async def add(
     conn: Connection, shop_id: int, id_: UUID, fields: Mapping[str, Any]
 ) -> Source | None:
     """None: the name or the prefix is taken."""
-    names = [name for name in fields if name in _CHANGEABLE or name == "platform"]
+    names = [name for name in fields if name in _CHANGEABLE or name in _ONCE]
     row = await conn.fetchrow(
         f"""
         INSERT INTO source (id, shop_id, {", ".join(names)})
@@ -226,6 +228,10 @@ def source_of(row: asyncpg.Record | Mapping[str, Any], prefix: str = "") -> Sour
     """`prefix`: of the columns' names, where they stand beside another table's."""
     fields = {name.strip(): row[f"{prefix}{name.strip()}"] for name in COLUMNS.split(",")}
     fields["sealed"] = fields.pop("secrets")
-    fields["mapping"] = SourceMapping.model_validate(fields["mapping"])
+    # A field that no version knows any more says nothing.
+    known = SourceMapping.model_fields.keys() & fields["mapping"].keys()
+    fields["mapping"] = SourceMapping.model_validate(
+        {name: fields["mapping"][name] for name in known}
+    )
     fields["unknown_codes"] = tuple(fields["unknown_codes"])
     return Source(**fields)

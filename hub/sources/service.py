@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -39,7 +39,9 @@ OWN = "api"
 """The source to which events belong that come over the API and name none; made at first use."""
 
 _GENERIC = "generic"
-_PATIENCE = timedelta(seconds=2)
+_PATIENCE = timedelta(seconds=15)
+"""For one's turn at a platform. A few of one source wait at a time, and none so long that its lease runs out."""
+
 _POLL_EVERY = timedelta(minutes=5)
 _PLAIN = SourceMapping()
 
@@ -87,7 +89,8 @@ async def create(
             fields["read_due_at"] = await conn.fetchval("SELECT now() + $1", setup.poll_every)
         source = await queries.add(conn, shop_id, id_, fields)
         if source is None:
-            raise Conflict(_TAKEN)
+            is_name = await queries.by_name(conn, shop_id, setup.name) is not None
+            raise Conflict(_NAME_TAKEN if is_name else _PREFIX_TAKEN)
         await audit.record(
             conn,
             shop_id,
@@ -111,7 +114,7 @@ async def own(db: Db, signer: Signer, shop_id: int) -> Source:
             # Somebody else was as quick.
             found = await queries.by_name(db, shop_id, OWN)
     if found is None:
-        raise Conflict(_TAKEN)
+        raise Conflict(_NAME_TAKEN)
     return found
 
 
@@ -143,15 +146,16 @@ async def change(
         if "config" in changes:
             fields |= _reconfigured(signer, before, changes["config"], allow)
         fields |= {"problem": "", "failures": 0, "paused_until": None}
-        if "poll_every" in changes or changes.get("active"):
+        if "poll_every" in changes or changes.get("active") or before.problem:
             every = changes.get("poll_every", before.poll_every)
             reads = every and _reads(_class(before.platform))
             fields["read_due_at"] = await conn.fetchval("SELECT now()") if reads else None
         try:
             async with conn.transaction():
                 after = await queries.change(conn, shop_id, id_, fields)
-        except asyncpg.UniqueViolationError:
-            raise Conflict(_TAKEN) from None
+        except asyncpg.UniqueViolationError as error:
+            is_name = error.constraint_name == "source_name"
+            raise Conflict(_NAME_TAKEN if is_name else _PREFIX_TAKEN) from None
         changed = sorted(changes)
         await audit.record(conn, shop_id, by, Action.SOURCE_CHANGED, id_, changed=changed)
     return _found(after)
@@ -217,17 +221,25 @@ def live(
     config, key = opened(signer, source)
 
     async def take() -> None:
-        """Waits a moment for its turn; longer waits are the queue's business."""
+        """Waits for its turn; longer waits are the queue's business."""
         end = monotonic() + _PATIENCE.total_seconds()
         while limits:
             grant = await limits.calls(f"source:{source.id}", class_.limits, lane, 1)
             if grant.calls:
                 return
             if monotonic() + grant.wait.total_seconds() > end:
-                raise Later("rate-limit", grant.wait)
+                raise Later("rate-limit", grant.wait, counts=False)
             await asyncio.sleep(max(grant.wait.total_seconds(), 0.01))
 
     return class_(config, ShopHttp(http, take), secret=key)
+
+
+def can_be_read(source: Source) -> bool:
+    """Whether its platform can be read back."""
+    try:
+        return _reads(platform_class(source.platform))
+    except UnknownPlatform:
+        return False
 
 
 def hidden_in(signer: Signer, source: Source) -> list[str]:
@@ -239,7 +251,11 @@ def hidden_in(signer: Signer, source: Source) -> list[str]:
 
 
 _UNKNOWN = "there is no source with this id"
-_TAKEN = "the shop has a source of this name, or another platform with this id_prefix"
+_NAME_TAKEN = "the shop has a source of this name already"
+_PREFIX_TAKEN = (
+    "another platform of the shop has this id_prefix, so that ids of the two would be mixed up: name another one, or"
+    " leave it out of a new source"
+)
 
 
 def _class(name: str) -> type[Platform]:
@@ -265,6 +281,7 @@ async def _chosen(conn: Connection, shop_id: int, setup: Setup) -> dict[str, Any
         free = await queries.prefix_is_free(conn, shop_id, "")
         prefix = "" if free or setup.platform == _GENERIC else f"{setup.name}-"
     return {
+        **_begun(setup),
         "name": setup.name,
         "platform": setup.platform,
         "active": setup.active,
@@ -276,6 +293,14 @@ async def _chosen(conn: Connection, shop_id: int, setup: Setup) -> dict[str, Any
         "tell_within": setup.tell_within,
         "poll_every": setup.poll_every,
     }
+
+
+def _begun(setup: Setup) -> dict[str, Any]:
+    """A platform tells of its past as soon as somebody touches it there, which is old by what it is connected. A shop's
+    own programs tell what has just happened: their first word makes the source, and is news."""
+    if setup.platform != _GENERIC:
+        return {}
+    return {"quiet_before": datetime.now(UTC) - setup.tell_within}
 
 
 def _shown(mapping: SourceMapping) -> dict[str, Any]:
@@ -308,6 +333,8 @@ def _checked(
 
 
 def _words(message: str) -> str:
+    if message == "Extra inputs are not permitted":
+        return "is not a key of this platform's config"
     return message.removeprefix("Value error, ").replace("Field required", "is required")
 
 

@@ -1,5 +1,6 @@
 """Which fields of a platform's payload may be kept; everything else never reaches the database."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -8,6 +9,9 @@ from hub.db.text import storable
 LONGEST = 2000
 """Longer texts are cut."""
 
+_MOST = 2**63
+"""Whole numbers beyond, our writer of JSON refuses."""
+
 Spec: TypeAlias = "Mapping[str, bool | Spec | list[Spec]]"
 """Field → true (a plain value), a spec of its own (an object), or a list of one spec (a list of objects). The name `*`
 stands for any key."""
@@ -15,7 +19,8 @@ stands for any key."""
 
 def kept(payload: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
     """What of `payload` the spec names. A field of another shape than it says is left out; true lets plain values
-    and lists of plain values through, never objects."""
+    and lists of plain values through, never objects. Whole numbers beyond 64 bits become texts; what is no number, or
+    infinite, goes."""
     return {
         storable(name): value
         for name, given in payload.items()
@@ -55,6 +60,10 @@ def _items(value: Any, spec: Spec) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return storable(value, LONGEST)
+    if isinstance(value, int) and not -_MOST <= value < _MOST:
+        return str(value)[:LONGEST]
+    if isinstance(value, float) and not math.isfinite(value):
+        return _NOTHING
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list):

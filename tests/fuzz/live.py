@@ -226,15 +226,19 @@ async def _furnish(api: Api, hub: Hub) -> tuple[dict[str, list[str]], list[str]]
     hook = await post(
         "/v1/webhooks", {"url": "https://example.com/x", "events": ["order.assembled"]}
     )
+    source = await post("/v1/sources", {"name": "shop", "platform": "generic"})
+    told = await post("/v1/events", {"kind": "order", "data": {"id": "7", "lines": [{"id": "1"}]}})
+    [topic] = source["hooks"]
     asked = shown["stock_requests"][0]["id"]
     known = {
         "external_id": ["anna", "vera", "s-7", "wh-7", "o-1"],
-        "id": [sent["id"], hook["id"], asked, anna["id"]],
+        "id": [sent["id"], hook["id"], asked, anna["id"], source["id"], told["id"]],
         "attempt_id": [hook["id"]],
         "name": ["order.placed"],
         "channel": ["email", "sms", "telegram"],
         "locale": ["ru", "en"],
-        "token": ["x"],
+        "token": ["x", urlsplit(topic["url"]).path.split("/")[2]],
+        "topic": [topic["topic"]],
     }
     return known, await _links(hub, UUID(anna["id"]), UUID(vera["id"]), UUID(asked))
 

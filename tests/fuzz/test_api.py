@@ -36,8 +36,8 @@ _OPERATIONS = {
 
 # 503 is what it says of itself without a worker.
 _UNREADY = {"GET /readyz"}
-# Each notification of it has an answer of its own.
-_FORGIVING = {"POST /v1/notifications/batch"}
+# Each notification or event of it has an answer of its own.
+_FORGIVING = {"POST /v1/notifications/batch", "POST /v1/events/batch"}
 
 
 def _can_be_wrong(label: str) -> bool:

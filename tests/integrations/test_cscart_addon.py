@@ -3,17 +3,13 @@
 import asyncio
 import json
 import re
-import shutil
-import subprocess
+import sqlite3
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
-from aiohttp import web
 
 from channels.base import HookRequest
 from channels.http import ProviderHttp
@@ -22,115 +18,34 @@ from hub.sources.http import ShopHttp
 from hub.sources.model import Action, Incoming, Kind, OrderFacts
 from hub.sources.platforms.cscart import CsCart
 from hub.webhooks import signing
-from tests.simulators.base import Simulator
+from tests.integrations.cscart_shop import ADDON, Shop, checkout, queries
+from tests.integrations.php import Receiver, missing
 from tests.simulators.cscart import payload
 
-ADDON = Path(__file__).parents[2] / "integrations" / "cscart" / "app" / "addons" / "vestnik"
-STUBS = Path(__file__).parent / "cscart_stubs.php"
 SECRET = signing.new_secret()
 
-PHP = shutil.which("php")
-NEEDED = {"curl", "pdo_sqlite", "json"}
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "php is here")
 
 
-def _missing() -> str:
-    if not PHP:
-        return "there is no php here: apt-get install php-cli php-curl php-sqlite3"
-    told = subprocess.run([PHP, "-m"], capture_output=True, text=True, check=True).stdout.split()
-    lacking = ", ".join(sorted(NEEDED - set(told)))
-    return f"php lacks {lacking}" if lacking else ""
+def _bodies(receiver: Receiver) -> list[dict[str, Any]]:
+    return [json.loads(body) for _, body in receiver.posts]
 
 
-pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing() or "php is here")
-
-
-class Receiver(Simulator):
-    """Where the add-on posts to: keeps what came, and says what it was told to say."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.posts: list[tuple[dict[str, str], bytes]] = []
-        self.status = 200
-
-    def routes(self, app: web.Application) -> None:
-        app.router.add_post("/hooks/token/events", self._take)
-
-    async def _take(self, request: web.Request) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.posts.append((headers, await request.read()))
-        return web.Response(status=self.status)
-
-    @property
-    def bodies(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for _, body in self.posts]
-
-    def heard(self, platform: CsCart) -> list[Incoming]:
-        """What the hub makes of all that came."""
-        return [
-            event
-            for headers, body in self.posts
-            for event in platform.hear(
-                Call("events", HookRequest("POST", headers, {}, body)), now=datetime.now(UTC)
-            ).events
-        ]
-
-
-@dataclass
-class Shop:
-    """Each call is one request of its own, as in PHP; the database stays."""
-
-    db: Path
-    settings: dict[str, str]
-    orders: dict[str, Any] = field(default_factory=dict)
-    users: dict[str, Any] = field(default_factory=dict)
-    shipments: dict[str, Any] = field(default_factory=dict)
-
-    def order(self, id_: str, **fields: Any) -> None:
-        self.orders[id_] = payload("order") | {"order_id": id_} | fields
-
-    async def request(self, *hooks: list[Any], **more: Any) -> tuple[str, str]:
-        """What the page says, and what was logged."""
-        given = {
-            "db": str(self.db),
-            "addon": str(ADDON),
-            "settings": self.settings,
-            "orders": self.orders,
-            "users": self.users,
-            "shipments": self.shipments,
-            "hooks": hooks,
-        }
-        assert PHP
-        process = await asyncio.create_subprocess_exec(
-            PHP,
-            str(STUBS),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        out, logged = await asyncio.wait_for(
-            process.communicate(json.dumps(given | more).encode()), 30
-        )
-        assert process.returncode == 0, (out, logged)
-        return out.decode(), logged.decode()
-
-    async def cron(self, *, key: str = "cron-key", mode: str = "flush") -> dict[str, Any]:
-        out, _ = await self.request(dispatch=mode, key=key)
-        found: dict[str, Any] = json.loads(out)
-        return found
-
-    async def query(self, statement: str) -> None:
-        """As time passes, or an administrator does something, between two requests."""
-        import sqlite3
-
-        with sqlite3.connect(self.db) as database:
-            database.execute(statement)
-        database.close()
+def _heard(receiver: Receiver, platform: CsCart) -> list[Incoming]:
+    """What the hub makes of all that came."""
+    return [
+        event
+        for headers, body in receiver.posts
+        for event in platform.hear(
+            Call("events", HookRequest("POST", headers, {}, body)), now=datetime.now(UTC)
+        ).events
+    ]
 
 
 @pytest.fixture
-async def hub() -> AsyncIterator[Receiver]:
-    async with Receiver() as hub:
-        yield hub
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -147,11 +62,11 @@ async def platform() -> AsyncIterator[CsCart]:
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, hub: Receiver) -> Shop:
+async def shop(tmp_path: Path, receiver: Receiver) -> Shop:
     shop = Shop(
         tmp_path / "shop.sqlite",
         {
-            "url": f"{hub.url}/hooks/token/events",
+            "url": f"{receiver.url}/hooks/token/events",
             "secret": SECRET,
             "form": "thin",
             "customers": "Y",
@@ -159,90 +74,75 @@ async def shop(tmp_path: Path, hub: Receiver) -> Shop:
             "cron_key": "cron-key",
         },
     )
-    await shop.request(
-        queries=[
-            *_queries("install"),
-            "CREATE TABLE ?:orders (order_id int, status text, is_parent_order text)",
-        ]
-    )
+    await shop.install()
     return shop
 
 
-def _queries(when: str) -> list[str]:
-    """The statements of addon.xml, as the platform runs them."""
-    root = ElementTree.parse(ADDON / "addon.xml").getroot()
-    return [item.text or "" for item in root.iterfind("queries/item") if item.get("for") == when]
-
-
-# Of a checkout both are called; the second with more arguments than the add-on looks at.
-def _checkout(id_: str, to: str = "O") -> list[list[Any]]:
-    return [
-        ["place_order", id_, "", "N", {"products": {}}, {}],
-        ["change_order_status_post", id_, to, "N", {}, True, {}, []],
-    ]
-
-
-async def test_a_checkout_comes_to_one_event(shop: Shop, hub: Receiver, platform: CsCart) -> None:
+async def test_a_checkout_comes_to_one_event(
+    shop: Shop, receiver: Receiver, platform: CsCart
+) -> None:
     shop.order("1042")
 
-    page, logged = await shop.request(*_checkout("1042"), page="Thank you")
+    page, logged = await shop.request(*checkout("1042"), page="Thank you")
 
     assert (page, logged) == ("Thank you", "")
-    [event] = hub.heard(platform)
+    [event] = _heard(receiver, platform)
     assert (event.kind, event.action, event.object) == (Kind.ORDER, Action.CREATED, "1042")
     assert event.payload is None
     assert event.happened_at
     assert abs(datetime.now(UTC) - event.happened_at) < timedelta(seconds=30)
-    [body] = hub.bodies
+    [body] = _bodies(receiver)
     assert (body["status_from"], body["status_to"]) == ("N", "O")
 
 
-async def test_a_change_of_status_names_both(shop: Shop, hub: Receiver, platform: CsCart) -> None:
+async def test_a_change_of_status_names_both(
+    shop: Shop, receiver: Receiver, platform: CsCart
+) -> None:
     shop.order("1042", status="P")
 
     await shop.request(["change_order_status_post", 1042, "P", "O"])
 
-    [event] = hub.heard(platform)
+    [event] = _heard(receiver, platform)
     assert event.action is Action.UPDATED
-    assert (hub.bodies[0]["status_from"], hub.bodies[0]["status_to"]) == ("O", "P")
+    assert (_bodies(receiver)[0]["status_from"], _bodies(receiver)[0]["status_to"]) == ("O", "P")
 
 
 async def test_each_vendors_part_has_an_event_and_the_parent_none(
-    shop: Shop, hub: Receiver, platform: CsCart
+    shop: Shop, receiver: Receiver, platform: CsCart
 ) -> None:
     shop.order("1041", is_parent_order="Y", status="T")
     shop.order("1042", parent_order_id="1041")
     shop.order("1043", parent_order_id="1041")
 
-    await shop.request(*_checkout("1041", "T"), *_checkout("1042"), *_checkout("1043"))
+    await shop.request(*checkout("1041", "T"), *checkout("1042"), *checkout("1043"))
 
-    assert [event.object for event in hub.heard(platform)] == ["1042", "1043"]
+    assert [event.object for event in _heard(receiver, platform)] == ["1042", "1043"]
 
 
 async def test_an_order_whose_buyer_is_at_the_payment_page_is_told_of_when_he_is_back(
-    shop: Shop, hub: Receiver, platform: CsCart
+    shop: Shop, receiver: Receiver, platform: CsCart
 ) -> None:
     shop.order("1042", status="N")
     await shop.request(["place_order", "1042", "", "N", {}, {}])
-    assert not hub.posts
+    assert not receiver.posts
 
     shop.order("1042", status="P")
     await shop.request(["change_order_status_post", "1042", "P", "N"])
 
-    assert [event.object for event in hub.heard(platform)] == ["1042"]
+    assert [event.object for event in _heard(receiver, platform)] == ["1042"]
     assert (await shop.cron())["left"] == 0
 
 
-async def test_a_tracking_number_is_news(shop: Shop, hub: Receiver, platform: CsCart) -> None:
+async def test_a_tracking_number_is_news(shop: Shop, receiver: Receiver, platform: CsCart) -> None:
     shop.order("1042")
 
     await shop.request(["create_shipment_post", {"order_id": "1042"}, {}, 0, False, 900])
 
-    assert [event.object for event in hub.heard(platform)] == ["1042"]
+    assert [event.object for event in _heard(receiver, platform)] == ["1042"]
 
 
 async def test_customers_are_told_of_and_the_shops_people_are_not(
-    shop: Shop, hub: Receiver, platform: CsCart
+    shop: Shop, receiver: Receiver, platform: CsCart
 ) -> None:
     await shop.request(
         ["update_profile", "add", {"user_id": "42", "user_type": "C", "password1": "x"}, {}],
@@ -251,28 +151,28 @@ async def test_customers_are_told_of_and_the_shops_people_are_not(
         ["update_profile", "update", {"user_id": "2", "user_type": "V"}, {}],
     )
 
-    heard = hub.heard(platform)
+    heard = _heard(receiver, platform)
     assert {(event.kind, event.action, event.object) for event in heard} == {
         (Kind.CUSTOMER, Action.CREATED, "42"),
         (Kind.CUSTOMER, Action.UPDATED, "43"),
     }
-    assert "password1" not in str(hub.bodies)
+    assert "password1" not in str(_bodies(receiver))
 
 
 @pytest.mark.parametrize("wanted", ["Y", "N"])
 async def test_products_are_told_of_where_it_is_wanted(
-    shop: Shop, hub: Receiver, platform: CsCart, wanted: str
+    shop: Shop, receiver: Receiver, platform: CsCart, wanted: str
 ) -> None:
     shop.settings["products"] = wanted
 
     await shop.request(["update_product_post", {"product": "Чайник"}, 241, "ru", True])
 
-    told = [(event.kind, event.object) for event in hub.heard(platform)]
+    told = [(event.kind, event.object) for event in _heard(receiver, platform)]
     assert told == ([(Kind.PRODUCT, "241")] if wanted == "Y" else [])
 
 
 async def test_the_full_form_has_the_order_without_what_is_secret(
-    shop: Shop, hub: Receiver, platform: CsCart
+    shop: Shop, receiver: Receiver, platform: CsCart
 ) -> None:
     shop.settings["form"] = "full"
     shop.order("1042", fields={"36": "подъезд 2", "37": ["x"]})
@@ -281,12 +181,12 @@ async def test_the_full_form_has_the_order_without_what_is_secret(
         {"shipment_id": "10", "carrier": "sdek", "tracking_number": "RA2"},
     ]
 
-    await shop.request(*_checkout("1042"))
+    await shop.request(*checkout("1042"))
 
-    [(_, raw)] = hub.posts
+    [(_, raw)] = receiver.posts
     assert b"secret-" not in raw
     assert b"203.0.113" not in raw
-    [event] = hub.heard(platform)
+    [event] = _heard(receiver, platform)
     assert event.payload
     facts = platform.facts(Kind.ORDER, event.payload)
     thin = platform.facts(Kind.ORDER, payload("order"))
@@ -298,38 +198,39 @@ async def test_the_full_form_has_the_order_without_what_is_secret(
 
 
 async def test_the_full_form_has_the_customer_without_the_password(
-    shop: Shop, hub: Receiver, platform: CsCart
+    shop: Shop, receiver: Receiver, platform: CsCart
 ) -> None:
     shop.settings["form"] = "full"
     shop.users["42"] = payload("user")
 
     await shop.request(["update_profile", "add", {"user_id": "42", "user_type": "C"}, {}])
 
-    assert b"secret-" not in hub.posts[0][1]
-    [event] = hub.heard(platform)
+    assert b"secret-" not in receiver.posts[0][1]
+    [event] = _heard(receiver, platform)
     assert event.payload
-    assert platform.facts(Kind.CUSTOMER, event.payload) == platform.facts(
-        Kind.CUSTOMER, payload("user")
-    )
+    due = payload("user") | {"read_at": event.payload["read_at"]}
+    assert platform.facts(Kind.CUSTOMER, event.payload) == platform.facts(Kind.CUSTOMER, due)
 
 
-async def test_texts_that_are_no_utf_8_do_not_stop_the_event(shop: Shop, hub: Receiver) -> None:
+async def test_texts_that_are_no_utf_8_do_not_stop_the_event(
+    shop: Shop, receiver: Receiver
+) -> None:
     shop.settings["form"] = "full"
     shop.order("1042", notes="\ud83d\ude00 \u2028 </script>")
 
-    await shop.request(*_checkout("1042"))
+    await shop.request(*checkout("1042"))
 
-    assert hub.bodies[0]["order"]["notes"] == "😀 \u2028 </script>"
+    assert _bodies(receiver)[0]["order"]["notes"] == "😀 \u2028 </script>"
 
 
 async def test_what_fails_waits_and_goes_again_by_the_cron(
-    shop: Shop, hub: Receiver, platform: CsCart
+    shop: Shop, receiver: Receiver, platform: CsCart
 ) -> None:
     shop.order("1042")
-    hub.status = 503
-    _, logged = await shop.request(*_checkout("1042"))
+    receiver.status = 503
+    _, logged = await shop.request(*checkout("1042"))
     assert "HTTP 503" in logged
-    hub.status = 200
+    receiver.status = 200
 
     early = await shop.cron()
     await shop.query("UPDATE cscart_vestnik_events SET next_at = 0")
@@ -337,49 +238,51 @@ async def test_what_fails_waits_and_goes_again_by_the_cron(
 
     assert early == {"posted": 0, "left": 1, "problem": ""}
     assert later == {"posted": 1, "left": 0, "problem": ""}
-    first, second = hub.heard(platform)
+    first, second = _heard(receiver, platform)
     assert first.key == second.key
 
 
-async def test_while_nobody_answers_not_every_page_waits(shop: Shop, hub: Receiver) -> None:
-    await hub.stop()
+async def test_while_nobody_answers_not_every_page_waits(shop: Shop, receiver: Receiver) -> None:
+    await receiver.stop()
     for id_ in ("1", "2", "3"):
         shop.order(id_)
-        await shop.request(*_checkout(id_))
+        await shop.request(*checkout(id_))
     info, _ = await shop.request(info=True)
     assert info == "vestnik_waiting: 3 (no answer)"
 
-    await hub.start(hub.port)
+    await receiver.start(receiver.port)
     await shop.query("UPDATE cscart_vestnik_events SET next_at = 0")
     assert await shop.cron() == {"posted": 3, "left": 0, "problem": ""}
 
-    assert [body["order_id"] for body in hub.bodies] == ["1", "2", "3"]
+    assert [body["order_id"] for body in _bodies(receiver)] == ["1", "2", "3"]
 
 
-async def test_a_slow_hub_holds_a_page_for_two_seconds_at_most(shop: Shop, hub: Receiver) -> None:
+async def test_a_slow_hub_holds_a_page_for_two_seconds_at_most(
+    shop: Shop, receiver: Receiver
+) -> None:
     shop.order("1042")
-    hub.delay = 10
+    receiver.delay = 10
     began = asyncio.get_running_loop().time()
 
-    _, logged = await shop.request(*_checkout("1042"))
+    _, logged = await shop.request(*checkout("1042"))
 
     assert asyncio.get_running_loop().time() - began < 6
     assert "no answer" in logged
 
 
-async def test_what_the_hub_cannot_read_is_not_told_again(shop: Shop, hub: Receiver) -> None:
+async def test_what_the_hub_cannot_read_is_not_told_again(shop: Shop, receiver: Receiver) -> None:
     shop.order("1042")
-    hub.status = 400
+    receiver.status = 400
 
-    await shop.request(*_checkout("1042"))
+    await shop.request(*checkout("1042"))
 
     assert (await shop.cron())["left"] == 0
 
 
-async def test_after_three_days_it_is_given_up(shop: Shop, hub: Receiver) -> None:
+async def test_after_three_days_it_is_given_up(shop: Shop, receiver: Receiver) -> None:
     shop.order("1042")
-    hub.status = 404
-    await shop.request(*_checkout("1042"))
+    receiver.status = 404
+    await shop.request(*checkout("1042"))
     await shop.query(
         "UPDATE cscart_vestnik_events SET next_at = 0, created_at = created_at - 260000000"
     )
@@ -387,40 +290,42 @@ async def test_after_three_days_it_is_given_up(shop: Shop, hub: Receiver) -> Non
     assert (await shop.cron())["left"] == 0
 
 
-async def test_only_who_knows_the_key_may_start_it(shop: Shop, hub: Receiver) -> None:
+async def test_only_who_knows_the_key_may_start_it(shop: Shop, receiver: Receiver) -> None:
     shop.order("1042")
-    hub.status = 503
-    await shop.request(*_checkout("1042"))
+    receiver.status = 503
+    await shop.request(*checkout("1042"))
 
     for key, due in (("wrong", "cron-key"), ("", "")):
         shop.settings["cron_key"] = due
         assert "problem" in await shop.cron(key=key)
 
-    assert len(hub.posts) == 1
+    assert len(receiver.posts) == 1
 
 
-async def test_a_ping_says_what_came_back(shop: Shop, hub: Receiver, platform: CsCart) -> None:
+async def test_a_ping_says_what_came_back(shop: Shop, receiver: Receiver, platform: CsCart) -> None:
     assert await shop.cron(mode="ping") == {"status": 200}
 
-    assert hub.heard(platform) == []
-    assert hub.bodies == [{"event": "ping"}]
+    assert _heard(receiver, platform) == []
+    assert _bodies(receiver) == [{"event": "ping"}]
 
 
-async def test_nothing_of_ours_stops_a_checkout(shop: Shop, hub: Receiver) -> None:
+async def test_nothing_of_ours_stops_acheckout(shop: Shop, receiver: Receiver) -> None:
     shop.order("1042")
 
-    page, logged = await shop.request(*_checkout("1042"), then_no_database=True, page="Thank you")
+    page, logged = await shop.request(*checkout("1042"), then_no_database=True, page="Thank you")
 
     assert page == "Thank you"
     assert "RuntimeException" in logged
-    assert not hub.posts
+    assert not receiver.posts
 
 
-async def test_without_an_address_or_a_secret_nothing_is_noted(shop: Shop, hub: Receiver) -> None:
+async def test_without_an_address_or_a_secret_nothing_is_noted(
+    shop: Shop, receiver: Receiver
+) -> None:
     shop.order("1042")
     shop.settings["secret"] = ""
 
-    await shop.request(*_checkout("1042"))
+    await shop.request(*checkout("1042"))
 
     assert (await shop.cron())["left"] == 0
 
@@ -447,9 +352,7 @@ def test_every_text_of_the_settings_is_there_in_both_languages() -> None:
 
 
 async def test_uninstalled_it_leaves_nothing_behind(shop: Shop) -> None:
-    import sqlite3
-
-    await shop.request(queries=_queries("uninstall"))
+    await shop.request(queries=queries("uninstall"))
 
     with sqlite3.connect(shop.db) as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}

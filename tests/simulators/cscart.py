@@ -24,7 +24,7 @@ _ROW = (
     "credit_memo_id",
 )
 _ID = {"orders": "order_id", "users": "user_id", "products": "product_id"}
-_ID["shipments"] = "shipment_id"
+_ID |= {"shipments": "shipment_id", "carts": "user_id"}
 
 
 def payload(name: str) -> dict[str, Any]:
@@ -59,10 +59,11 @@ class CsCart(Simulator):
     # --- What happens in the shop.
 
     def add_order(self, id_: str | int, *, at: float | None = None, **fields: Any) -> str:
-        """Of the shape of `payloads/cscart/order.json`; `at`: when it was placed, now where it is not said."""
+        """Of the shape of `payloads/cscart/order.json`; `at`: when it was placed, now where it is not said (in whole
+        seconds: the next one, so that it is not before a source that was made just now)."""
         order = copy.deepcopy(payload("order"))
         order["order_id"] = str(id_)
-        order["timestamp"] = str(int(time.time() if at is None else at))
+        order["timestamp"] = str(int(time.time() + 1 if at is None else at))
         order["updated_at"] = int(order["timestamp"])
         self.orders[str(id_)] = order | fields
         return str(id_)
@@ -74,6 +75,13 @@ class CsCart(Simulator):
     def add_product(self, id_: str | int, **fields: Any) -> str:
         self.kept["products"][str(id_)] = payload("product") | {"product_id": str(id_)} | fields
         return str(id_)
+
+    def add_cart(self, user: str | int, *, at: float | None = None, **fields: Any) -> str:
+        """Of a registered user; it has the lines of the order of `payloads/cscart/order.json`."""
+        cart = payload("cart") | {"user_id": str(user), "products": payload("order")["products"]}
+        cart["date"] = str(int(time.time() + 1 if at is None else at))
+        self.kept["carts"][str(user)] = cart | fields
+        return str(user)
 
     def ship(self, order: str, tracking: str, carrier: str = "sdek") -> None:
         """The order names its shipments by commas, once there are any."""
@@ -158,12 +166,17 @@ class CsCart(Simulator):
             for row in self.kept[name].values()
             if row.get("status") != "N" and row.get("is_parent_order") != "Y"
         ]
-        shown.sort(key=lambda row: (int(row["timestamp"]), int(row[_ID[name]])))
+        at = "date" if name == "carts" else "timestamp"
+        shown.sort(key=lambda row: (int(row[at]), int(row[_ID[name]])))
         if order == "desc":
             shown.reverse()
         rows = shown[(page - 1) * size : page * size]
         if name == "orders":
             rows = [{field: row.get(field) for field in _ROW} for row in rows]
+        if name == "carts":
+            # Only those of registered users who have something in them are asked for, of a week.
+            assert (query["users_type"], query["period"]) == ("R", "HW")
+            rows = [{field: row[field] for field in row if field != "products"} for row in rows]
         params = {
             "page": page,
             "items_per_page": str(size),

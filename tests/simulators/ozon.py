@@ -21,7 +21,9 @@ _STATUS_OF = {
     "posting_delivered": "delivered",
     "posting_received": "delivered",
     "posting_canceled": "cancelled",
+    "posting_awaiting_registration": "awaiting_registration",
     "posting_not_in_sort_center": "not_accepted",
+    "posting_returned_to_warehouse": "not_accepted",
     "posting_in_arbitration": "arbitration",
 }
 _PUSHES = {

@@ -81,7 +81,15 @@ class RetailCrmSimulator(Simulator):
             return answer.status
 
     def said(self, id_: str, what: str = "order") -> dict[str, Any]:
-        return {"customer_id": id_} if what == "customer" else {"order_id": id_}
+        """With the time, where the trigger's author has thought of it."""
+        if what == "customer":
+            return {"customer_id": id_}
+        held = self.orders.get(id_, {})
+        return {
+            "order_id": id_,
+            "status": held.get("status"),
+            "changed_at": datetime.now(ZONE).isoformat(),
+        }
 
     async def _one(self, request: web.Request) -> web.Response:
         if refusal := self._refusal(request):

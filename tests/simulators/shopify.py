@@ -65,7 +65,7 @@ class ShopifySimulator(Simulator):
         add, api = app.router.add_route, f"/admin/api/{VERSION}"
         add("POST", "/admin/oauth/access_token", self._grant)
         add("GET", "/admin/oauth/access_scopes.json", self._guarded(self._scopes))
-        add("GET", f"{api}/orders/count.json", self._guarded(self._count))
+        add("GET", f"{api}/{{list}}/count.json", self._guarded(self._count))
         add("GET", f"{api}/webhooks.json", self._guarded(self._list_hooks))
         add("POST", f"{api}/webhooks.json", self._guarded(self._add_hook))
         add("GET", f"{api}/{{list}}.json", self._guarded(self._list))
@@ -267,7 +267,8 @@ class ShopifySimulator(Simulator):
         return web.json_response({list_.removesuffix("s"): found})
 
     async def _count(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response({"count": len(self._found("orders", request.query))})
+        found = self._found(request.match_info["list"], request.query)
+        return web.json_response({"count": len(found)})
 
     async def _scopes(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"access_scopes": [{"handle": scope} for scope in self.scopes]})

@@ -149,7 +149,11 @@ class WooCommerceSimulator(ShopSimulator):
         found.sort(key=lambda row: (row[sort], row["id"]), reverse=back)
         pages = -(-len(found) // per_page)
         headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(pages)}
-        return web.json_response(found[(page - 1) * per_page : page * per_page], headers=headers)
+        found = found[(page - 1) * per_page : page * per_page]
+        if fields := query.get("_fields"):
+            names = set(fields.split(","))
+            found = [{name: row[name] for name in row if name in names} for row in found]
+        return web.json_response(found, headers=headers)
 
     async def _one(self, request: web.Request) -> web.Response:
         refused, _ = await self._guarded(request)

@@ -41,6 +41,8 @@ class YandexMarketSimulator(Simulator):
         self.written: list[tuple[str, dict[str, Any]]] = []
         self.page = 50
         self.busy = False
+        self.campaign = CAMPAIGN
+        """Of the shop that notifications name."""
 
     def routes(self, app: web.Application) -> None:
         app.router.add_post("/v1/businesses/{business}/orders", self._orders)
@@ -67,7 +69,7 @@ class YandexMarketSimulator(Simulator):
         kind, name = _NOTIFICATIONS[what]
         held = self.orders.get(id_, {})
         at = held.get("creationDate" if what == "created" else "updateDate", _now())
-        said = {"notificationType": kind, "campaignId": CAMPAIGN, name: at}
+        said = {"notificationType": kind, "campaignId": self.campaign, name: at}
         if what in ("chat", "strange"):
             return said | {"chatId": 77}
         said["orderId"] = int(id_)
@@ -148,7 +150,7 @@ class YandexMarketSimulator(Simulator):
         code = f"{to['status']}/{to.get('substatus', '')}"
         if code not in _MAY_BECOME.get(f"{held['status']}/{held['substatus']}", ()):
             return False
-        held |= {"status": to["status"], "substatus": to["substatus"]}
+        held |= {"status": to["status"], "substatus": to.get("substatus", "")}
         return True
 
     def _fewer(self, held: dict[str, Any], what: str, said: dict[str, Any]) -> bool:

@@ -26,8 +26,17 @@ from hub.sources.base import (
     Writes,
 )
 from hub.sources.http import ShopHttp
-from hub.sources.model import Action, DecidedLine, Decision, Heard, Incoming, Kind, OrderFacts
-from hub.sources.platforms import cscart_lists
+from hub.sources.model import (
+    Action,
+    CartFacts,
+    DecidedLine,
+    Decision,
+    Heard,
+    Incoming,
+    Kind,
+    OrderFacts,
+)
+from hub.sources.platforms import cscart_carts, cscart_lists
 from hub.sources.platforms.cscart import CsCart
 from tests.simulators.base import Fault
 from tests.simulators.cscart import SECRET, payload
@@ -104,6 +113,19 @@ def test_the_full_form_brings_the_order_with_it(platform: CsCart, shop: Shop) ->
         "carrier": "Самовывоз",
     }
     assert event.payload["fields"] == {"36": "подъезд 2"}
+
+
+@pytest.mark.parametrize("fast", [-4, 4], ids=["slow", "fast"])
+def test_a_shops_clock_does_not_say_what_is_newer(platform: CsCart, shop: Shop, fast: int) -> None:
+    """The order was read as it was posted; when it happened is another thing."""
+    shops = NOW + timedelta(minutes=fast)
+    body = payload("full") | {"occurred_at": shops.isoformat()}
+
+    [event] = _heard(platform, shop, body, at=shops).events
+
+    assert event.payload
+    assert event.happened_at == shops
+    assert _order(platform, dict(event.payload)).changed_at == NOW
 
 
 def test_a_ping_is_answered_and_nothing_else(platform: CsCart, shop: Shop) -> None:
@@ -195,6 +217,17 @@ def test_numbers_may_be_texts_and_texts_numbers(platform: CsCart) -> None:
     }
 
 
+async def test_lines_stay_in_their_order_whatever_their_numbers_are(
+    platform: CsCart, shop: Shop
+) -> None:
+    shop.add_order(1042)
+
+    found = await platform.fetch(Kind.ORDER, "1042")
+
+    assert found
+    assert [row["item_id"] for row in found["products"]] == ["2790217341", "318842067"]
+
+
 def test_the_buyer_is_known_by_his_number_and_reached_at_the_address_of_the_order(
     platform: CsCart,
 ) -> None:
@@ -245,12 +278,16 @@ def test_what_cannot_be_an_order_says_what_is_missing(platform: CsCart, missing:
         platform.facts(Kind.ORDER, order)
 
 
-def test_of_carts_nothing_is_told(platform: CsCart) -> None:
-    with pytest.raises(Unreadable):
-        platform.facts(Kind.CART, {})
-
-
 # --- What may be kept.
+
+
+async def test_no_secret_is_in_a_cart(platform: CsCart, shop: Shop) -> None:
+    shop.add_cart(42)
+
+    found = await platform.fetch(Kind.CART, "42")
+
+    assert found
+    assert not re.search(r"secret-|203\.0\.113", json.dumps(found))
 
 
 @pytest.mark.parametrize("kind", [Kind.ORDER, Kind.CUSTOMER, Kind.PRODUCT])
@@ -271,7 +308,7 @@ async def test_no_secret_of_the_shop_comes_through(
     ).events
 
     assert read
-    assert told.payload == read
+    assert told.payload == {**read, "read_at": NOW.isoformat()}
     assert not re.search(r"secret-|203\.0\.113", json.dumps(read))
 
 
@@ -381,9 +418,7 @@ async def _all(platform: CsCart, ask: Ask) -> tuple[list[Incoming], dict[str, An
     items: list[Incoming] = []
     position = ask.position
     for pages in range(1, 50):
-        page = await platform.read(
-            Ask(ask.kind, ask.since, ask.purpose, position, ask.open if pages == 1 else ())
-        )
+        page = await platform.read(Ask(ask.kind, ask.since, ask.purpose, position, ask.open))
         items += page.items
         position = page.position
         # It is kept as JSON.
@@ -396,6 +431,7 @@ async def _all(platform: CsCart, ask: Ask) -> tuple[list[Incoming], dict[str, An
 @pytest.fixture
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cscart_lists, "_ROWS", 10)
+    monkeypatch.setattr(cscart_lists, "_AT_A_TIME", 10)
 
 
 @pytest.mark.usefixtures("short_pages")
@@ -409,16 +445,31 @@ async def test_the_newest_are_read_until_what_was_there_before(
 
     items, position, _ = await _all(platform, ask)
 
-    assert {item.object for item in items} >= {str(id_) for id_ in range(76, 101)}
-    assert {item.payload for item in items} == {None}
+    assert {item.object for item in items} == {str(id_) for id_ in range(76, 101)}
+    assert all(item.payload and item.payload["products"] for item in items)
 
     shop.add_order(101, at=begin + 101 * 3600)
+    shop.calls.clear()
     again, _, pages = await _all(
         platform, Ask(Kind.ORDER, ask.since, ask.purpose, position=position)
     )
 
-    assert pages == 1
-    assert "101" in {item.object for item in again}
+    assert [item.object for item in again] == ["101"]
+    assert (pages, len(shop.calls)) == (1, 2)
+
+
+async def test_an_order_that_is_finished_late_is_read(platform: CsCart, shop: Shop) -> None:
+    """The buyer paid for an hour, while others placed theirs."""
+    shop.add_order(1, at=NOW.timestamp(), status="N")
+    shop.add_order(2, at=NOW.timestamp() + 3600)
+    ask = Ask(Kind.ORDER, NOW - timedelta(hours=1), Purpose.CATCH_UP)
+    before, position, _ = await _all(platform, ask)
+
+    shop.move("1", "P")
+    after, *_ = await _all(platform, Ask(ask.kind, ask.since, ask.purpose, position))
+
+    assert [item.object for item in before] == ["2"]
+    assert [item.object for item in after] == ["1"]
 
 
 @pytest.mark.usefixtures("short_pages")
@@ -426,17 +477,52 @@ async def test_orders_that_are_not_over_are_looked_at_in_the_list(
     platform: CsCart, shop: Shop
 ) -> None:
     for id_ in range(1, 51):
-        shop.add_order(id_, at=NOW.timestamp() + id_)
-    ask = Ask(Kind.ORDER, NOW + timedelta(seconds=49), Purpose.CATCH_UP, open=["23", "48"])
-    before, *_ = await _all(platform, ask)
+        shop.add_order(id_, at=NOW.timestamp() + id_ * 3600)
+    since, open_ = NOW + timedelta(hours=49), ["23", "48"]
+    first = Ask(Kind.ORDER, since, Purpose.CATCH_UP, open=open_)
+    before, position, _ = await _all(platform, first)
     shop.move("23", "C")
+    shop.move("24", "C")
     shop.calls.clear()
 
-    after, *_ = await _all(platform, ask)
+    after, *_ = await _all(platform, Ask(Kind.ORDER, since, first.purpose, position, open_))
 
-    known = {item.key for item in before}
-    assert [item.object for item in after if item.key not in known] == ["23"]
-    assert {path for _, path in shop.calls} == {"orders"}
+    assert {item.object for item in before} == {"23", "48", "49", "50"}
+    # Of what was over, or never ours, nothing is read.
+    assert [item.object for item in after] == ["23"]
+    assert [path for _, path in shop.calls] == ["orders"] * 3 + ["orders/23"]
+
+
+async def test_many_changes_are_read_in_portions(
+    platform: CsCart, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cscart_lists, "_AT_A_TIME", 4)
+    for id_ in range(1, 11):
+        shop.add_order(id_, at=NOW.timestamp() + id_)
+    ask = Ask(Kind.ORDER, NOW, Purpose.CATCH_UP)
+
+    first = await platform.read(ask)
+    shop.fault = Fault(503)
+    with pytest.raises(Later):
+        await platform.read(Ask(ask.kind, ask.since, ask.purpose, first.position))
+    shop.fault = None
+    rest, _, pages = await _all(platform, Ask(ask.kind, ask.since, ask.purpose, first.position))
+
+    assert [item.object for item in first.items] == ["10", "9", "8", "7"]
+    assert [item.object for item in rest] == ["6", "5", "4", "3", "2", "1"]
+    assert pages == 2
+
+
+async def test_only_so_much_is_remembered_of_what_rows_told(
+    platform: CsCart, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cscart_lists, "_SEEN", 3)
+    for id_ in range(1, 11):
+        shop.add_order(id_, at=NOW.timestamp() + id_)
+
+    _, position, _ = await _all(platform, Ask(Kind.ORDER, NOW, Purpose.CATCH_UP))
+
+    assert set(position["seen"]) == {"8", "9", "10"}
 
 
 @pytest.mark.usefixtures("short_pages")
@@ -539,6 +625,102 @@ async def test_customers_and_products_are_read_from_the_lists(
         assert item.payload
         assert item.kind
         assert platform.facts(item.kind, item.payload).id == item.object
+
+
+# --- Carts.
+
+
+async def _carts(
+    platform: CsCart, position: dict[str, Any] | None = None
+) -> tuple[list[Incoming], dict[str, Any]]:
+    items, kept, _ = await _all(platform, Ask(Kind.CART, NOW, Purpose.CATCH_UP, position))
+    return items, kept
+
+
+async def test_a_cart_is_whose_it_is_and_what_is_in_it(platform: CsCart, shop: Shop) -> None:
+    begun = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    shop.add_cart(42, at=begun.timestamp())
+
+    [item], _ = await _carts(platform)
+
+    assert (item.kind, item.action, item.object) == (Kind.CART, Action.UPDATED, "42")
+    assert item.happened_at == begun
+    assert item.payload
+    cart = platform.facts(Kind.CART, item.payload)
+    assert isinstance(cart, CartFacts)
+    assert cart.customer is not None
+    assert (cart.customer.id, cart.customer.email) == ("42", "anna@example.com")
+    assert [(line.sku, line.quantity) for line in cart.lines] == [
+        ("TEA-RED", Decimal(2)),
+        ("", Decimal(1)),
+    ]
+    assert (cart.total, cart.url) == (
+        Decimal("5680.00"),
+        f"{shop.url}/index.php?dispatch=checkout.cart",
+    )
+
+
+async def test_only_a_cart_that_changed_is_read_again(platform: CsCart, shop: Shop) -> None:
+    for user in (42, 43):
+        shop.add_cart(user)
+    _, position = await _carts(platform)
+    shop.kept["carts"]["43"]["total"] = "100.00"
+    shop.calls.clear()
+
+    [item], position = await _carts(platform, position)
+    assert shop.calls == [("GET", "carts"), ("GET", "carts/43")]
+    nothing, _ = await _carts(platform, position)
+
+    assert item.object == "43"
+    # It was seen to change now, whatever its date says.
+    assert item.happened_at
+    assert abs(item.happened_at - datetime.now(UTC)) < timedelta(seconds=30)
+    assert nothing == []
+
+
+async def test_a_shop_whose_clock_is_ahead_says_nothing_of_the_future(
+    platform: CsCart, shop: Shop
+) -> None:
+    shop.add_cart(42, at=datetime.now(UTC).timestamp() + 600)
+
+    [item], _ = await _carts(platform)
+
+    assert item.happened_at
+    assert item.happened_at <= datetime.now(UTC)
+
+
+async def test_a_cart_that_is_gone_is_gone(platform: CsCart, shop: Shop) -> None:
+    shop.add_cart(42)
+    _, position = await _carts(platform)
+    del shop.kept["carts"]["42"]
+
+    [item], position = await _carts(platform, position)
+
+    assert (item.action, item.object) == (Action.DELETED, "42")
+    assert (await _carts(platform, position))[0] == []
+
+
+async def test_many_carts_are_read_in_portions(
+    platform: CsCart, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cscart_lists, "_ROWS", 5)
+    monkeypatch.setattr(cscart_carts, "_AT_A_TIME", 2)
+    for user in range(1, 13):
+        shop.add_cart(user)
+
+    items, position = await _carts(platform)
+
+    assert sorted(int(item.object) for item in items) == list(range(1, 13))
+    assert len([path for _, path in shop.calls if path != "carts"]) == 12
+    assert set(position["seen"]) == {str(user) for user in range(1, 13)}
+
+
+async def test_carts_are_no_history(platform: CsCart, shop: Shop) -> None:
+    shop.add_cart(42)
+
+    page = await platform.read(Ask(Kind.CART, NOW, Purpose.HISTORY))
+
+    assert (page.items, page.more, shop.calls) == ((), False, [])
 
 
 # --- Writing back.

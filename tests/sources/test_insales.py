@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from channels.base import BadHook, HookRequest
 from channels.http import ProviderHttp
 from hub.config import OrderStatus
+from hub.db.pool import as_json
 from hub.sources.base import (
     Ask,
     Call,
@@ -226,6 +227,7 @@ class TestHearing:
             heard = offline().hear(call(topic, said), now=NOW)
         except BadHook:
             return
+        as_json([event.payload for event in heard.events])
         for event in heard.events:
             assert event.kind is not None
             try:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from ipaddress import ip_network
@@ -579,6 +580,20 @@ async def test_what_the_hub_writes_is_not_told_to_the_hub(
         await simulator.quiet()
 
     assert (muted, len(door.request_ids)) == (0, 1)
+
+
+async def test_its_own_hook_needs_no_setting_to_be_left_out(
+    simulator: MoySkladSimulator, moysklad: MoySklad
+) -> None:
+    async with open_door() as door:
+        hook, other = f"{door.url}/hooks/abc/events", f"{door.url}/hooks/def/events"
+        await moysklad.subscribe({"events": hook})
+        await moysklad.subscribe({"events": other})
+        await moysklad.write(replace(decision(simulator.place()), hooks={"events": hook}))
+        await simulator.quiet()
+
+    # Another shop of the account hears what happened.
+    assert [told.url for told in simulator.notifications] == [other]
 
 
 # --- trouble ----------------------------------------------------------------------------------------------------------

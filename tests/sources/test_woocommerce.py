@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from channels.base import BadHook, HookRequest
 from channels.http import ProviderHttp
 from hub.config import OrderStatus
+from hub.db.pool import as_json
 from hub.sources.base import (
     Ask,
     Call,
@@ -263,7 +264,7 @@ class TestHearing:
         event = hear("order.updated", order(), meta=["delivery_slot"])
 
         assert event.payload is not None
-        assert event.payload["meta"] == {"delivery_slot": "10–14"}
+        assert event.payload["meta_data"] == [{"key": "delivery_slot", "value": "10–14"}]
 
     @pytest.mark.parametrize("said", [[], 7, None, "x", {"number": "727"}, {"id": []}])
     def test_what_is_no_order_is_refused(self, said: Any) -> None:
@@ -288,6 +289,7 @@ class TestHearing:
             heard = offline().hear(call(topic, said), now=NOW)
         except BadHook:
             return
+        as_json([event.payload for event in heard.events])
         for event in heard.events:
             if event.kind is None or event.payload is None:
                 continue
@@ -463,6 +465,34 @@ class TestReading:
         none = ids(await read_all(woo, ask(since=datetime.now(UTC) - timedelta(minutes=9))))
 
         assert (found, none) == ([str(one["id"])], [])
+
+    async def test_a_slow_shop_is_asked_for_fewer_and_counted_anew(
+        self, shop: WooCommerceSimulator, http: ProviderHttp
+    ) -> None:
+        shop.later = timedelta(hours=-2)
+        made = [str(shop.order()["id"]) for _ in range(30)]
+        few, more = (
+            WooCommerce(config(shop.url, per_page=n), ShopHttp(http, free)) for n in (10, 20)
+        )
+        begun = await few.read(ask(position=(await few.read(ask())).position))
+
+        rest = await read_all(more, ask(position=begun.position))
+
+        assert shop.calls[0].query["per_page"] == "10"
+        assert set(ids([begun])) | set(ids(rest)) == set(made)
+
+    async def test_what_is_not_kept_is_not_asked_for(
+        self, woo: WooCommerce, shop: WooCommerceSimulator
+    ) -> None:
+        one = shop.order()
+        [told] = woo.hear(shop.call("order.updated", one, SECRET), now=NOW).events
+
+        [page] = await read_all(woo, ask())
+
+        assert "line_items" in shop.calls[0].query["_fields"].split(",")
+        assert "order_key" not in shop.calls[0].query["_fields"]
+        # A hook brings all; what is kept of it is the same.
+        assert page.items[0].payload == told.payload
 
     async def test_drafts_are_passed_over(
         self, woo: WooCommerce, shop: WooCommerceSimulator
@@ -651,7 +681,7 @@ class TestTrouble:
         "page",
         [
             Fault(status=200, body="<html>Maintenance</html>"),
-            Fault(status=301, headers={"Location": "https://shop.example/"}),
+            Fault(status=302, headers={"Location": "https://shop.example/"}),
             Fault(status=200, body='{"code": "x"}', content_type="application/json"),
         ],
     )

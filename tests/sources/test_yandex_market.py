@@ -246,6 +246,22 @@ class TestReading:
     async def test_there_may_be_none(self, market: YandexMarket, id_: str) -> None:
         assert await market.fetch(Kind.ORDER, id_) is None
 
+    @pytest.mark.parametrize(
+        ("status", "substatus"),
+        [("UNPAID", "WAITING_USER_INPUT"), ("PLACING", ""), ("CANCELLED", "USER_NOT_PAID")],
+    )
+    async def test_what_is_no_order_yet_or_never_was_is_none(
+        self,
+        market: YandexMarket,
+        simulator: YandexMarketSimulator,
+        status: str,
+        substatus: str,
+    ) -> None:
+        id_ = simulator.place(status=status, substatus=substatus)
+
+        assert await market.fetch(Kind.ORDER, id_) is None
+        assert (await market.read(ask())).items == []
+
     async def test_what_changed_is_read_page_by_page_and_then_no_more(
         self, market: YandexMarket, simulator: YandexMarketSimulator
     ) -> None:

@@ -186,7 +186,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         allow=hub.settings.hub.outgoing_allow,
         by=actor_of(request),
     )
-    return answer(NewSourceOut(**dict(_shown(hub, source)), secret=secret), status=201)
+    return answer(NewSourceOut(**dict(shown_source(hub, source)), secret=secret), status=201)
 
 
 @routes.get(
@@ -206,7 +206,13 @@ async def listed(request: web.Request) -> web.StreamResponse:
         hub.db, shop.id, before=UUID(last) if last else None, limit=query.limit + 1
     )
     return answer(
-        page(request, query, rows, key=lambda row: str(row.id), show=lambda row: _shown(hub, row))
+        page(
+            request,
+            query,
+            rows,
+            key=lambda row: str(row.id),
+            show=lambda row: shown_source(hub, row),
+        )
     )
 
 
@@ -220,7 +226,7 @@ async def listed(request: web.Request) -> web.StreamResponse:
 async def shown(request: web.Request) -> web.StreamResponse:
     """Without its secrets."""
     hub, shop = request.app[HUB], request[SHOP]
-    return answer(_shown(hub, await service.get(hub.db, shop.id, path_id(request))))
+    return answer(shown_source(hub, await service.get(hub.db, shop.id, path_id(request))))
 
 
 @routes.patch(
@@ -253,7 +259,7 @@ async def change(request: web.Request) -> web.StreamResponse:
         allow=hub.settings.hub.outgoing_allow,
         by=actor_of(request),
     )
-    return answer(_shown(hub, source))
+    return answer(shown_source(hub, source))
 
 
 @routes.delete(
@@ -281,7 +287,7 @@ async def _check_seller(hub: Hub, shop: Shop, external_id: str) -> None:
         raise Conflict(f"the contact named as seller is of role {held[1]}")
 
 
-def _shown(hub: Hub, source: Source) -> SourceOut:
+def shown_source(hub: Hub, source: Source) -> SourceOut:
     topics: Sequence[str] = ()
     hidden: Mapping[str, Any] = {}
     try:
@@ -308,7 +314,9 @@ def _shown(hub: Hub, source: Source) -> SourceOut:
         problem=source.problem,
         paused_until=source.paused_until,
         read_at=source.read_at,
-        unknown_codes=list(source.unknown_codes),
+        unknown_codes=[
+            code for code in source.unknown_codes if code not in source.mapping.statuses
+        ],
         created_at=source.created_at,
         updated_at=source.updated_at,
     )

@@ -4,7 +4,6 @@ The API gives strings, numbers and booleans for the same field, and `[]` for an 
 of carriers and payment systems. So everything is read through `values`, and only what `cscart_fields` names is kept.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -28,7 +27,9 @@ from hub.sources.base import (
 )
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, Decision, Facts, Heard, Incoming, Kind
+from hub.sources.platforms import cscart_carts as carts
 from hub.sources.platforms import cscart_fields as fields
+from hub.sources.platforms.cscart_cut import cut
 from hub.sources.platforms.cscart_lists import LISTS, Lists
 from hub.sources.values import instant, table, text
 from hub.webhooks import signing
@@ -69,8 +70,9 @@ class CsCart:
         "F": OrderStatus.CANCELLED,
         "D": OrderStatus.CANCELLED,
         "I": OrderStatus.CANCELLED,
-        "B": None,
-        "Y": None,
+        # Backordered, and waiting for a call: orders all the same, and new ones where one begins so.
+        "B": OrderStatus.PLACED,
+        "Y": OrderStatus.PLACED,
         "N": None,
     }
     writes_as: ClassVar[Mapping[OrderStatus, str]] = {
@@ -80,15 +82,14 @@ class CsCart:
     }
     # None is published; a shop on shared hosting shall not feel us.
     limits: ClassVar[Limits] = Limits(per_second=10, concurrency=_AT_ONCE)
-    reads: ClassVar[Sequence[Kind]] = (Kind.CUSTOMER, Kind.PRODUCT, Kind.ORDER)
+    reads: ClassVar[Sequence[Kind]] = (Kind.CUSTOMER, Kind.PRODUCT, Kind.ORDER, Kind.CART)
     rereads_open: ClassVar[bool] = True
 
     def __init__(self, config: CsCartConfig, http: ShopHttp, *, secret: str = "") -> None:
         self._config = config
         self._http = http
         self._secret = secret
-        proof = f"{config.login}:{config.api_key.get_secret_value()}".encode()
-        self._proof = {"Authorization": f"Basic {b64encode(proof).decode()}"}
+        self._proof = (config.login, config.api_key.get_secret_value())
 
     def hear(self, call: Call, *, now: datetime) -> Heard:
         """Signed as Standard Webhooks have it; `{event, order_id, …}`, in the full form with the order itself."""
@@ -97,23 +98,24 @@ class CsCart:
             raise BadHook("the signature does not match", forged=True)
         try:
             body = table(orjson.loads(request.body))
-            event = _incoming(body, request.headers["webhook-id"])
+            event = _incoming(body, request.headers["webhook-id"], now)
         except (orjson.JSONDecodeError, Unreadable) as error:
             reason = str(error) if isinstance(error, Unreadable) else "not JSON"
             raise BadHook(reason) from None
         return Heard((event,) if event else ())
 
     def facts(self, kind: Kind, payload: Mapping[str, Any]) -> Facts:
+        currency, vendors = self._config.currency, self._config.vendors
         match kind:
             case Kind.ORDER:
-                return fields.order(
-                    payload, currency=self._config.currency, vendors=self._config.vendors
-                )
+                return fields.order(payload, currency=currency, vendors=vendors)
             case Kind.CUSTOMER:
                 return fields.customer(payload)
             case Kind.PRODUCT:
-                return fields.product(payload, currency=self._config.currency)
-        raise Unreadable(f"{kind}: CS-Cart tells of orders, customers and products")
+                return fields.product(payload, currency=currency)
+            case Kind.CART:
+                shown = f"{self._config.base_url}/index.php?dispatch=checkout.cart"
+                return carts.facts(payload, currency=currency, vendors=vendors, url=shown)
 
     async def check(self) -> Check:
         try:
@@ -136,6 +138,8 @@ class CsCart:
         return found
 
     async def read(self, ask: Ask) -> Page:
+        if ask.kind is Kind.CART:
+            return await carts.read(self._lists(), ask)
         if ask.purpose is Purpose.CATCH_UP:
             return await self._lists().newest(ask)
         return await self._lists().history(ask)
@@ -154,7 +158,7 @@ class CsCart:
         order = await self._raw(Kind.ORDER, decision.object)
         if order is None:
             raise Impossible("the shop has no such order any more")
-        left = fields.cut(order, {line.id: line.confirmed for line in decision.lines})
+        left = cut(order, {line.id: line.confirmed for line in decision.lines})
         if left is not None:
             await self._put(decision.object, {"products": left})
 
@@ -185,11 +189,11 @@ class CsCart:
 
     async def _get(self, path: str, params: Mapping[str, str]) -> Any | None:
         url, query = self._address(path)
-        return await self._http.found_json(url, params={**query, **params}, headers=self._proof)
+        return await self._http.found_json(url, params={**query, **params}, basic=self._proof)
 
     async def _put(self, order: str, change: Mapping[str, Any]) -> None:
         url, query = self._address(f"orders/{quote(order, safe='')}")
-        await self._http.put(url, params=query, json=change, headers=self._proof)
+        await self._http.put(url, params=query, json=change, basic=self._proof)
 
     def _address(self, path: str) -> tuple[str, dict[str, str]]:
         if self._config.rewrites:
@@ -197,7 +201,7 @@ class CsCart:
         return f"{self._config.base_url}/api.php", {"_d": path, "ajax_custom": "1"}
 
 
-def _incoming(body: Mapping[str, Any], key: str) -> Incoming | None:
+def _incoming(body: Mapping[str, Any], key: str, now: datetime) -> Incoming | None:
     """None: the add-on only wants to know whether it is heard. Raises `Unreadable`."""
     if not (name := text(body.get("event"))):
         raise Unreadable("event is missing")
@@ -219,6 +223,7 @@ def _incoming(body: Mapping[str, Any], key: str) -> Incoming | None:
         id_,
         key,
         instant(body.get("occurred_at")),
-        fields.kept_of(Kind(kind), given) if given else None,
+        # Read as it was posted, by the shop's clock: by ours, as whatever the hub itself reads.
+        {**fields.kept_of(Kind(kind), given), "read_at": now.isoformat()} if given else None,
         "unfinished" if fields.unfinished(Kind(kind), given) else "",
     )

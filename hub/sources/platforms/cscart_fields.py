@@ -1,16 +1,13 @@
 """What is kept of CS-Cart's orders, customers and products, and what it means."""
 
-from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from hub.sources.base import Impossible, Unreadable
+from hub.sources.base import Unreadable
 from hub.sources.model import CustomerFacts, Kind, LineFacts, OrderFacts, ProductFacts
 from hub.sources.values import first, instant, money, number, required, rows, table, text, yes
 from hub.sources.whitelist import Spec, kept
-
-_UNFINISHED = "N"
 
 # What else an order holds is not for us: `payment_method.processor_params`, `payment_info`, and
 # `product_groups[].shippings[].service_params` have the account keys of payment systems and carriers.
@@ -51,6 +48,11 @@ _CUSTOMER: Spec = dict.fromkeys(
     ),
     True,
 )
+_CART: Spec = {
+    **dict.fromkeys(("user_id", "firstname", "lastname", "date", "total", "cart_products"), True),
+    "products": _ORDER["products"],
+    "user_data": _CUSTOMER,
+}
 _IMAGE = ("https_image_path", "http_image_path", "image_path")
 _PRODUCT: Spec = {
     **dict.fromkeys(
@@ -66,15 +68,20 @@ _SPECS: Mapping[Kind, Spec] = {
     Kind.ORDER: _ORDER,
     Kind.CUSTOMER: _CUSTOMER,
     Kind.PRODUCT: _PRODUCT,
+    Kind.CART: _CART,
 }
 
 
 def kept_of(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
-    return kept(given, _SPECS[kind])
+    found = kept(given, _SPECS[kind])
+    if "products" in found:
+        # PostgreSQL keeps the order of a list, and not that of a map.
+        found["products"] = [{**row, "item_id": id_} for id_, row in by_line(found).items()]
+    return found
 
 
 def unfinished(kind: Kind, given: Mapping[str, Any]) -> bool:
-    return kind is Kind.ORDER and text(given.get("status")) == _UNFINISHED
+    return kind is Kind.ORDER and text(given.get("status")) == "N"
 
 
 def staff(kind: Kind, given: Mapping[str, Any]) -> bool:
@@ -83,13 +90,14 @@ def staff(kind: Kind, given: Mapping[str, Any]) -> bool:
 
 
 def order(payload: Mapping[str, Any], *, currency: str, vendors: bool) -> OrderFacts:
-    """When an order changed is not told: on which acts `updated_at` moves is documented nowhere."""
+    """When an order changed is not told (on which acts `updated_at` moves is documented nowhere), but of the full form
+    when it was read."""
     id_ = required(payload, "order_id")
     return OrderFacts(
         id=id_,
         number=id_,
         codes=((required(payload, "status"),),),
-        lines=_lines(payload, vendors=vendors),
+        lines=lines(payload, vendors=vendors),
         customer=_buyer(payload),
         currency=currency,
         total=money(payload.get("total")),
@@ -97,6 +105,7 @@ def order(payload: Mapping[str, Any], *, currency: str, vendors: bool) -> OrderF
         parent=yes(payload.get("is_parent_order")),
         parent_id=_number(payload.get("parent_order_id")),
         created_at=instant(payload.get("timestamp")),
+        changed_at=instant(payload.get("read_at")),
     )
 
 
@@ -109,6 +118,7 @@ def customer(payload: Mapping[str, Any]) -> CustomerFacts:
         email=text(payload.get("email")),
         phone=text(payload.get("phone")),
         locale=text(payload.get("lang_code")),
+        changed_at=instant(payload.get("read_at")),
         created_at=instant(payload.get("timestamp")),
     )
 
@@ -139,54 +149,22 @@ def parcel(shipment: Mapping[str, Any]) -> dict[str, Any]:
     return kept(shipment, {"carrier": True, "tracking_number": True})
 
 
-def cut(order: Mapping[str, Any], confirmed: Mapping[str, int]) -> dict[str, Any] | None:
-    """All products of an order, with no more of each than was confirmed; None: it is so already. Raises `Impossible`.
-
-    Keys are the products' ids, as documented; where one product stands on two lines, with other options, the ids of
-    the lines.
-    """
-    held = _by_line(order)
-    amounts = {id_: number(row.get("amount")) or Decimal(0) for id_, row in held.items()}
-    wanted = {
-        id_: min(amount, Decimal(confirmed[id_])) if id_ in confirmed else amount
-        for id_, amount in amounts.items()
-    }
-    if wanted == amounts:
-        return None
-    if not any(wanted.values()):
-        raise Impossible("none of the lines that were confirmed is in the order any more")
-    twice = {id_ for id_, n in Counter(_product(row) for row in held.values()).items() if n > 1}
-    return {
-        id_ if _product(row) in twice else _product(row): _ordered(row, wanted[id_])
-        for id_, row in held.items()
-        if wanted[id_]
-    }
-
-
-def _ordered(row: Mapping[str, Any], amount: Decimal) -> dict[str, Any]:
-    options = table(table(row.get("extra")).get("product_options"))
-    taken = {"product_options": options} if options else {}
-    return {"product_id": _product(row), "amount": f"{amount.normalize():f}", **taken}
-
-
-def _product(row: Mapping[str, Any]) -> str:
+def product_id(row: Mapping[str, Any]) -> str:
     return text(row.get("product_id"))
 
 
-def _by_line(payload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def by_line(payload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Lines by `item_id`, which is their key as well: a product may stand on two of them."""
     given = payload.get("products")
     pairs = given.items() if isinstance(given, Mapping) else enumerate(rows(given))
     return {first(row.get("item_id"), key): row for key, row in pairs if isinstance(row, Mapping)}
 
 
-def _lines(payload: Mapping[str, Any], *, vendors: bool) -> tuple[LineFacts, ...]:
-    names = {
-        text(group.get("company_id")): text(group.get("name"))
-        for group in rows(payload.get("product_groups"))
-    }
+def lines(payload: Mapping[str, Any], *, vendors: bool) -> tuple[LineFacts, ...]:
+    groups = rows(payload.get("product_groups"))
+    names = {text(one.get("company_id")): text(one.get("name")) for one in groups}
     found = []
-    for id_, row in _by_line(payload).items():
+    for id_, row in by_line(payload).items():
         vendor = first(_number(row.get("company_id")), _number(payload.get("company_id")))
         # A vendor and a customer may have the same number.
         place = f"vendor-{vendor}" if vendors and vendor else ""
@@ -197,7 +175,7 @@ def _lines(payload: Mapping[str, Any], *, vendors: bool) -> tuple[LineFacts, ...
                 quantity=number(row.get("amount")) or Decimal(0),
                 sku=text(row.get("product_code")),
                 price=money(row.get("price")),
-                product=_product(row),
+                product=product_id(row),
                 seller=place,
                 seller_name=names.get(vendor, "") if place else "",
                 # Each vendor has a shelf of his own: its storekeepers are asked, he himself where it has none.
@@ -219,9 +197,8 @@ def _buyer(payload: Mapping[str, Any]) -> CustomerFacts:
 
 
 def _name(payload: Mapping[str, Any], of: str) -> str:
-    return " ".join(
-        filter(None, (text(payload.get(f"{of}firstname")), text(payload.get(f"{of}lastname"))))
-    )
+    names = (text(payload.get(f"{of}{name}")) for name in ("firstname", "lastname"))
+    return " ".join(filter(None, names))
 
 
 def _delivery(payload: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from aiohttp import encode_basic_auth
 from pydantic import Field, SecretStr
 
 from channels.base import BadHook, BaseUrl, Check, Limits
@@ -46,7 +45,8 @@ _LISTS: Mapping[Kind, str] = {
     Kind.PRODUCT: "products",
     Kind.CUSTOMER: "clients",
 }
-_PER_PAGE = 100
+# Products come with their texts, pictures and variants: a hundred of them may be too much for one answer.
+_PER_PAGE: Mapping[Kind, int] = {Kind.ORDER: 100, Kind.CUSTOMER: 100, Kind.PRODUCT: 25}
 _OVERLAP = timedelta(minutes=1)
 
 
@@ -95,8 +95,7 @@ class InSales:
         self._config = config
         self._http = http
         self._admin = f"{config.base_url}/admin"
-        proof = encode_basic_auth(config.login, config.password.get_secret_value())
-        self._proof = {"Authorization": proof}
+        self._proof = (config.login, config.password.get_secret_value())
 
     def hear(self, call: Call, *, now: datetime) -> Heard:  # noqa: ARG002
         """Orders and clients come as they are, products as a list of up to ten."""
@@ -134,7 +133,7 @@ class InSales:
         """A 404 comes with a page for people, whatever was asked for."""
         if kind not in _LISTS:
             return None
-        found = await self._http.found_json(self._url(kind, object_), headers=self._proof)
+        found = await self._http.found_json(self._url(kind, object_), basic=self._proof)
         return kept(found, FIELDS[kind]) if isinstance(found, Mapping) else None
 
     async def read(self, ask: Ask) -> Page:
@@ -145,7 +144,7 @@ class InSales:
             "at": text(begun.get("at")) or ask.since.isoformat(timespec="seconds"),
             "id": text(begun.get("id")),
         }
-        params = {"updated_since": position["at"], "per_page": str(_PER_PAGE)}
+        params = {"updated_since": position["at"], "per_page": str(_PER_PAGE[ask.kind])}
         if position["id"]:
             params["from_id"] = position["id"]
         if ask.kind is Kind.ORDER:
@@ -170,27 +169,27 @@ class InSales:
             known = there.get((name, url))
             if known is None:
                 await self._http.post(
-                    f"{self._admin}/webhooks.json", json={"webhook": hook}, headers=self._proof
+                    f"{self._admin}/webhooks.json", json={"webhook": hook}, basic=self._proof
                 )
             elif text(known.get("format_type")) != "json":
                 await self._http.put(
                     f"{self._admin}/webhooks/{text(known.get('id'))}.json",
                     json={"webhook": hook},
-                    headers=self._proof,
+                    basic=self._proof,
                 )
         return list(hooks)
 
     async def write(self, decision: Decision) -> None:
         """Reads first: what stands there already is not written again, and what is over is left alone."""
         url = self._url(Kind.ORDER, decision.object)
-        order = table(await self._http.found_json(url, headers=self._proof))
+        order = table(await self._http.found_json(url, basic=self._proof))
         if not order:
             raise Impossible("the shop has no such order any more")
         if changes := changes_of(decision, order):
-            await self._http.put(url, json={"order": changes}, headers=self._proof)
+            await self._http.put(url, json={"order": changes}, basic=self._proof)
 
     async def _get(self, url: str, **options: Any) -> Any:
-        return await self._http.get_json(url, headers=self._proof, **options)
+        return await self._http.get_json(url, basic=self._proof, **options)
 
     def _url(self, kind: Kind, object_: str) -> str:
         return f"{self._admin}/{_LISTS[kind]}/{quote(object_, safe='')}.json"

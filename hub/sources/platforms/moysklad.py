@@ -62,8 +62,8 @@ _EXPAND: Mapping[Kind, Mapping[str, str]] = {
 
 
 class MoySkladConfig(SourceConfig):
-    """`token`, or `login` and `password`. `hub_url`: the hub's public address; what the hub writes is then told to no
-    hook below it. `currency`: of orders and goods that do not say theirs."""
+    """`token`, or `login` and `password`. `hub_url`: where MoySklad reaches the hub, if not at its public address: what
+    the hub writes is told to no hook below it. `currency`: of orders and goods that do not say theirs."""
 
     token: SecretStr = SecretStr("")
     login: str = ""
@@ -186,7 +186,7 @@ class MoySklad:
         if not isinstance(meta, Mapping):
             raise Impossible(f"orders in MoySklad have no status {decision.code!r}")
         url = f"{self._url(Kind.ORDER)}/{decision.object}"
-        headers = {**self._headers, **self._muting()}
+        headers = {**self._headers, **self._muting(decision.hooks)}
         await self._http.put(url, json={"state": {"meta": meta}}, headers=headers)
 
     async def subscribe(self, hooks: Mapping[str, str]) -> Sequence[str]:
@@ -222,9 +222,10 @@ class MoySklad:
     def _url(self, kind: Kind) -> str:
         return f"{self._config.base_url}/entity/{ENTITIES[kind]}"
 
-    def _muting(self) -> Mapping[str, str]:
+    def _muting(self, hooks: Mapping[str, str]) -> Mapping[str, str]:
         url = self._config.hub_url
-        return {"X-Lognex-WebHook-DisableByPrefix": f"{url}/hooks/"} if url else {}
+        prefix = f"{url}/hooks/" if url else hooks.get("events", "")
+        return {"X-Lognex-WebHook-DisableByPrefix": prefix} if prefix else {}
 
     async def _states(self) -> Sequence[Mapping[str, Any]]:
         url = f"{self._url(Kind.ORDER)}/metadata"

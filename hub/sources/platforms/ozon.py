@@ -102,13 +102,9 @@ class Ozon:
         if kind is not Kind.ORDER or not object_:
             return None
         asked = {"posting_number": object_, "with": {"analytics_data": True}}
-        try:
-            said = await self._ask("get", asked)
-        except Impossible as refusal:
-            if "(404)" in str(refusal):
-                return None
-            raise
-        posting = table(said.get("result"))
+        url, headers = self._door("get")
+        said = await self._http.found_json(url, method="POST", json=asked, headers=headers)
+        posting = table(table(said).get("result"))
         return kept(posting, SPEC) if posting else None
 
     async def read(self, ask: Ask) -> Page:
@@ -149,7 +145,8 @@ class Ozon:
     async def _history(self, ask: Ask, held: Mapping[str, Any]) -> Page:
         now = datetime.now(UTC)
         since = instant(held.get("from")) or ask.since
-        until = min(since + _WINDOW, now)
+        # Beyond now: times go out in whole seconds, and a posting of this one belongs to it.
+        until = min(since + _WINDOW, now + _OVERLAP)
         filter_ = {"since": zulu(since), "to": zulu(until)}
         items, offset = await self._postings("list", filter_, held)
         if offset:
@@ -160,13 +157,13 @@ class Ozon:
         self, which: str, filter_: Mapping[str, Any], held: Mapping[str, Any]
     ) -> tuple[list[Incoming], int]:
         """A page, and where the next one begins; 0: there is none."""
-        asked_at, offset = datetime.now(UTC), int(number(held.get("offset")) or 0)
+        offset = int(number(held.get("offset")) or 0)
         page = {"limit": _PAGE, "offset": offset, "dir": "ASC", "with": {"analytics_data": True}}
         result = table((await self._ask(which, {"filter": filter_, **page})).get("result"))
         found = rows(result.get("postings"))
         # The unfulfilled ones come without the word whether there are more.
         more = yes(result.get("has_next")) or len(found) == _PAGE
-        items = [_item(posting, asked_at) for posting in found]
+        items = [_item(posting) for posting in found]
         return items, offset + len(found) if found and more else 0
 
     async def check(self) -> Check:
@@ -179,10 +176,13 @@ class Ozon:
         return Check(True, "Ozon shows the shop's postings")
 
     async def _ask(self, what: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        url, headers = self._door(what)
+        return answered(await self._http.post(url, json=asked, headers=headers))
+
+    def _door(self, what: str) -> tuple[str, Mapping[str, str]]:
         url = f"{self._config.base_url}/v3/posting/fbs/{what}"
         key = self._config.api_key.get_secret_value()
-        headers = {"Client-Id": self._config.client_id, "Api-Key": key}
-        return answered(await self._http.post(url, json=asked, headers=headers))
+        return url, {"Client-Id": self._config.client_id, "Api-Key": key}
 
 
 def _event(kind: str, said: Mapping[str, Any]) -> Incoming:
@@ -205,15 +205,14 @@ def _event(kind: str, said: Mapping[str, Any]) -> Incoming:
     )
 
 
-def _item(posting: Mapping[str, Any], asked_at: datetime) -> Incoming:
-    """They do not say when it changed: it is as it was when it was asked for."""
+def _item(posting: Mapping[str, Any]) -> Incoming:
+    """They do not say when it changed: what it holds says whether it did."""
     payload, number_ = kept(posting, SPEC), text(posting.get("posting_number"))
     return Incoming(
         kind=Kind.ORDER,
         action=Action.UPDATED,
         object=number_,
         key=f"poll:{number_}:{digest(payload)}",
-        happened_at=asked_at,
         payload=payload,
     )
 

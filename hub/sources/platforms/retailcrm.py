@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,7 @@ from hub.sources.values import first, instant, number, rows, table, text
 from hub.sources.whitelist import Spec, kept
 
 _PAGE = 100
+_CLOCKS = timedelta(minutes=1)
 _WHICH: Mapping[Kind, str] = {Kind.ORDER: "orders", Kind.CUSTOMER: "customers"}
 _SPECS: Mapping[Kind, Spec] = {Kind.ORDER: ORDER, Kind.CUSTOMER: CUSTOMER}
 
@@ -156,9 +157,15 @@ class RetailCrm:
             action=Action.UPDATED if payload else Action.DELETED,
             object=id_,
             key=f"poll:{kind}:{id_}:{text(record.get('id'))}",
-            happened_at=instant(record.get("createdAt"), self._zone),
+            happened_at=self._soon_after(instant(record.get("createdAt"), self._zone)),
             payload=payload,
         )
+
+    @staticmethod
+    def _soon_after(changed_at: datetime | None) -> datetime | None:
+        """Their second is cut off, and their clock is another one: a change must not seem to lie before a reading that
+        it was made after."""
+        return min(changed_at + _CLOCKS, datetime.now(UTC)) if changed_at else None
 
     async def _by_ids(self, kind: Kind, ids: list[str]) -> dict[str, Mapping[str, Any]]:
         if not ids:

@@ -45,6 +45,10 @@ ORDER: Spec = {
 # Those that a new account has; each shop changes its own, so that these are suggestions.
 STATUSES: Mapping[str, OrderStatus | None] = {
     "new": OrderStatus.PLACED,
+    # Still talked about with the buyer.
+    "offer-analog": OrderStatus.PLACED,
+    "ready-to-wait": OrderStatus.PLACED,
+    "waiting-for-arrival": OrderStatus.PLACED,
     "availability-confirmed": OrderStatus.CONFIRMED,
     "client-confirmed": OrderStatus.CONFIRMED,
     "prepayed": OrderStatus.PAID,
@@ -61,9 +65,6 @@ STATUSES: Mapping[str, OrderStatus | None] = {
     "delyvery-did-not-suit": OrderStatus.CANCELLED,
     "prices-did-not-suit": OrderStatus.CANCELLED,
     "cancel-other": OrderStatus.CANCELLED,
-    "offer-analog": None,
-    "ready-to-wait": None,
-    "waiting-for-arrival": None,
     "redirect": None,
     "financial:paid": OrderStatus.PAID,
 }

@@ -65,6 +65,8 @@ _HOOKS = (
     "checkouts/delete",
 )
 
+_COUNTED_BY = ("created_at_min", "updated_at_min", "status")
+
 _NEXT = re.compile(r'<([^>]+)>;\s*rel="?next"?')
 
 # What is asked of the app; "read_all_orders" besides, for more than the last 60 days.
@@ -145,8 +147,8 @@ class Shopify:
 
     async def read(self, ask: Ask) -> Page:
         """In the order of time; a page's mark goes stale after a while, and then the time it stood at is begun with."""
-        history = ask.purpose is Purpose.HISTORY and ask.kind is Kind.ORDER
-        field = "created_at" if history else "updated_at"
+        history = ask.purpose is Purpose.HISTORY
+        field = "created_at" if history and ask.kind is Kind.ORDER else "updated_at"
         position = ask.position or {"at": ask.since.isoformat(timespec="seconds")}
         at, mark = str(position["at"]), text(position.get("page"), 2000)
         name = _LISTS[ask.kind]
@@ -157,11 +159,13 @@ class Shopify:
         found = rows(answered(reply).get(name))
         last = text(found[-1].get(field)) if found else at
         items = [_item(ask.kind, whitelisted(ask.kind, row)) for row in found]
-        total = await self._count(first_page) if history and ask.position is None else None
+        total = None
+        if history and ask.position is None:
+            total = await self._count(f"{self._api}/{name}/count.json", first_page)
         if following := _following(reply):
             return Page(items, {"at": last, "page": following}, True, total)
         moment = instant(last)
-        if found and moment and ask.purpose is Purpose.CATCH_UP:
+        if found and moment and not history:
             last = (moment - _OVERLAP).isoformat(timespec="seconds")
         return Page(items, {"at": last}, False, total)
 
@@ -229,11 +233,9 @@ class Shopify:
                 pass
         return await self._http.get(url, params=first_page, headers=proof)
 
-    async def _count(self, first_page: Mapping[str, str]) -> int | None:
-        params = {name: first_page[name] for name in ("created_at_min", "status")}
-        answer = await self._http.get_json(
-            f"{self._api}/orders/count.json", params=params, headers=await self._proof()
-        )
+    async def _count(self, url: str, first_page: Mapping[str, str]) -> int | None:
+        params = {name: since for name, since in first_page.items() if name in _COUNTED_BY}
+        answer = await self._http.get_json(url, params=params, headers=await self._proof())
         count = table(answer).get("count")
         return count if isinstance(count, int) else None
 

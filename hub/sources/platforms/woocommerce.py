@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
-from aiohttp import encode_basic_auth
 from pydantic import Field, SecretStr
 
 from channels.base import BaseUrl, Check, Limits
@@ -19,6 +18,7 @@ from hub.sources.model import Action, Decision, Facts, Heard, Incoming, Kind
 from hub.sources.platforms.wire import digest, object_of
 from hub.sources.platforms.woocommerce_hooks import KINDS, heard, incoming, is_ping, prove
 from hub.sources.platforms.woocommerce_objects import (
+    FIELDS,
     META,
     PAID,
     changed,
@@ -34,7 +34,7 @@ _HOOKS = (
     *("customer.created", "customer.updated"),
     *("product.created", "product.updated", "product.deleted"),
 )
-_PER_PAGE = 100
+_HOOKS_PER_PAGE = 100
 _SECOND = timedelta(seconds=1)
 _OVERLAP = timedelta(minutes=1)
 
@@ -42,12 +42,13 @@ _OVERLAP = timedelta(minutes=1)
 class WooCommerceConfig(SourceConfig):
     """`base_url`: of the site, with the folder WordPress is in. `consumer_key` and `consumer_secret`: of a key with the
     right to read, and to write where hooks are to be set up or decisions written back. `meta`: names of free fields
-    of orders to be kept for the mapping, beside those of parcels' numbers."""
+    of orders to be kept for the mapping, beside those of parcels' numbers. `per_page`: how many are asked for at once."""
 
     base_url: BaseUrl
     consumer_key: Annotated[str, Field(pattern=r"^[^:]{1,200}$")]
     consumer_secret: SecretStr = Field(min_length=1)
     meta: Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=20)] = ()
+    per_page: Annotated[int, Field(ge=10, le=100)] = 50
 
 
 class WooCommerce:
@@ -82,9 +83,9 @@ class WooCommerce:
         self._http = http
         self._secret = secret
         self._api = f"{config.base_url}/wp-json/wc/v3"
-        proof = encode_basic_auth(config.consumer_key, config.consumer_secret.get_secret_value())
-        self._proof = {"Authorization": proof}
+        self._proof = (config.consumer_key, config.consumer_secret.get_secret_value())
         self._meta = META | set(config.meta)
+        self._per_page = config.per_page
 
     def hear(self, call: Call, *, now: datetime) -> Heard:  # noqa: ARG002
         """The ping of a new hook has no signature; it says nothing, and wants 200 and no other success."""
@@ -92,8 +93,7 @@ class WooCommerce:
         if is_ping(request):
             return Heard()
         prove(request, self._secret)
-        given = object_of(request.body)
-        return Heard([heard(request.headers, given, self._meta)])
+        return Heard([heard(request.headers, object_of(request.body), self._meta)])
 
     def facts(self, kind: Kind, payload: Mapping[str, Any]) -> Facts:
         return facts_of(kind, payload)
@@ -110,7 +110,7 @@ class WooCommerce:
         if kind not in _LISTS:
             return None
         url = f"{self._api}/{_LISTS[kind]}/{quote(object_, safe='')}"
-        found = await self._http.found_json(url, headers=self._proof)
+        found = await self._http.found_json(url, basic=self._proof)
         return whitelisted(kind, found, self._meta) if isinstance(found, dict) else None
 
     async def read(self, ask: Ask) -> Page:
@@ -122,7 +122,7 @@ class WooCommerce:
         """The secret is said again each time: it may have been exchanged since."""
         there = {
             (text(row.get("topic")), text(row.get("delivery_url"))): text(row.get("id"))
-            for row in _listed(await self._get("webhooks", params=_paged(1)))
+            for row in _listed(await self._get("webhooks", params=_paged(1, _HOOKS_PER_PAGE)))
         }
         for url in hooks.values():
             for topic in _HOOKS:
@@ -132,26 +132,27 @@ class WooCommerce:
                 # Both take POST and PUT; a hook that failed too often is switched on again.
                 where = f"{self._api}/webhooks/{known}" if known else f"{self._api}/webhooks"
                 call = self._http.put if known else self._http.post
-                await call(where, json=hook, headers=self._proof)
+                await call(where, json=hook, basic=self._proof)
         return list(hooks)
 
     async def write(self, decision: Decision) -> None:
         """Reads first: sums of lines are told with their quantities, and what stands there is not written again."""
         url = f"{self._api}/orders/{quote(decision.object, safe='')}"
-        order = table(await self._http.found_json(url, headers=self._proof))
+        order = table(await self._http.found_json(url, basic=self._proof))
         if not order:
             raise Impossible("the shop has no such order any more")
         if changes := changes_of(decision, order):
-            await self._http.put(url, json=changes, headers=self._proof)
+            await self._http.put(url, json=changes, basic=self._proof)
 
     async def _read_changed(self, ask: Ask) -> Page:
         """By the time of the last change, a page at a time from the last one seen: by page numbers alone rows would
         be lost, as the list moves while it is read. Pages count only within one second."""
         begun = ask.position or {}
         after = instant(begun.get("after")) or ask.since
-        page = int(begun.get("page", 1))
+        page = self._page(begun)
         params = {
-            **_paged(page),
+            **_paged(page, self._per_page),
+            "_fields": FIELDS[ask.kind],
             "orderby": "modified",
             "order": "asc",
             "dates_are_gmt": "true",
@@ -163,11 +164,11 @@ class WooCommerce:
         reply = await self._get(_LISTS[ask.kind], params=params)
         found = _listed(reply)
         last = changed(found[-1]) if found else None
-        more = len(found) >= _PER_PAGE and last is not None
+        more = len(found) >= self._per_page and last is not None
         moved = last is not None and last > after
-        position = {"after": (last if last and moved else after).isoformat(), "page": 1}
+        position: dict[str, Any] = {"after": (last if last and moved else after).isoformat()}
         if more and not moved:
-            position["page"] = page + 1
+            position |= {"page": page + 1, "of": self._per_page}
         elif not more:
             # What is saved may show later than its time says.
             begin = datetime.now(UTC) - _OVERLAP
@@ -180,17 +181,23 @@ class WooCommerce:
         changed comes by hook, and with the next order."""
         begun = ask.position or {}
         since = instant(begun.get("since")) or ask.since
-        page = int(begun.get("page", 1))
-        params = {**_paged(page), "orderby": "registered_date", "order": "desc", "role": "all"}
+        page = self._page(begun)
+        params = {**_paged(page, self._per_page), "orderby": "registered_date", "order": "desc"}
+        params |= {"role": "all", "_fields": FIELDS[Kind.CUSTOMER]}
         found = _listed(await self._get("customers", params=params))
         made = [instant(row.get("date_created_gmt")) for row in found]
         newest = instant(begun.get("newest")) or next((at for at in made if at), since)
         new = [row for row, at in zip(found, made, strict=True) if at is None or at >= since]
-        more = len(found) >= _PER_PAGE and len(new) == len(found)
+        more = len(found) >= self._per_page and len(new) == len(found)
         position: dict[str, Any] = {"since": max(newest, since).isoformat()}
         if more:
-            position = {"since": since.isoformat(), "newest": newest.isoformat(), "page": page + 1}
+            position = {"since": since.isoformat(), "newest": newest.isoformat()}
+            position |= {"page": page + 1, "of": self._per_page}
         return Page(self._items(Kind.CUSTOMER, new), position, more=more)
+
+    def _page(self, begun: Mapping[str, Any]) -> int:
+        """Pages of another length are counted anew."""
+        return int(begun["page"]) if begun.get("of") == self._per_page else 1
 
     def _items(self, kind: Kind, found: Sequence[Mapping[str, Any]]) -> list[Incoming]:
         events = [
@@ -201,11 +208,11 @@ class WooCommerce:
         return [event for event in events if not event.ignored]
 
     async def _get(self, path: str, **options: Any) -> Reply:
-        return await self._http.get(f"{self._api}/{path}", headers=self._proof, **options)
+        return await self._http.get(f"{self._api}/{path}", basic=self._proof, **options)
 
 
-def _paged(page: int) -> dict[str, str]:
-    return {"page": str(page), "per_page": str(_PER_PAGE)}
+def _paged(page: int, per_page: int) -> dict[str, str]:
+    return {"page": str(page), "per_page": str(per_page)}
 
 
 def _total(reply: Reply) -> int | None:

@@ -66,18 +66,24 @@ _FIELDS: Mapping[Kind, Spec] = {
     Kind.PRODUCT: _PRODUCT,
 }
 
+FIELDS: Mapping[Kind, str] = {
+    kind: ",".join([*spec, "meta_data"] if kind is Kind.ORDER else spec)
+    for kind, spec in _FIELDS.items()
+}
+"""As a list is asked for them: texts of products and what plugins add are left at the shop."""
+
 _PICKUP = ("local_pickup", "pickup_location", "pickup")
 
 
 def whitelisted(kind: Kind, given: Mapping[str, Any], meta: Collection[str]) -> dict[str, Any]:
-    """`meta`: names of the free fields that may be kept; their plain values, and lists of objects with plain values."""
+    """`meta`: keys of the free fields that may be kept; their plain values, and lists of objects with plain values."""
     payload = kept(given, _FIELDS[kind])
-    extra = {
-        text(each.get("key"), 100): _extra(each.get("value"))
+    extra = [
+        {"key": key, "value": _extra(each.get("value"))}
         for each in rows(given.get("meta_data"))
-        if text(each.get("key"), 100) in meta
-    }
-    return {**payload, "meta": extra} if extra else payload
+        if (key := text(each.get("key"), 100)) in meta
+    ]
+    return {**payload, "meta_data": extra} if extra else payload
 
 
 def facts_of(kind: Kind, payload: Mapping[str, Any]) -> Facts:
@@ -171,7 +177,7 @@ def _buyer(payload: Mapping[str, Any]) -> CustomerFacts | None:
 
 def _delivery(payload: Mapping[str, Any]) -> dict[str, str]:
     way = next(iter(rows(payload.get("shipping_lines"))), {})
-    meta = table(payload.get("meta"))
+    meta = {text(each.get("key")): each.get("value") for each in rows(payload.get("meta_data"))}
     parcel = next(iter(rows(meta.get(TRACKING_ITEMS))), {})
     title = text(way.get("method_title"))
     said = {

@@ -25,8 +25,16 @@ from hub.sources.base import (
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, Decision, Facts, Heard, Incoming, Kind
 from hub.sources.platforms.wire import answered, digest, object_of, zulu
-from hub.sources.platforms.yandex_market_order import MOSCOW, SPEC, order_facts, read_item
-from hub.sources.values import first, instant, number, rows, table, text
+from hub.sources.platforms.yandex_market_order import (
+    FEWER,
+    MOSCOW,
+    SPEC,
+    fewer,
+    is_unborn,
+    order_facts,
+    read_item,
+)
+from hub.sources.values import first, instant, rows, table, text
 from hub.sources.whitelist import kept
 
 _WINDOW = timedelta(days=30)
@@ -34,8 +42,6 @@ _PAGE = 50
 
 # What is written at the platform while we read may show a little later.
 _OVERLAP = timedelta(minutes=2)
-
-_PATIENCE = timedelta(minutes=1)
 
 _ABOUT_ORDERS = frozenset(
     {
@@ -51,10 +57,6 @@ _ABOUT_ORDERS = frozenset(
 _BUYER_SHOWN = frozenset({"PROCESSING", "DELIVERY", "PICKUP"})
 
 _ID = re.compile(r"[0-9]{1,18}")
-
-_CHANGEABLE = "PROCESSING/STARTED"
-_FEWER = "items"
-"""Written back in place of a status: the counts become smaller, the status stays."""
 
 
 class YandexMarketConfig(SourceConfig):
@@ -83,20 +85,24 @@ class YandexMarket:
         "RESERVED": None,
         "UNPAID": None,
         "PENDING": OrderStatus.PLACED,
-        "PROCESSING": OrderStatus.CONFIRMED,
+        # Nearly every order comes so, and to the shop it is a new one: whether it is there is still to be asked.
+        "PROCESSING": OrderStatus.PLACED,
         "PROCESSING/READY_TO_SHIP": OrderStatus.ASSEMBLED,
         "DELIVERY": OrderStatus.SHIPPED,
         "PICKUP": OrderStatus.AT_PICKUP_POINT,
         "DELIVERED": OrderStatus.DELIVERED,
         "CANCELLED": OrderStatus.CANCELLED,
+        # Named, because it is written by us: who has heard that nothing is there need not hear this, too.
+        "CANCELLED/SHOP_FAILED": OrderStatus.CANCELLED,
         "RETURNED": OrderStatus.RETURNED,
         "PARTIALLY_RETURNED": OrderStatus.RETURNED,
+        # It may be packed.
         "financial:paid": OrderStatus.PAID,
         # "Other values may come and need not be handled", says the reference.
         "other": None,
     }
     writes_as: ClassVar[Mapping[OrderStatus, str]] = {
-        OrderStatus.PARTIALLY_CONFIRMED: _FEWER,
+        OrderStatus.PARTIALLY_CONFIRMED: FEWER,
         OrderStatus.REJECTED: "CANCELLED/SHOP_FAILED",
         OrderStatus.ASSEMBLED: "PROCESSING/READY_TO_SHIP",
     }
@@ -148,7 +154,7 @@ class YandexMarket:
     async def fetch(self, kind: Kind, object_: str) -> Mapping[str, Any] | None:
         """The buyer is a call of its own, which the Market answers for DBS orders under way only."""
         order = await self._order(object_) if kind is Kind.ORDER else None
-        if order is None:
+        if order is None or is_unborn(order):
             return None
         if order.get("programType") == "DBS" and order.get("status") in _BUYER_SHOWN:
             order = {**order, "buyer": await self._buyer(object_)}
@@ -171,7 +177,8 @@ class YandexMarket:
         said = await self._orders({"dates": dates}, token=text(held.get("token")))
         # Of old orders the Market does not show the buyer any more, so that it need not be asked.
         thin = ask.purpose is Purpose.CATCH_UP
-        items = [read_item(order, may_be_thin=thin) for order in rows(said.get("orders"))]
+        orders = (order for order in rows(said.get("orders")) if not is_unborn(order))
+        items = [read_item(order, may_be_thin=thin) for order in orders]
         if token := text(table(said.get("paging")).get("nextPageToken")):
             window = {"from": since.isoformat(), "to": until.isoformat()}
             return Page(items, {**window, "token": token}, True)
@@ -184,34 +191,13 @@ class YandexMarket:
             raise Impossible("the Market has no such order")
         state = f"{text(order.get('status'))}/{text(order.get('substatus'))}"
         url = f"{self._shop}/orders/{decision.object}"
-        if decision.code == _FEWER:
-            await self._reduce(url, order, state, decision)
+        if decision.code == FEWER:
+            if change := fewer(order, decision):
+                await self._call("PUT", f"{url}/{change[0]}", json=change[1])
         elif not f"{state}/".startswith(f"{decision.code}/"):
             status, _, substatus = decision.code.partition("/")
-            change = {"status": status, **({"substatus": substatus} if substatus else {})}
-            await self._call("PUT", f"{url}/status", json={"order": change})
-
-    async def _reduce(
-        self, url: str, order: Mapping[str, Any], state: str, decision: Decision
-    ) -> None:
-        there = {line.id: line.confirmed for line in decision.lines}
-        items = rows(order.get("items"))
-        had = [(item.get("id"), int(number(item.get("count")) or 0)) for item in items]
-        left = [(id_, min(count, there.get(text(id_), count))) for id_, count in had]
-        if left == had:
-            # An earlier try, or somebody in the Market's own pages, was here first.
-            return
-        if state != _CHANGEABLE:
-            raise Impossible("the Market lets lines be taken out in PROCESSING/STARTED only")
-        if order.get("programType") == "DBS":
-            lines = [{"id": id_, "count": count} for id_, count in left]
-            body: dict[str, Any] = {"items": lines, "reason": "PARTNER_REQUESTED_REMOVE"}
-            await self._call("PUT", f"{url}/items", json=body)
-        else:
-            # In one box: how it is really packed is said in the Market's own pages before it is handed over.
-            box = [{"id": id_, "fullCount": count} for id_, count in left if count]
-            body = {"boxes": [{"items": box}], "allowRemove": True}
-            await self._call("PUT", f"{url}/boxes", json=body)
+            to = {"status": status, **({"substatus": substatus} if substatus else {})}
+            await self._call("PUT", f"{url}/status", json={"order": to})
 
     async def check(self) -> Check:
         try:
@@ -242,12 +228,6 @@ class YandexMarket:
 
     async def _call(self, method: str, url: str, **options: Any) -> Reply:
         call = {"GET": self._http.get, "POST": self._http.post, "PUT": self._http.put}[method]
-        try:
-            return await call(
-                url, headers={"Api-Key": self._config.token.get_secret_value()}, **options
-            )
-        except Impossible as refusal:
-            # Their way to say "too many calls".
-            if "(420)" in str(refusal):
-                raise Later("http-420", _PATIENCE) from None
-            raise
+        return await call(
+            url, headers={"Api-Key": self._config.token.get_secret_value()}, **options
+        )

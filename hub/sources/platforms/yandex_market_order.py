@@ -5,11 +5,14 @@ from datetime import timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from hub.sources.base import Unreadable
-from hub.sources.model import Action, CustomerFacts, Incoming, Kind, LineFacts, OrderFacts
+from hub.sources.base import Impossible, Unreadable
+from hub.sources.model import Action, CustomerFacts, Decision, Incoming, Kind, LineFacts, OrderFacts
 from hub.sources.platforms.wire import digest
 from hub.sources.values import first, instant, money, number, required, rows, table, text
 from hub.sources.whitelist import Spec, kept
+
+FEWER = "items"
+"""Written back in place of a status: the counts become smaller, the status stays."""
 
 MOSCOW = timezone(timedelta(hours=3))
 
@@ -46,7 +49,17 @@ _METHODS: Mapping[str, str] = {
     "DIGITAL": "digital",
 }
 _PAID_IN = frozenset({"PENDING", "PROCESSING", "DELIVERY", "PICKUP", "DELIVERED"})
+# A basket on its way to an order; half an hour later it is one, or is forgotten.
+_UNBORN = frozenset({"PLACING", "RESERVED", "UNPAID"})
+_STILLBORN = frozenset({"USER_NOT_PAID", "RESERVATION_EXPIRED", "RESERVATION_FAILED"})
 _ROUBLES = frozenset({"RUR", "RUB"})
+
+
+def is_unborn(order: Mapping[str, Any]) -> bool:
+    """Whether it is no order yet, or never became one: nobody at the shop should hear of it."""
+    if order.get("status") == "CANCELLED":
+        return order.get("substatus") in _STILLBORN
+    return order.get("status") in _UNBORN
 
 
 def read_item(order: Mapping[str, Any], *, may_be_thin: bool) -> Incoming:
@@ -60,6 +73,28 @@ def read_item(order: Mapping[str, Any], *, may_be_thin: bool) -> Incoming:
         happened_at=instant(order.get("updateDate"), MOSCOW),
         payload=None if may_be_thin and order.get("programType") == "DBS" else payload,
     )
+
+
+def fewer(order: Mapping[str, Any], decision: Decision) -> tuple[str, Mapping[str, Any]] | None:
+    """What to put where, so that the order becomes as small as was decided; None: it is.
+
+    Raises `Impossible`: it is too late.
+    """
+    there = {line.id: line.confirmed for line in decision.lines}
+    items = rows(order.get("items"))
+    had = [(item.get("id"), int(number(item.get("count")) or 0)) for item in items]
+    left = [(id_, min(count, there.get(text(id_), count))) for id_, count in had]
+    if left == had:
+        # An earlier try, or somebody in the Market's own pages, was here first.
+        return None
+    if (order.get("status"), order.get("substatus")) != ("PROCESSING", "STARTED"):
+        raise Impossible("the Market lets lines be taken out in PROCESSING/STARTED only")
+    if order.get("programType") == "DBS":
+        lines = [{"id": id_, "count": count} for id_, count in left]
+        return "items", {"items": lines, "reason": "PARTNER_REQUESTED_REMOVE"}
+    # In one box: how it is really packed is said in the Market's own pages before it is handed over.
+    box = [{"id": id_, "fullCount": count} for id_, count in left if count]
+    return "boxes", {"boxes": [{"items": box}], "allowRemove": True}
 
 
 def order_facts(payload: Mapping[str, Any], *, with_phone: bool) -> OrderFacts:
@@ -82,7 +117,7 @@ def order_facts(payload: Mapping[str, Any], *, with_phone: bool) -> OrderFacts:
 
 
 def _codes(payload: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
-    """What is prepaid counts as paid from when the order may be worked on: one that is UNPAID is prepaid, too."""
+    """One that is UNPAID is prepaid, too, so that this counts from when it may be worked on."""
     status, substatus = required(payload, "status"), text(payload.get("substatus"))
     chain = (f"{status}/{substatus}", status, "other") if substatus else (status, "other")
     paid = payload.get("paymentType") == "PREPAID" and status in _PAID_IN

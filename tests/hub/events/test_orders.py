@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.hub.events.conftest import CUSTOMER, Flow, an_order
 from tests.hub.orders.conftest import Book
 
@@ -81,6 +83,86 @@ async def test_the_shops_own_words_count_once_they_are_mapped(flow: Flow, book: 
     assert await book.who_heard("order.shipped") == ["42"]
 
 
+async def test_once_it_is_mapped_the_event_is_told_again(flow: Flow, book: Book) -> None:
+    event = await flow.told(an_order("отправлен"))
+    assert (await flow.api.get("/v1/orders/1042")).status == 404
+    [source] = (await flow.api.get("/v1/sources")).json["items"]
+    mapping = {"statuses": {"отправлен": "shipped"}}
+    await flow.api.call("PATCH", f"/v1/sources/{source['id']}", {"mapping": mapping})
+
+    replayed = await flow.api.post(f"/v1/events/{event['id']}/replay")
+    await flow.apply()
+
+    assert replayed.status == 202
+    assert await book.who_heard("order.shipped") == ["42"]
+
+
+async def test_what_is_no_order_yet_becomes_one_with_its_first_status(
+    flow: Flow, book: Book
+) -> None:
+    await flow.tell({"id": "1"}, kind="product")
+    [source] = (await flow.api.get("/v1/sources")).json["items"]
+    mapping = {"statuses": {"draft": None}}
+    await flow.api.call("PATCH", f"/v1/sources/{source['id']}", {"mapping": mapping})
+
+    draft = await flow.told(an_order("draft"))
+
+    assert (draft["result"], draft["reason"]) == ("ignored", "no-status")
+    assert (await flow.api.get("/v1/orders/1042")).status == 404
+    assert await book.told() == []
+
+    await flow.told(an_order("placed"))
+
+    assert (await flow.order())["status"] == "placed"
+    assert "42" in await book.who_heard("order.placed")
+
+
+async def test_of_what_was_deleted_nothing_is_kept(flow: Flow) -> None:
+    await flow.told(an_order("placed"))
+
+    event = await flow.told({"id": "1042"}, action="deleted")
+
+    assert (event["result"], event["reason"], event["payload"]) == ("ignored", "deleted", None)
+    assert (await flow.order())["status"] == "placed"
+
+
+class TestFirstSeenFurther:
+    """An order that is confirmed or paid when it is seen for the first time, where no shelf is asked."""
+
+    @pytest.fixture(autouse=True)
+    async def seller(self, flow: Flow) -> None:
+        seller = {"role": "seller", "addresses": {"email": "seller@example.com"}}
+        await flow.api.put("/v1/contacts/shop", seller)
+
+    async def test_the_seller_hears_that_there_is_a_new_one(self, flow: Flow, book: Book) -> None:
+        first = await flow.told(an_order("confirmed"))
+        await flow.told(an_order("confirmed", number="A-7"))
+
+        assert await book.who_heard("order.placed") == ["shop"]
+        assert await book.who_heard("order.confirmed") == ["42"]
+        assert sorted(first["set_off"]["rules"]) == ["order.confirmed", "order.placed"]
+
+    async def test_whoever_is_asked_to_pack_it_knows_already(self, flow: Flow, book: Book) -> None:
+        await flow.told(an_order("paid"))
+
+        assert await book.who_heard("order.placed") == []
+        assert "shop" in [told.contact for told in await book.told()]
+
+    async def test_what_is_packed_already_is_new_to_nobody(self, flow: Flow, book: Book) -> None:
+        await flow.told(an_order("shipped"))
+
+        assert await book.who_heard("order.placed") == []
+
+    async def test_the_preview_says_so(self, flow: Flow) -> None:
+        await flow.tell({"id": "1"}, kind="product")
+        [source] = (await flow.api.get("/v1/sources")).json["items"]
+        body = {"kind": "order", "payload": an_order("confirmed")}
+
+        found = await flow.api.post(f"/v1/sources/{source['id']}/preview", body)
+
+        assert found.json["status"]["tells"] == ["order.confirmed", "order.placed"]
+
+
 async def test_old_news_is_taken_over_and_told_to_nobody(flow: Flow, book: Book) -> None:
     long_ago = (datetime.now(UTC) - timedelta(days=2)).isoformat()
 
@@ -89,6 +171,19 @@ async def test_old_news_is_taken_over_and_told_to_nobody(flow: Flow, book: Book)
     assert event["result"] == "applied"
     assert await book.told() == []
     assert (await flow.order())["status"] == "shipped"
+
+
+async def test_the_first_word_of_the_shops_own_programs_is_news(flow: Flow, book: Book) -> None:
+    now = datetime.now(UTC)
+    before = {
+        "created_at": (now - timedelta(hours=20)).isoformat(),
+        "changed_at": (now - timedelta(minutes=10)).isoformat(),
+    }
+
+    event = await flow.told(an_order("shipped", **before))
+
+    assert not event["quiet"]
+    assert await book.who_heard("order.shipped") == ["42"]
 
 
 async def test_a_guest_is_known_by_the_mail(flow: Flow, book: Book) -> None:

@@ -17,6 +17,8 @@ from bots.sandbox import SandboxBot
 from channels.base import Category, Channel, Receipt, ReceiptStatus
 from hub.contacts.addresses import digest
 from hub.embedded.postgres import bin_dir
+from hub.events import claims
+from hub.events.processing import handle
 from hub.ids import new_id
 from hub.inbound import service as inbound
 from hub.notifications import receipts
@@ -236,38 +238,27 @@ class Life:
 
     async def _platform_told(self) -> None:
         """Of the buyer, what is applied and what still waits."""
-        source, word = new_id(), BUYER.word
-        await self.hub.db.execute(
-            "INSERT INTO source (id, shop_id, name, platform, secrets, seller)"
-            " VALUES ($1, $2, 'api', 'generic', '', 'shop')",
-            source,
-            self.shop.id,
-        )
-        said = {"name": f"Name {word}", "phone": f"8 ({BUYER.number[:3]}) {BUYER.number[3:]}"}
-        for contact, result in ((self.ids[word], "applied"), (None, "waiting")):
-            await self.hub.db.execute(
-                """
-                INSERT INTO shop_event (id, shop_id, source_id, kind, action, object, via, payload, contact_id,
-                                        result)
-                VALUES ($1, $2, $3, 'customer', 'updated', $4, 'api', $5, $6, $7)
-                """,
-                new_id(),
-                self.shop.id,
-                source,
-                f"c-{word}",
-                said,
-                contact,
-                result,
-            )
-        await self.hub.db.execute(
-            "INSERT INTO source_object (source_id, kind, object, shop_id, digest, contact_id, facts)"
-            " VALUES ($1, 'cart', $2, $3, 'd', $4, $5)",
-            source,
-            f"cart-{word}",
-            self.shop.id,
-            self.ids[word],
-            said,
-        )
+        word = BUYER.word
+        customer = {
+            "id": BUYER.external_id,
+            "name": f"Name {word}",
+            "email": f"{word}@example.com",
+            "phone": f"8 ({BUYER.number[:3]}) {BUYER.number[3:]}",
+        }
+        line = {"title": "Kettle", "quantity": 1, "seller": SELLER.external_id}
+        told: list[tuple[str, dict[str, Any]]] = [
+            ("customer", customer),
+            ("order", {"id": "2002", "status": "shipped", "customer": customer, "lines": [line]}),
+            ("cart", {"id": f"cart-{word}", "customer": customer, "lines": [line]}),
+        ]
+        for kind, data in told:
+            await self._ok("post", "/v1/events", {"kind": kind, "data": data})
+        for claimed in await claims.claim(self.hub.db, new_id(), each=10, limit=10):
+            await handle(self.hub, claimed)
+        rows = await self.hub.db.fetch("SELECT result FROM shop_event")
+        assert [row["result"] for row in rows] == ["applied"] * 3
+        waits = {"id": f"guest-{word}", "name": f"Name {word}", "phone": customer["phone"]}
+        await self._ok("post", "/v1/events", {"kind": "customer", "data": waits})
 
     async def _says(self, person: Person) -> None:
         hub, word = self.hub, person.word

@@ -55,6 +55,7 @@ async def _values(life: Life, table: str, column: str) -> list[str]:
     known = {
         "receipt": "delivery_id IS NOT NULL",
         "event": "contact_id IS NOT NULL",
+        "shop_event": "contact_id IS NOT NULL",
         "callback_attempt": "event_id IN (SELECT id FROM event WHERE contact_id IS NOT NULL)",
         "notification": f"contact_id NOT IN ({others})",
         "sandbox_message": f"delivery_id IS NULL OR NOT EXISTS (SELECT FROM delivery AS d"

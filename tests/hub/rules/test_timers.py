@@ -136,6 +136,14 @@ async def test_one_that_fails_holds_up_no_other(
     postponed = await hub.db.fetchval("SELECT due_at - now() FROM rule_timer")
     assert timedelta(seconds=50) < postponed <= timedelta(minutes=1)
 
+    # For a day; then it goes.
+    for hours, left in ((23, 1), (2, 0)):
+        await hub.db.execute(
+            "UPDATE rule_timer SET failing_since = failing_since - $1::interval",
+            timedelta(hours=hours),
+        )
+        assert await go(hub, ahead=timedelta(minutes=2)) == left
+
 
 @pytest.mark.usefixtures("reminder")
 async def test_of_a_shop_that_is_not_in_the_settings_it_waits(hub: Hub) -> None:

@@ -29,7 +29,9 @@ async def drive(hub: Hub) -> AsyncIterator[Drive]:
 async def _report(hub: Hub) -> Report:
     """Counted anew, however short ago it was counted."""
     now = datetime.now(UTC)
-    await hub.db.execute("UPDATE delivery_hour_counted SET counted_at = counted_at - $1::interval", DAY)
+    await hub.db.execute(
+        "UPDATE delivery_hour_counted SET counted_at = counted_at - $1::interval", DAY
+    )
     await Counting(hub).turn(now)
     shop = hub.shop("main")
     return await queries.report(hub.db, shop.id, Span(now - DAY, now + DAY, shop.settings.zone))

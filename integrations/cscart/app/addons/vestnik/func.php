@@ -160,7 +160,7 @@ function fn_vestnik_flush($most, $within)
 /** Posts one row. Returns what went wrong, or '' where the row is done with. */
 function fn_vestnik_send(array $row)
 {
-    // Whoever moves `next_at` has the row: a page and the cron may both be at it.
+    // Whoever moves `next_at` has the row: a page and the cron may both be at it. Told twice it would be known by its id.
     $wait = min(60 * 2 ** min((int) $row['tries'], 6), 3600);
     $taken = db_query(
         'UPDATE ?:vestnik_events SET next_at = ?i, tries = tries + 1 WHERE event_id = ?s AND next_at = ?i',
@@ -168,7 +168,7 @@ function fn_vestnik_send(array $row)
         $row['event_id'],
         $row['next_at']
     );
-    if (!$taken) {
+    if ($taken === 0) {
         return '';
     }
     $event = fn_vestnik_filled(json_decode($row['body'], true));

@@ -1,0 +1,149 @@
+"""Sources over the API: made, shown without their secrets, changed, closed."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from hub.resources import Hub
+from hub.sources import queries, service
+from tests.hub.api.client import Answer, Api
+
+INSALES: dict[str, Any] = {
+    "name": "romashka",
+    "platform": "insales",
+    "config": {
+        "base_url": "https://romashka.myinsales.ru",
+        "login": "the-login",
+        "password": "the-password",
+    },
+}
+SITE: dict[str, Any] = {"name": "site", "platform": "generic"}
+
+
+async def made(api: Api, body: dict[str, Any]) -> dict[str, Any]:
+    answer = await api.post("/v1/sources", body)
+    assert answer.status == 201, answer.raw
+    found: dict[str, Any] = answer.json
+    return found
+
+
+async def patched(api: Api, source: dict[str, Any], body: dict[str, Any]) -> Answer:
+    return await api.call("PATCH", f"/v1/sources/{source['id']}", body)
+
+
+async def test_a_secret_is_sealed_and_never_shown(hub: Hub, api: Api) -> None:
+    source = await made(api, INSALES)
+
+    shown = await api.get(f"/v1/sources/{source['id']}")
+    listed = await api.get("/v1/sources")
+    rows = await hub.db.fetch("SELECT t::text AS row FROM source AS t")
+
+    assert shown.json["config"]["password"] == "set"
+    assert shown.json["config"]["login"] == "the-login"
+    for text in (shown.raw, listed.raw, str(rows).encode()):
+        assert b"the-password" not in text
+    found = await queries.by_name(hub.db, hub.shop("main").id, "romashka")
+    assert found
+    config: Any = service.opened(hub.signer, found)[0]
+    assert config.password.get_secret_value() == "the-password"
+
+
+async def test_a_patch_keeps_what_it_does_not_name(hub: Hub, api: Api) -> None:
+    source = await made(api, INSALES)
+
+    answer = await patched(api, source, {"config": {"login": "another"}, "poll_every": None})
+
+    assert answer.status == 200, answer.raw
+    assert (answer.json["config"]["login"], answer.json["poll_every"]) == ("another", None)
+    found = await queries.by_name(hub.db, hub.shop("main").id, "romashka")
+    assert found
+    config: Any = service.opened(hub.signer, found)[0]
+    assert config.password.get_secret_value() == "the-password"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"platform": "nobody"}, "/platform"),
+        ({"config": {**INSALES["config"], "base_url": "http://10.0.0.1"}}, "/config/base_url"),
+        ({"config": {**INSALES["config"], "odd": 1}}, "/config/odd"),
+        ({"config": {"base_url": "https://x.example"}}, "/config/login"),
+        ({"name": "Ромашка"}, "/name"),
+        ({"poll_every": 5}, "/poll_every"),
+        ({"mapping": {"statuses": {"x": "sent"}}}, "/mapping/statuses/x"),
+        ({"mapping": {"fields": {"order.total": "a["}}}, "/mapping/fields/order.total"),
+    ],
+)
+async def test_what_cannot_be_is_refused_with_its_place(
+    api: Api, change: dict[str, Any], pointer: str
+) -> None:
+    answer = await api.post("/v1/sources", INSALES | change)
+
+    assert answer.status in (400, 422)
+    assert pointer in answer.pointers
+    assert b"the-password" not in answer.raw
+
+
+async def test_two_platforms_do_not_share_ids(api: Api) -> None:
+    first = await made(api, INSALES)
+    second = await made(api, INSALES | {"name": "other"})
+    taken = await api.post("/v1/sources", INSALES | {"name": "third", "id_prefix": "other-"})
+    named = await api.post("/v1/sources", INSALES)
+    moved = await patched(api, second, {"id_prefix": ""})
+
+    assert (first["id_prefix"], second["id_prefix"]) == ("", "other-")
+    assert (first["seller"], second["seller"]) == ("shop", "other-shop")
+    assert (taken.status, named.status, moved.status) == (409, 409, 409)
+    # A shop's own programs may tell of either.
+    assert (await made(api, SITE))["id_prefix"] == ""
+
+
+async def test_a_seller_is_no_buyer(api: Api) -> None:
+    await api.put("/v1/contacts/anna", {"role": "buyer"})
+    source = await made(api, SITE)
+
+    assert (await api.post("/v1/sources", INSALES | {"seller": "anna"})).status == 409
+    assert (await patched(api, source, {"seller": "anna"})).status == 409
+
+
+async def test_a_door_is_open_as_long_as_the_source_is(api: Api) -> None:
+    source = await made(api, SITE | {"config": {"unsigned": True}})
+    [hook] = source["hooks"]
+    path = urlsplit(hook["url"]).path
+
+    assert (await api.get(path, key=None)).status == 200
+    assert (await api.get(path[:-1], key=None)).status == 404
+    await patched(api, source, {"active": False})
+    assert (await api.get(path, key=None)).status == 404
+    await patched(api, source, {"active": True})
+    assert (await api.get(path, key=None)).status == 200
+    await api.delete(f"/v1/sources/{source['id']}")
+    assert (await api.get(path, key=None)).status == 404
+    assert (await api.get(f"/v1/sources/{source['id']}")).status == 404
+    # The name is free again.
+    await made(api, SITE)
+
+
+async def test_another_shop_sees_nothing_of_it(hub: Hub, api: Api, url: str, key_for: Any) -> None:
+    source = await made(api, SITE)
+
+    async with Api(url, await key_for("admin", shop="other")) as other:
+        assert (await other.get("/v1/sources")).json["items"] == []
+        for method in ("GET", "DELETE"):
+            assert (await other.call(method, f"/v1/sources/{source['id']}")).status == 404
+        assert (await patched(other, source, {"active": False})).status == 404
+
+
+async def test_platforms_say_what_they_need(api: Api) -> None:
+    items = {item["platform"]: item for item in (await api.get("/v1/platforms")).json["items"]}
+
+    assert len(items) == 10
+    assert "password" in items["insales"]["config"]["properties"]
+    assert items["insales"]["statuses"]["new"] == "placed"
+
+
+async def test_a_source_needs_an_admin(url: str, key_for: Any) -> None:
+    async with Api(url, await key_for("orders", "read", "contacts", "send")) as api:
+        assert (await api.get("/v1/sources")).status == 403
+        assert (await api.post("/v1/sources", SITE)).status == 403
