@@ -62,6 +62,7 @@ class Action(StrEnum):
     WAREHOUSE_STORED = "warehouse.stored"
     WAREHOUSE_LINK_CREATED = "warehouse.link_created"
     ORDER_MOVED = "order.moved"
+    ORDER_TRIED = "order.tried"
     STOCK_ANSWERED = "stock.answered"
     ASSEMBLY_DONE = "assembly.done"
     CONTACT_ERASED = "contact.erased"
