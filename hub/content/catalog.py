@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from channels.base import Category, Channel
 from hub.content import queries
-from hub.content.formats import formats, parse_locale
+from hub.content.formats import formats
+from hub.content.locales import locales, shown_in
 from hub.content.model import (
     MESSENGERS,
     Audience,
@@ -173,7 +174,7 @@ class Template:
         if found is None:
             raise NoVariant(f"{self.name} has nothing for {audience} on {channel}")
         language, own = found
-        zone = formats(_shown_in(locale, language), timezone or "")
+        zone = formats(shown_in(locale, language), timezone or "")
         if len(self._readers) >= _MOST_READERS:
             self._readers.clear()
         self._readers[key] = Reader(Audience(audience), language, zone), own
@@ -235,6 +236,11 @@ class Template:
             own=bool(own),
         )
 
+    def with_own(self, variant: Variant, source: Source) -> "Template":
+        """As it would be with that text, whatever is stored."""
+        own = {**self._own, variant: Own(source)}
+        return replace(self, _own=own, _reach={}, _readers={})
+
     def own_sources(self) -> Mapping[Variant, Own]:
         return self._own
 
@@ -269,6 +275,12 @@ class Catalog:
         found = Template(name, category, self._engine, event, own, locale)
         self._found[shop_id, name] = found
         return found
+
+    def draft(self, shop_id: int, name: str, variant: Variant, source: Source) -> Template:
+        """What `find` would find, were that text stored; for a name that there is not, too."""
+        locale = self._shop_locales.get(shop_id, "")
+        blank = Template(name, Category.TRANSACTIONAL, self._engine, None, {}, locale)
+        return (self.find(shop_id, name) or blank).with_own(variant, source)
 
     def names(self, shop_id: int) -> list[str]:
         """What `find` finds for that shop, in alphabetical order."""
@@ -368,29 +380,3 @@ def _event(engine: Engine, name: str) -> Event:
         labels=name in _LABELS,
         answer=_ANSWERS.get(name, ""),
     )
-
-
-@lru_cache(maxsize=4096)
-def locales(locale: str | None, shop_locale: str) -> tuple[str, ...]:
-    """Where to look, in order: the reader's locale, the shop's, Russian, English."""
-    chain: dict[str, None] = {}
-    for name in (locale or "", shop_locale, *LANGUAGES):
-        if found := parse_locale(name) if name else None:
-            chain[tag(name)] = None
-            chain[found.language] = None
-    return tuple(chain)
-
-
-def tag(locale: str) -> str:
-    """`en-GB` for `en_gb`: how a locale is stored. Raises `TemplateFault` for what is none."""
-    found = parse_locale(locale)
-    if found is None:
-        raise TemplateFault(f"{locale!r} is not a locale such as ru or en-GB")
-    return str(found).replace("_", "-")
-
-
-def _shown_in(locale: str | None, language: str) -> str:
-    """Numbers and dates follow the words: a German reader of an English text gets English dates."""
-    found = parse_locale(locale) if locale else None
-    same = found is not None and found.language == language.partition("-")[0]
-    return locale if locale and same else language

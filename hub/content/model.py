@@ -153,6 +153,17 @@ class OwnBody:
         return Source(self.subject, self.text, self.html)
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing wrong with a source. `part`: subject, text or html, empty where it is not known; `line` counts from 1 in
+    it, 0 where none is to blame. `about`: what may be looked for in the source then: a path, or the beginning of a tag."""
+
+    part: str
+    text: str
+    line: int = 0
+    about: str = ""
+
+
 class ContentError(Exception):
     """A message cannot be rendered; the text says why and is meant for people."""
 

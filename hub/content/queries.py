@@ -41,6 +41,28 @@ async def versions(db: Db, shop_id: int, name: str) -> list[Version]:
     return [_version(row) for row in rows]
 
 
+async def versions_of(
+    db: Db, shop_id: int, name: str, variant: Variant, *, limit: int, below: int | None = None
+) -> list[Version]:
+    """Of one variant, newest first; `below`: only older ones than that number."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM template_version
+         WHERE shop_id = $1 AND name = $2 AND channel = $3 AND locale = $4 AND audience = $5
+           AND number < coalesce($6, 2147483647)
+         ORDER BY number DESC LIMIT $7
+        """,  # noqa: S608
+        shop_id,
+        name,
+        variant.channel,
+        variant.locale,
+        variant.audience,
+        below,
+        limit,
+    )
+    return [_version(row) for row in rows]
+
+
 async def lock(connection: Connection) -> None:
     """Until the end of the transaction: nobody else adds versions, everybody may read."""
     await connection.execute("LOCK TABLE template_version IN SHARE ROW EXCLUSIVE MODE")

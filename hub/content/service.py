@@ -8,13 +8,15 @@ from channels.base import Category, Channel
 from hub.audit import log as audit
 from hub.audit.model import SYSTEM, Action, Actor
 from hub.content import queries
-from hub.content.catalog import Catalog, Template, tag
+from hub.content.catalog import Catalog, Template
+from hub.content.locales import tag
 from hub.content.model import (
     TAGS,
     WITH_HTML,
     Audience,
     ContentError,
     MissingVariable,
+    Mistake,
     OwnBody,
     Source,
     TemplateDetails,
@@ -23,6 +25,7 @@ from hub.content.model import (
     Variant,
     VariantSource,
     Version,
+    WrongValue,
 )
 from hub.content.render import LANGUAGES
 from hub.db.pool import Db, transaction
@@ -31,7 +34,7 @@ from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
 LARGEST_SOURCE = 256 * 1024
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_NAME = 100
-_WITH_TITLE = frozenset({Channel.EMAIL, Channel.PUSH})
+WITH_TITLE = frozenset({Channel.EMAIL, Channel.PUSH})
 _NAMES = {Channel.TELEGRAM: "Telegram", Channel.MAX: "MAX"}
 
 
@@ -71,12 +74,10 @@ async def put_version(
     `author` is kept with it: who stored it, such as the key's name. `by`: for the audit log. Raises `InvalidInput` with everything
     wrong with the text, `Unprocessable` where the category is another than the template's.
     """
-    variant = _variant(name, channel, locale, body.audience)
+    variant = variant_of(name, channel, locale, body.audience)
     template = catalog.find(shop_id, name)
-    # Compiling a long text takes a while, and others are served meanwhile.
-    faults = await asyncio.to_thread(_faults, catalog, template, variant, body.source)
-    if faults:
-        raise InvalidInput(faults=faults)
+    if wrong := await mistakes(catalog, shop_id, name, variant, body.source):
+        raise InvalidInput(faults=[Fault(f"/{m.part}" if m.part else "", m.text) for m in wrong])
     async with transaction(db) as connection:
         await queries.lock(connection)
         stored = await queries.in_force(connection, shop_id, name)
@@ -122,7 +123,7 @@ async def delete_version(
     All audiences' own texts of that channel and locale, or one audience's. The versions are kept. Raises
     `NotFound` where the shop has no own text there.
     """
-    wanted = _variant(name, channel, locale, audience or Audience.BUYER)
+    wanted = variant_of(name, channel, locale, audience or Audience.BUYER)
     async with transaction(db) as connection:
         await queries.lock(connection)
         stored = [
@@ -180,7 +181,8 @@ def _built_in_sources(template: Template) -> list[VariantSource]:
     ]
 
 
-def _variant(name: str, channel: Channel, locale: str, audience: Audience) -> Variant:
+def variant_of(name: str, channel: Channel, locale: str, audience: Audience) -> Variant:
+    """With the locale as it is stored. Raises `InvalidInput` where the name or the locale is none."""
     faults = []
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         detail = (
@@ -209,41 +211,51 @@ def _category(
     return present or wanted or Category.TRANSACTIONAL
 
 
-def _faults(
+async def mistakes(
+    catalog: Catalog, shop_id: int, name: str, variant: Variant, source: Source
+) -> list[Mistake]:
+    """Everything that `put_version` would not take in a text."""
+    template = catalog.find(shop_id, name)
+    # Compiling a long text takes a while, and others are served meanwhile.
+    return await asyncio.to_thread(_mistakes, catalog, template, variant, source)
+
+
+def _mistakes(
     catalog: Catalog, template: Template | None, variant: Variant, source: Source
-) -> list[Fault]:
-    """Everything wrong with a source, pointing into the request's body."""
-    faults = _misplaced(variant.channel, source)
-    if faults:
-        return faults
+) -> list[Mistake]:
+    wrong = _misplaced(variant.channel, source)
+    if wrong:
+        return wrong
     try:
         rendered = catalog.try_out(template, variant, source)
     except TemplateFault as fault:
-        return [Fault(f"/{fault.part}" if fault.part else "", str(fault))]
+        about = fault.path if isinstance(fault, WrongValue) else ""
+        return [Mistake(fault.part, str(fault), fault.line, about)]
     except MissingVariable as missing:
-        return [Fault("", f"{missing.path} is nothing that the hub knows")]
+        text = f"{missing.path} is nothing that the hub knows"
+        return [Mistake("", text, about=missing.path)]
     except ContentError as error:
-        return [Fault("", str(error))]
+        return [Mistake("", str(error))]
     return _not_shown(variant.channel, rendered.html)
 
 
-def _misplaced(channel: Channel, source: Source) -> list[Fault]:
-    parts = {"/subject": source.subject, "/text": source.text, "/html": source.html}
-    faults = [
-        Fault(part, f"is larger than {LARGEST_SOURCE // 1024} KiB")
+def _misplaced(channel: Channel, source: Source) -> list[Mistake]:
+    parts = {"subject": source.subject, "text": source.text, "html": source.html}
+    wrong = [
+        Mistake(part, f"is larger than {LARGEST_SOURCE // 1024} KiB")
         for part, text in parts.items()
         if len(text.encode()) > LARGEST_SOURCE
     ]
-    has_title, has_html = channel in _WITH_TITLE, channel in WITH_HTML
+    has_title, has_html = channel in WITH_TITLE, channel in WITH_HTML
     if has_title and not source.subject.strip():
-        faults.append(Fault("/subject", f"is needed for {channel}"))
+        wrong.append(Mistake("subject", f"is needed for {channel}"))
     if not has_title and source.subject:
-        faults.append(Fault("/subject", f"{channel} shows no subject"))
+        wrong.append(Mistake("subject", f"{channel} shows no subject"))
     if not has_html and source.html:
-        faults.append(Fault("/html", f"{channel} shows no HTML"))
+        wrong.append(Mistake("html", f"{channel} shows no HTML"))
     if not source.text.strip() and not (has_html and source.html.strip()):
-        faults.append(Fault("/text", "is needed"))
-    return faults
+        wrong.append(Mistake("text", "is needed"))
+    return wrong
 
 
 class _Tags(HTMLParser):
@@ -252,25 +264,25 @@ class _Tags(HTMLParser):
     def __init__(self, channel: Channel) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.wrong: list[str] = []
+        self.wrong: list[tuple[str, str]] = []
         self._channel = channel
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del attrs
         self.open.append(tag)
         if tag not in TAGS[self._channel]:
-            self.wrong.append(f"{_NAMES[self._channel]} does not know <{tag}>")
+            self.wrong.append((f"{_NAMES[self._channel]} does not know <{tag}>", f"<{tag}"))
 
     def handle_endtag(self, tag: str) -> None:
         if not self.open or self.open.pop() != tag:
-            self.wrong.append(f"</{tag}> closes what is not open")
+            self.wrong.append((f"</{tag}> closes what is not open", f"</{tag}"))
 
 
-def _not_shown(channel: Channel, html: str) -> list[Fault]:
+def _not_shown(channel: Channel, html: str) -> list[Mistake]:
     if channel not in TAGS:
         return []
     parser = _Tags(channel)
     parser.feed(html)
     parser.close()
-    wrong = parser.wrong or [f"<{tag}> is not closed" for tag in parser.open]
-    return [Fault("/html", reason) for reason in wrong[:5]]
+    wrong = parser.wrong or [(f"<{tag}> is not closed", f"<{tag}") for tag in parser.open]
+    return [Mistake("html", reason, about=about) for reason, about in wrong[:5]]

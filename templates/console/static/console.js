@@ -270,6 +270,33 @@
     editor.addEventListener("blur", () => jar.updateOptions({ catchTab: true }));
   }
 
+  /* Frames that show what a form would make. A new one each time: or the way back would lead through all of them. */
+  let framed = 0;
+  function frameAll(within = document) {
+    for (const frame of all("iframe[data-form]", within)) {
+      const form = document.getElementById(frame.dataset.form);
+      if (!form) continue;
+      const fresh = frame.cloneNode();
+      const sent = document.createElement("form");
+      fresh.removeAttribute("data-form");
+      fresh.name = sent.target = `frame-${++framed}`;
+      frame.replaceWith(fresh);
+      sent.method = "post";
+      sent.action = frame.dataset.action;
+      sent.hidden = true;
+      for (const [name, value] of new FormData(form)) {
+        const field = document.createElement("input");
+        field.type = "hidden";
+        field.name = name;
+        field.value = value;
+        sent.append(field);
+      }
+      document.body.append(sent);
+      sent.submit();
+      sent.remove();
+    }
+  }
+
   async function highlight(within = document) {
     const codes = all("pre.code > code[class*=language-]", within).filter((code) => !code.dataset.lit);
     if (!codes.length) return;
@@ -286,6 +313,7 @@
     for (const button of all("[data-copy][hidden]", within)) button.hidden = !navigator.clipboard;
     drawAll(within);
     editAll(within);
+    frameAll(within);
     highlight(within);
   }
   dress(document);
