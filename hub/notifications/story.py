@@ -1,7 +1,7 @@
 """What happened to one notification, told in its order: who did what when, and what it came to. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -31,6 +31,8 @@ class Told:
     took: timedelta | None = None
     until: datetime | None = None
     instead_of: Mapping[str, Any] | None = None
+    place: datetime | None = None
+    """Where it stands, if not by its time: a provider's clock is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,9 @@ def tell(row: Row, more: Row) -> Story:
     deliveries = sorted(row["deliveries"], key=lambda d: (d["step"], d["id"]))
     told = [*_beginning(row)]
     for delivery in deliveries:
-        told += _way(delivery, (more["deliveries"] or {}).get(delivery["id"], {}))
+        told += _in_order(_way(delivery, (more["deliveries"] or {}).get(delivery["id"], {})))
     told += _end(row, more, deliveries)
-    told.sort(key=lambda one: one.at)
+    told.sort(key=lambda one: one.place or one.at)
     is_over = row["status"] in _OVER and more["step_at"] is None
     return Story(_verdict(row, more, deliveries, told), told, is_over)
 
@@ -117,6 +119,16 @@ def _beginning(row: Row) -> Iterator[Told]:
         yield Told(at, "held", "wait", until=row["held_until"])
     elif row["send_at"] and row["send_at"] > at:
         yield Told(at, "scheduled", "wait", until=row["send_at"])
+
+
+def _in_order(told: Iterator[Told]) -> Iterator[Told]:
+    """What a provider reports comes after it took the message, whatever its clock says and to the second only."""
+    taken: datetime | None = None
+    for one in told:
+        if one.kind == "call_accepted":
+            taken = taken or one.at
+        is_early = taken is not None and one.at < taken and one.kind.startswith("receipt_")
+        yield replace(one, place=taken) if is_early else one
 
 
 def _way(delivery: Row, times: Row) -> Iterator[Told]:
@@ -173,20 +185,8 @@ def _same(one: Told, other: Told) -> bool:
 
 
 def _more(before: Told, last: Told) -> Told:
-    return Told(
-        before.at,
-        before.kind,
-        before.tone,
-        before.channel,
-        before.account,
-        before.provider,
-        said=last.said,
-        code=last.code,
-        meaning=last.meaning,
-        times=before.times + 1,
-        until=last.at,
-        instead_of=before.instead_of,
-    )
+    again = replace(before, times=before.times + 1, until=last.at, took=None)
+    return replace(again, said=last.said, code=last.code, meaning=last.meaning)
 
 
 _OF_CODE: Mapping[tuple[str, str], str] = {

@@ -115,7 +115,7 @@ def _own_words(row: Row, more: Row) -> str | None:
     content = more["content"]
     if not content or row["category"] == Category.SECURITY:
         return None
-    return content.get("subject") or content.get("text")
+    return str(content.get("subject") or content.get("text") or "")
 
 
 def ways_of(visit: Visit, row: Row) -> list[Way]:

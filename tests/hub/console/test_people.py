@@ -270,3 +270,25 @@ async def test_who_is_known_by_an_address_only_has_a_card_without_acts(
     # Not among the people, but to be found by a message.
     assert str(id_) not in (await console.get("/people", q="somebody@example.com")).html
     assert str(id_) in (await console.get("/messages", q="somebody@example.com")).html
+
+
+async def test_every_page_is_there_in_russian(api: Api, console_for: ConsoleFor, anna: str) -> None:
+    asked = {"content": {"text": "Привет"}, "recipient": {"external_id": "buyer-42"}}
+    id_ = (await api.post("/v1/notifications", asked)).json["id"]
+    russian = await console_for(Role.OWNER, locale="ru")
+
+    pages = {
+        "/people": "Кому магазин пишет",
+        anna: "Новости и предложения",
+        f"{anna}?tab=consents": "Отпечаток",
+        f"{anna}?tab=messages": "Привет",
+        f"{anna}/write": "Написать человеку",
+        f"{anna}/erase": "Удалить навсегда",
+        "/messages": "Что и кому ушло",
+        f"/messages/{id_}": "Отправляется",
+        f"/messages/{id_}/again": "Пойдёт так",
+    }
+    for path, words in pages.items():
+        page = await russian.get(path)
+        assert page.status == 200, path
+        assert words in page.text, path
