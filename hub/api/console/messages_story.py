@@ -14,7 +14,7 @@ from channels.registry import UnknownProvider, described
 from hub.api.console import asked, meaning, messages_content
 from hub.api.console.frame import Visit, form, framed, masked, see, show
 from hub.api.console.messages import pages, what_of, who_of
-from hub.errors import NotFound
+from hub.errors import Conflict, NotFound
 from hub.notifications import again, searching, storage, story
 from hub.notifications.model import NotificationStatus
 from hub.operators.model import Right
@@ -111,6 +111,14 @@ async def _read(visit: Visit) -> tuple[Row, Row]:
     return row, more
 
 
+async def _read_repeatable(visit: Visit) -> tuple[Row, Row]:
+    """As `_read`. Raises `Conflict` in the operator's words where the person is gone, and with him what was said."""
+    row, more = await _read(visit)
+    if more["name"] is None:
+        raise Conflict(visit.said["seen"]["faults"]["erased"])
+    return row, more
+
+
 def _own_words(row: Row, more: Row) -> str | None:
     content = more["content"]
     if not content or row["category"] == Category.SECURITY:
@@ -170,7 +178,7 @@ async def letter(visit: Visit) -> web.StreamResponse:
 @pages.get("/messages/{id}/again", right=Right.SEND)
 async def ask_again(visit: Visit) -> web.StreamResponse:
     """The way that it would take now, before anything is sent."""
-    row, more = await _read(visit)
+    row, more = await _read_repeatable(visit)
     channels = _chosen(visit.request.query.getall("channel", []))
     repeat = await again.repeat_of(visit.hub.db, visit.shop, row["id"], channels=channels)
     plan = again.tried(visit.hub, visit.shop, repeat).plan
@@ -204,10 +212,10 @@ def _chosen(given: Sequence[str]) -> tuple[Channel, ...]:
 @pages.post("/messages/{id}/again", right=Right.SEND)
 async def send_again(visit: Visit) -> web.StreamResponse:
     """To the story of the new one."""
-    fields = await form(visit)
-    channels = _chosen(fields.all("channel"))
+    row, _ = await _read_repeatable(visit)
+    channels = _chosen((await form(visit)).all("channel"))
     new = await again.send_again(
-        visit.hub, visit.shop, asked.in_path(visit), by=visit.actor, channels=channels
+        visit.hub, visit.shop, row["id"], by=visit.actor, channels=channels
     )
     return see(visit, f"/messages/{new}", note="sent_again")
 
