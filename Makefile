@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup run test fuzz lint audit bench pressure soak docs format lock clean
+.PHONY: help setup run test fuzz lint audit bench pressure soak docs screenshots format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make pressure a dead provider: the same figures before and with a million messages waiting for it'
 	@echo 'make soak     work while everything is killed, and whether anything was lost (ARGS="--help")'
 	@echo 'make docs     the tables of providers in the README and docs anew from the registry'
+	@echo 'make screenshots  each page of the console as it looks, in .screenshots (needs Chromium)'
 	@echo 'make format   ruff puts the layout right'
 	@echo 'make lock     the lock files anew from pyproject.toml'
 	@echo 'make clean    .venv and caches away; the data in .vestnik stays'
@@ -64,6 +65,9 @@ soak: setup
 
 docs: setup
 	$(BIN)/python -m tests.rules.provider_tables
+
+screenshots: setup
+	VESTNIK_SCREENSHOTS=.screenshots $(BIN)/python -m pytest -q tests/console $(ARGS)
 
 format: setup
 	$(BIN)/python -m ruff check --fix

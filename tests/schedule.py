@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-_HUBS = ("tests/soak/", "tests/e2e/", "tests/upgrade/")
+_HUBS = ("tests/soak/", "tests/e2e/", "tests/upgrade/", "tests/console/")
 _LANES = 2
 
 

@@ -1,0 +1,119 @@
+"""An operator's first day: every page, by somebody who has just started the hub."""
+
+import re
+from urllib.parse import urlsplit
+
+import pyotp
+import pytest
+from playwright.sync_api import Browser, Page, StorageState, expect
+
+from tests.console.conftest import LOGIN, PASSWORD, House
+from tests.console.looks import DESKTOP, PHONE, Look, look_at, seen
+from tests.e2e.process import call
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def owner(browser: Browser, house: House) -> StorageState:
+    """Made by the link that the first start prints; signed in."""
+    with seen(browser, DESKTOP) as page:
+        page.goto(house.link)
+        assert look_at(page, "first-desktop") == []
+        page.get_by_label(re.compile("почт|e-mail", re.I)).fill(LOGIN)
+        page.locator("input[name=name]").fill("Ольга")
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.locator("input[name=again]").fill(PASSWORD)
+        page.get_by_role("button").last.click()
+        expect(page).to_have_url(re.compile(r"/console/main/?$"))
+        return page.context.storage_state()
+
+
+def sign_in(page: Page, house: House) -> None:
+    page.goto(f"{house.url}/console/sign-in")
+    page.locator("input[name=login]").fill(LOGIN)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("main form button[type=submit], form button[type=submit]").first.click()
+
+
+@pytest.mark.parametrize("look", [DESKTOP, PHONE], ids=lambda look: look.name)
+@pytest.mark.parametrize("locale", ["ru", "en"])
+def test_every_page_is_for_everybody(
+    browser: Browser, house: House, owner: StorageState, look: Look, locale: str
+) -> None:
+    with seen(browser, look, owner) as page:
+        _speak(page, house, locale)
+        faults = []
+        for path in _pages(page, house):
+            answer = page.goto(f"{house.url}{path}")
+            assert answer
+            assert answer.status == 200, path
+            name = path.removeprefix("/console/").removeprefix("main").strip("/") or "home"
+            faults += look_at(page, f"{name.replace('/', '-')}-{look.name}-{locale}")
+        assert faults == []
+
+
+def test_why_she_was_told_what_is_found_by_the_order(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    [order] = call(f"{house.url}/v1/orders?limit=1", house.key)["items"]
+    with seen(browser, PHONE, owner) as page:
+        _speak(page, house, "ru")
+        page.goto(f"{house.url}/console/main/messages")
+        page.locator("input[name=q]").fill(order["number"])
+        page.locator("input[name=q]").press("Enter")
+        expect(page.locator("main")).to_contain_text("Вера")
+
+        page.locator("main a[href*='/messages/']").first.click()
+
+        expect(page.locator("main")).to_contain_text("Telegram")
+        assert look_at(page, "message-phone") == []
+
+
+def test_signing_in_takes_the_second_factor(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    with seen(browser, PHONE, owner) as page:
+        page.goto(f"{house.url}/console/main/me/second")
+        assert look_at(page, "me-second-phone") == []
+        secret = page.locator("main code").first.inner_text().replace(" ", "")
+        page.locator("input[name=code]").fill(pyotp.TOTP(secret).now())
+        page.locator("input[name=present]").fill(PASSWORD)
+        page.locator("main form button[type=submit]").click()
+        codes = page.locator("ul.codes li").all_inner_texts()
+
+    with seen(browser, DESKTOP) as page:
+        sign_in(page, house)
+        expect(page.locator("input[name=code]")).to_be_visible()
+        assert look_at(page, "second-factor-desktop") == []
+        page.locator("input[name=code]").fill(codes[0])
+        page.locator("form button[type=submit]").first.click()
+        expect(page).to_have_url(re.compile(r"/console/main/?$"))
+
+
+def _pages(page: Page, house: House) -> list[str]:
+    """What the menu leads to, and the first of what each of these pages lists."""
+    page.goto(f"{house.url}/console/main/")
+    menu = _paths(page, "nav a")
+    found = ["/console/main/me", *menu]
+    for path in menu:
+        page.goto(f"{house.url}{path}")
+        below = [p for p in _paths(page, "main a") if p.startswith(f"{path.rstrip('/')}/")]
+        found += [p for p in below[:1] if p not in found]
+    assert len(found) > 8
+    return found
+
+
+def _paths(page: Page, selector: str) -> list[str]:
+    found = page.locator(selector).evaluate_all("links => links.map(link => link.href)")
+    paths = [urlsplit(href).path for href in found]
+    # Files are for others to look at.
+    pages = (p for p in paths if p.startswith("/console/main") and "." not in p.rpartition("/")[2])
+    return list(dict.fromkeys(pages))
+
+
+def _speak(page: Page, house: House, locale: str) -> None:
+    page.goto(f"{house.url}/console/main/me")
+    page.locator("select[name=locale]").select_option(locale)
+    page.locator("form:has(select[name=locale]) button[type=submit]").click()
+    expect(page.locator("html")).to_have_attribute("lang", locale)
