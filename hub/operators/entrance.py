@@ -144,6 +144,7 @@ async def _refused(db: Db, found: Credentials | None, visitor: Visitor) -> None:
     object_ = found.operator.id if found else ""
     async with transaction(db) as connection:
         await queries.record(connection, shops, by, Action.OPERATOR_SIGN_IN_REFUSED, object_)
+        await tries.sweep(connection)
 
 
 def _second_token(signer: Signer, found: Credentials) -> str:
