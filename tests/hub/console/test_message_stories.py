@@ -109,7 +109,7 @@ async def test_a_cascade_that_waits_says_what_comes_next(
 
     page = await console.get(f"/messages/{id_}")
 
-    assert "Unless its delivery is reported, it will go by E-mail, too:" in page.text
+    assert "Unless its delivery is reported, it will go by e-mail, too:" in page.text
     assert "E-mail waits for its turn" in page.text
     assert [g for g in page.with_attribute("hx-get") if g.get("id") == "story"]
     await _says(hub, drive, id_, ReceiptStatus.DELIVERED, "")
