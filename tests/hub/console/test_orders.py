@@ -167,4 +167,4 @@ async def test_nothing_is_read_from_end_to_end(hub: Hub, place: Place) -> None:
         await desk.said(db, [question])  # type: ignore[arg-type]
 
     assert not db.read_through(["shop_order", "stock_request", "assembly"])
-    assert max(pages for pages, _ in db.pages) < 1500, max(db.pages)
+    assert max(pages for pages, _ in db.pages) < 500, max(db.pages)
