@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from datetime import timedelta
 
-from channels.base import Check, ChoosesHooks
+from channels.base import Adapter, Check, ChoosesHooks
 from channels.http import ProviderHttp
 from channels.registry import SANDBOX, build
 from hub.accounts import hooks
@@ -77,15 +77,21 @@ async def _check(
         return Check(True, "the sandbox keeps what it is given"), ""
     adapter = build(account.channel, account.provider, account.config, http)
     hook = _hook(settings, shop, account) if hooks.calls_back(adapter, account.config) else ""
-    problem = adapter.hook_problem(hook) if hook and isinstance(adapter, ChoosesHooks) else ""
     try:
-        async with asyncio.timeout(_PATIENCE.total_seconds()):
-            found = await adapter.check()
-            return (Check(False, problem) if found.ok and problem else found), hook
-    except TimeoutError:
-        return Check(False, f"no answer within {_PATIENCE.seconds} s"), hook
+        return await answer_of(adapter, hook), hook
     finally:
         await adapter.close()
+
+
+async def answer_of(adapter: Adapter, hook: str = "", *, patience: timedelta = _PATIENCE) -> Check:
+    """What the provider says of the account. `hook`: where it is to call back, which it may not want to."""
+    problem = adapter.hook_problem(hook) if hook and isinstance(adapter, ChoosesHooks) else ""
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            found = await adapter.check()
+    except TimeoutError:
+        return Check(False, f"no answer within {patience.seconds} s")
+    return Check(False, problem) if found.ok and problem else found
 
 
 def _hook(settings: Settings, shop: str, account: Account) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, wraps
 from http import HTTPStatus
 from typing import Any, Final, Literal
@@ -17,7 +17,7 @@ from hub.api.console.guard import Form
 from hub.api.console.menu import offered, present
 from hub.api.console.static import address as static_address
 from hub.api.keys import HUB
-from hub.api.routes import PUBLIC, Handler, Routes
+from hub.api.routes import PUBLIC, TIMEOUT, Handler, Routes
 from hub.audit.model import Actor
 from hub.config import Locale
 from hub.content.formats import Formats, formats
@@ -131,10 +131,15 @@ class Pages:
     def get(self, path: str, *, right: Right = Right.VIEW) -> Callable[[PageHandler], PageHandler]:
         return self._add("GET", path, right)
 
-    def post(self, path: str, *, right: Right) -> Callable[[PageHandler], PageHandler]:
-        return self._add("POST", path, right)
+    def post(
+        self, path: str, *, right: Right, timeout: timedelta = TIMEOUT
+    ) -> Callable[[PageHandler], PageHandler]:
+        """`timeout`: longer where somebody else is asked meanwhile."""
+        return self._add("POST", path, right, timeout)
 
-    def _add(self, method: str, path: str, right: Right) -> Callable[[PageHandler], PageHandler]:
+    def _add(
+        self, method: str, path: str, right: Right, timeout: timedelta = TIMEOUT
+    ) -> Callable[[PageHandler], PageHandler]:
         add = self.routes.get if method == "GET" else self.routes.post
 
         def register(handler: PageHandler) -> PageHandler:
@@ -146,6 +151,7 @@ class Pages:
                 answers={HTTPStatus.OK: "text/html"},
                 documented=False,
                 tell=oops,
+                timeout=timeout,
             )(self._guarded(handler, right))
             return handler
 

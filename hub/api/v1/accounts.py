@@ -73,7 +73,7 @@ async def listed(request: web.Request) -> web.StreamResponse:
     last = position(request, query)
     pauses = await health.pauses(hub.db)
     rows = [
-        _shown(hub, shop, account, pauses.get((shop.id, account.name)))
+        shown(hub, shop, account, pauses.get((shop.id, account.name)))
         for account in _after(last, hub.accounts.listed(shop.id))
     ]
     return answer(page(request, query, rows, key=lambda row: row.name, show=lambda row: row))
@@ -87,9 +87,7 @@ def _after(
     return accounts[names.index(last) + 1 if last in names else 0 :]
 
 
-def _shown(
-    hub: Hub, shop: Shop, account: LiveAccount | NotSetUp, pause: Pause | None
-) -> AccountOut:
+def shown(hub: Hub, shop: Shop, account: LiveAccount | NotSetUp, pause: Pause | None) -> AccountOut:
     paused = _paused(pause) if account.enabled else None
     missing = account.variables if isinstance(account, NotSetUp) else ()
     return AccountOut(

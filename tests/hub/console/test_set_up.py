@@ -1,0 +1,152 @@
+"""Set-up: what is left to do, the accounts, and accounts that are tried before they are set."""
+
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+
+import pytest
+
+from channels.base import Channel
+from channels.telegram.bot_api import BotApiConfig
+from hub.accounts import health
+from hub.config import Account, Settings, Shop
+from hub.operators.model import Role
+from hub.resources import Hub
+from tests.hub.console.client import Console
+from tests.hub.console.conftest import ConsoleFor
+from tests.simulators.telegram import TOKEN, Telegram
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[Telegram]:
+    async with Telegram() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def settings(settings: Settings, telegram: Telegram) -> Settings:
+    """One account that works, one without its credentials; the shop `other` has none."""
+    config = BotApiConfig.model_validate({"token": TOKEN, "base_url": telegram.url})
+    accounts = (
+        Account(name="tg", channel=Channel.TELEGRAM, provider="bot_api", config=config),
+        Account(name="vk", channel=Channel.VK, provider="community", not_set=("VK_TOKEN",)),
+    )
+    return settings.model_copy(update={"shops": {"main": Shop(accounts=accounts), "other": Shop()}})
+
+
+@pytest.fixture
+def loopback(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = hub.settings.hub.model_copy(update={"outgoing_allow": (ip_network("127.0.0.0/8"),)})
+    object.__setattr__(hub, "settings", hub.settings.model_copy(update={"hub": allowed}))
+
+
+async def test_what_is_left_to_do_says_why_and_where(hub: Hub, console: Console) -> None:
+    page = await console.get("/set-up")
+
+    assert "vk: VK_TOKEN" in page.text
+    assert "Variables of the environment that it refers to are empty" in page.text
+    assert "The shop is not connected" in page.text
+    assert page.links["Turn it on in your settings"].endswith("/me")
+    assert "There is no account" not in page.text
+
+
+async def test_a_shop_without_accounts_is_told_that_nothing_leaves(console_for: ConsoleFor) -> None:
+    other = await console_for(Role.OWNER, shop="other", locale="ru")
+
+    page = await other.get("/set-up")
+
+    assert "Нет ни одного аккаунта" in page.text
+    assert page.links["Проверить аккаунт и получить строки для vestnik.toml"].endswith(
+        "/set-up/try"
+    )
+
+
+async def test_a_refused_account_is_to_be_mended(hub: Hub, console: Console) -> None:
+    shop = hub.shop("main")
+    await health.pause(
+        hub.db, shop.id, "tg", refused=True, reason="no such bot", code="bad-token", failures=1
+    )
+
+    page = await console.get("/set-up")
+
+    assert "A provider refuses an account" in page.text
+    assert "no such bot" in page.text
+
+
+async def test_an_account_is_tested_with_the_providers_answer(
+    console: Console, telegram: Telegram
+) -> None:
+    page = await console.get("/set-up")
+    good = await console.send(page.form("/accounts/tg/test"))
+    telegram.token = "2:other"
+    bad = await console.send(page.form("/accounts/tg/test"))
+
+    assert "shop_bot" in good.text
+    assert "note good" in good.html
+    assert "note bad" in bad.html
+    assert (await console.post("/set-up/accounts/nobody/test")).status == 404
+
+
+@pytest.mark.usefixtures("loopback")
+async def test_an_account_is_tried_and_its_lines_are_given(
+    console: Console, telegram: Telegram
+) -> None:
+    choice = await console.get("/set-up/try")
+    page = await console.get(choice.links["Telegram bot"])
+    given = {"name": "bot", "s-base_url": telegram.url}
+    found = await console.send(page.form("/telegram/bot_api"), **given, **{"s-token": TOKEN})
+    refused = await console.send(
+        page.form("/telegram/bot_api"), **given, **{"s-token": "2:wrong-secret"}
+    )
+
+    assert "The provider accepts this" in found.text
+    assert '[[shops.main.accounts]] name = "bot" channel = "telegram"' in found.text
+    assert 'token = "env:BOT_TOKEN"' in found.text
+    assert TOKEN not in found.html
+    assert "The provider does not accept this" in refused.text
+    assert "wrong-secret" not in refused.html
+
+
+async def test_what_does_not_fit_is_said_at_its_field(console: Console) -> None:
+    page = await console.get("/set-up/try/telegram/bot_api")
+    wrong = await console.send(
+        page.form("/telegram/bot_api"), name="tg", **{"s-token": "nonsense-token"}
+    )
+
+    assert wrong.status == 422
+    assert "as @BotFather shows it" in wrong.text
+    assert "There is an account of this name already" in wrong.text
+    assert "nonsense-token" not in wrong.html
+
+
+async def test_nobody_is_called_in_the_inner_network(console: Console, telegram: Telegram) -> None:
+    page = await console.get("/set-up/try/telegram/bot_api")
+    calls = telegram.requests
+
+    wrong = await console.send(
+        page.form("/telegram/bot_api"), name="bot", **{"s-token": TOKEN, "s-base_url": telegram.url}
+    )
+
+    assert wrong.status == 422
+    assert "inner network" in wrong.text
+    assert telegram.requests == calls
+
+
+@pytest.mark.parametrize("locale", ["ru", "en"])
+async def test_every_provider_has_a_form(console_for: ConsoleFor, locale: str) -> None:
+    owner = await console_for(Role.OWNER, locale=locale)
+    choice = await owner.get("/set-up/try")
+    ways = [way for way in choice.links.values() if "/set-up/try/" in way]
+
+    pages = [await owner.get(way) for way in ways]
+
+    assert len(ways) > 10
+    assert all(page.status == 200 for page in pages)
+    # One wants a file of the hub's machine.
+    assert sum(len(page.forms) == len(choice.forms) for page in pages) == 1
+
+
+async def test_set_up_is_for_those_who_may(console_for: ConsoleFor) -> None:
+    operator = await console_for(Role.OPERATOR)
+
+    assert (await operator.get("/set-up")).status == 403
+    assert (await operator.get("/set-up/try/telegram/bot_api")).status == 403
