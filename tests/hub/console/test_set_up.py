@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,11 @@ def settings(settings: Settings, telegram: Telegram) -> Settings:
 def loopback(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = hub.settings.hub.model_copy(update={"outgoing_allow": (ip_network("127.0.0.0/8"),)})
     object.__setattr__(hub, "settings", hub.settings.model_copy(update={"hub": allowed}))
+
+
+def _settings(**given: str) -> dict[str, Any]:
+    """As fields of the form."""
+    return {f"s-{name}": value for name, value in given.items()}
 
 
 async def test_what_is_left_to_do_says_why_and_where(hub: Hub, console: Console) -> None:
@@ -92,10 +98,13 @@ async def test_an_account_is_tried_and_its_lines_are_given(
 ) -> None:
     choice = await console.get("/set-up/try")
     page = await console.get(choice.links["Telegram bot"])
-    given = {"name": "bot", "s-base_url": telegram.url}
-    found = await console.send(page.form("/telegram/bot_api"), **given, **{"s-token": TOKEN})
+    found = await console.send(
+        page.form("/telegram/bot_api"), name="bot", **_settings(token=TOKEN, base_url=telegram.url)
+    )
     refused = await console.send(
-        page.form("/telegram/bot_api"), **given, **{"s-token": "2:wrong-secret"}
+        page.form("/telegram/bot_api"),
+        name="bot",
+        **_settings(token="2:wrong-secret", base_url=telegram.url),
     )
 
     assert "The provider accepts this" in found.text
@@ -109,7 +118,7 @@ async def test_an_account_is_tried_and_its_lines_are_given(
 async def test_what_does_not_fit_is_said_at_its_field(console: Console) -> None:
     page = await console.get("/set-up/try/telegram/bot_api")
     wrong = await console.send(
-        page.form("/telegram/bot_api"), name="tg", **{"s-token": "nonsense-token"}
+        page.form("/telegram/bot_api"), name="tg", **_settings(token="nonsense-token")
     )
 
     assert wrong.status == 422
@@ -123,7 +132,7 @@ async def test_nobody_is_called_in_the_inner_network(console: Console, telegram:
     calls = telegram.requests
 
     wrong = await console.send(
-        page.form("/telegram/bot_api"), name="bot", **{"s-token": TOKEN, "s-base_url": telegram.url}
+        page.form("/telegram/bot_api"), name="bot", **_settings(token=TOKEN, base_url=telegram.url)
     )
 
     assert wrong.status == 422
