@@ -229,6 +229,9 @@ async def page(
         refused=bool(wrong),
         overtaken=overtaken,
         versions=versions,
+        version_url=lambda version: visit.url(
+            f"/templates/{what.name}/versions/{version.number}", **what.query
+        ),
         number=number or (versions[0].number if versions else 0),
         **_choices(visit, what),
         **_links(visit, what),

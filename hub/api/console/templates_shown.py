@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from html.parser import HTMLParser
 from typing import Any
 
 from markupsafe import Markup
 
 from channels.base import Category, Channel
 from channels.sms.parts import Parts, parts
+from hub.api.console.bubbles import bubble
 from hub.api.console.frame import Visit
 from hub.contacts.model import Role
 from hub.content import service
@@ -124,7 +124,7 @@ async def preview(visit: Visit, what: Chosen, source: Source | None) -> Preview:
     return Preview(
         rendered,
         (),
-        bubble(rendered, what.variant.channel),
+        _bubble(rendered, what.variant.channel),
         parts(rendered.text) if what.variant.channel is Channel.SMS else None,
         no_order,
     )
@@ -214,41 +214,10 @@ def _spot(about: str, sources: Mapping[str, str]) -> tuple[str, int] | None:
     return None
 
 
-def bubble(rendered: Rendered, channel: Channel) -> Markup:
-    """The text as a messenger shows it; of HTML only the tags that it knows."""
-    if channel not in TAGS or not rendered.html:
-        return Markup(escape(rendered.text))  # noqa: S704 (escaped)
-    reader = _Known(TAGS[channel])
-    reader.feed(rendered.html)
-    reader.close()
-    return Markup("".join(reader.made))  # noqa: S704 (its texts are escaped, its tags known)
-
-
-class _Known(HTMLParser):
-    """Keeps the tags of a messenger, without their attributes but for where a link leads to."""
-
-    def __init__(self, known: frozenset[str]) -> None:
-        super().__init__()
-        self.made: list[str] = []
-        self._known = known - {"tg-emoji", "h1"}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in self._known:
-            return
-        href = dict(attrs).get("href") or ""
-        if tag == "a" and href.startswith(("https://", "http://")):
-            self.made.append(
-                f'<a href="{escape(href, quote=True)}" rel="noopener noreferrer" target="_blank">'
-            )
-        else:
-            self.made.append(f"<{tag}>")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._known:
-            self.made.append(f"</{tag}>")
-
-    def handle_data(self, data: str) -> None:
-        self.made.append(escape(data))
+def _bubble(rendered: Rendered, channel: Channel) -> Markup:
+    if channel in TAGS and rendered.html:
+        return bubble(rendered.html)
+    return Markup(escape(rendered.text))  # noqa: S704 (escaped)
 
 
 def letter(rendered: Rendered | None) -> str:

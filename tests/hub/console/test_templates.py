@@ -124,7 +124,7 @@ async def test_the_preview_is_a_part_of_the_page_and_stores_nothing(
     )
 
     assert part.html.lstrip().startswith('<div id="preview"')
-    assert "<b>1001</b>" in part.html
+    assert "<strong>1001</strong>" in part.html
     assert '<a href="https://shop.example"' in part.html
     assert "<script" not in part.html
     assert not await hub.db.fetchval("SELECT count(*) FROM template_version")
@@ -215,3 +215,55 @@ async def test_in_russian(console_for: ConsoleFor) -> None:
     assert "Заказ отправлен" in listed.links
     assert "Написать свой" in page.links
     assert "Как это выглядит" in page.text
+
+
+async def _store(api: Api, *texts: str) -> None:
+    for text in texts:
+        done = await api.put("/v1/templates/order.shipped/sms/en", {"text": text})
+        assert done.status == 200
+
+
+async def test_versions_are_kept_compared_and_put_back(console: Console, api: Api) -> None:
+    await _store(api, "One\nsame", "Two\nsame", "Three\nsame")
+
+    page = await console.get(_SHIPPED, **_SMS)
+    second = await console.get(page.links["Version 2"])
+    beside = await console.get(second.links["Against the one in force"])
+    back = await console.send(beside.form("/restore"))
+
+    assert "- One" in second.text
+    assert "+ Two" in second.text
+    assert "- same" not in second.text
+    assert "- Three" in beside.text
+    assert "+ Two" in beside.text
+    assert "That version is in force again" in back.text
+    assert (await _in_force(api, "sms"))["text"] == "Two\nsame"
+    assert "Version 4" in back.links
+    assert "owner@shop.example" in back.text
+
+
+async def test_a_version_that_took_the_text_back_is_told_and_nothing_to_put_back(
+    console: Console, api: Api
+) -> None:
+    await _store(api, "One")
+    await api.delete("/v1/templates/order.shipped/sms/en")
+
+    page = await console.get(_SHIPPED, **_SMS)
+    gone = await console.get(page.links["Version 2"])
+
+    assert "back to the built-in text" in page.text
+    assert not [form for form in gone.forms if "/restore" in form.action]
+    assert (await console.get(f"{_SHIPPED}/versions/1", **_SMS)).status == 200
+    assert (await console.get(f"{_SHIPPED}/versions/9", **_SMS)).status == 404
+    assert (await console.get(f"{_SHIPPED}/versions/x", **_SMS)).status == 404
+    query = page.links["Version 2"].partition("?")[2]
+    assert (await console.post(f"{_SHIPPED}/versions/2/restore?{query}")).status == 404
+
+
+async def test_a_version_is_markup_to_nobody(console: Console, api: Api) -> None:
+    await _store(api, "<script>alert(1)</script>")
+
+    page = await console.get(f"{_SHIPPED}/versions/1", **_SMS)
+
+    assert "<script>alert" not in page.html
+    assert "<script>alert(1)</script>" in page.text
