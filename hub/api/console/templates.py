@@ -44,6 +44,15 @@ class _Row:
     own: Mapping[Audience, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a test message. `url`: of its story, where there is one."""
+
+    kind: str
+    text: str
+    url: str = ""
+
+
 @pages.get("/templates", right=Right.TEMPLATES)
 async def listed(visit: Visit) -> web.StreamResponse:
     """By what they are about; for each the audiences that it speaks to."""
@@ -205,6 +214,7 @@ async def page(
     wrong: Sequence[Mistake] = (),
     overtaken: Version | None = None,
     number: str = "",
+    told: Told | None = None,
 ) -> web.Response:
     """`wrong`: why it was not stored; `overtaken`: somebody else was faster. `number`: of the version that was the newest
     when the form was shown first; the form keeps it."""
@@ -228,6 +238,8 @@ async def page(
         shown=shown,
         refused=bool(wrong),
         overtaken=overtaken,
+        told=told,
+        may_send=visit.may(Right.SEND),
         versions=versions,
         version_url=lambda version: visit.url(
             f"/templates/{what.name}/versions/{version.number}", **what.query
@@ -283,5 +295,5 @@ def _links(visit: Visit, what: Chosen) -> dict[str, str]:
     path = f"/templates/{what.name}"
     return {
         f"{name}_url": visit.url(f"{path}/{name}", **what.query)
-        for name in ("preview", "letter", "save", "remove")
+        for name in ("preview", "letter", "save", "remove", "test")
     } | {"edit_url": visit.url(path, **what.query, edit="1"), "page_url": visit.url(path)}

@@ -267,3 +267,39 @@ async def test_a_version_is_markup_to_nobody(console: Console, api: Api) -> None
 
     assert "<script>alert" not in page.html
     assert "<script>alert(1)</script>" in page.text
+
+
+async def test_a_test_goes_out_as_it_is_being_written(console: Console, hub: Hub, api: Api) -> None:
+    page = await console.get(_SHIPPED, **_SMS, edit=1)
+    form = page.form("/save")
+    url = form.action.replace("/save", "/test")
+    fields: dict[str, Any] = dict(form.fields) | {"text": "Parcel {{ order.number }} left"}
+
+    sent = await console.post(url, **fields, kind="address", to="+79991234567")
+    nobody = await console.post(url, **fields, kind="address", to=" ")
+    wrong = await console.post(url, **fields, kind="address", to="12")
+    stranger = await console.post(url, **fields, kind="contact", to="who")
+    faulty = await console.post(url, **(fields | {"text": "{{"}), kind="address", to="+79991234567")
+
+    assert "Say whom" in nobody.text
+    assert "Not sent:" in wrong.text
+    assert "there is no such person" in stranger.text
+    assert "something is wrong with the text" in faulty.text
+    assert not await hub.db.fetchval("SELECT count(*) FROM contact WHERE external_id = 'who'")
+    [row] = await hub.db.fetch("SELECT content, template FROM notification")
+    assert row["template"] is None
+    assert row["content"]["text"] == "Parcel 1001 left"
+    assert "Sent." in sent.text
+    assert (await console.get(sent.links["What became of it"])).status == 200
+    assert await hub.db.fetchval("SELECT count(*) FROM audit WHERE action = 'notification.sent'")
+    assert dict(sent.form("/save").fields)["text"] == fields["text"]
+    assert await _in_force(api, "sms") is None
+
+
+async def test_a_test_is_sent_by_those_only_who_may_send(console_for: ConsoleFor) -> None:
+    silent = await console_for(Role.OPERATOR, without=frozenset({Right.SEND}))
+
+    page = await silent.get(_SHIPPED, **_SMS)
+
+    assert "Send it to yourself" not in page.text
+    assert (await silent.post(f"{_SHIPPED}/test?channel=sms", to="+79991234567")).status == 403
