@@ -1,5 +1,6 @@
 """Templates: what is said of which event to whom, looked at with real data, and said in the shop's own words."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -33,6 +34,7 @@ _SHOWN_VERSIONS = 20
 _ASKED_WITH_BUTTONS = {
     *("stock.request", "stock.reminder", "stock.escalated", "order.assemble"),
 }
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _BUTTONS = {Channel.TELEGRAM, Channel.VK, Channel.MAX}
 
 
@@ -220,12 +222,8 @@ async def page(
     when the form was shown first; the form keeps it."""
     shown = await preview(visit, what, source)
     if wrong:
-        shown = Preview(None, [excerpt(mistake, source or Source()) for mistake in wrong])
-    versions = []
-    if not visit.is_part:
-        versions = await queries.versions_of(
-            visit.hub.db, visit.shop.id, what.name, what.variant, limit=_SHOWN_VERSIONS
-        )
+        shown = Preview(None, [excerpt(visit, mistake, source or Source()) for mistake in wrong])
+    history = await _history(visit, what)
     refused = HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK
     return show(
         visit,
@@ -240,14 +238,39 @@ async def page(
         overtaken=overtaken,
         told=told,
         may_send=visit.may(Right.SEND),
-        versions=versions,
         version_url=lambda version: visit.url(
             f"/templates/{what.name}/versions/{version.number}", **what.query
         ),
-        number=number or (versions[0].number if versions else 0),
+        number=number or history["latest"],
+        **history,
         **_choices(visit, what),
         **_links(visit, what),
     )
+
+
+async def _history(visit: Visit, what: Chosen) -> dict[str, Any]:
+    """Some of its versions, the number of the newest, and where the list goes on and began."""
+    found: dict[str, Any] = {"versions": [], "latest": 0, "older": "", "newest": ""}
+    if visit.is_part:
+        return found
+    db, shop_id, path = visit.hub.db, visit.shop.id, f"/templates/{what.name}"
+    below = visit.request.query.get("below", "")
+    rows = await queries.versions_of(
+        db,
+        shop_id,
+        what.name,
+        what.variant,
+        limit=_SHOWN_VERSIONS + 1,
+        below=int(below) if _NUMBER.fullmatch(below) else None,
+    )
+    first = rows[:1]
+    if below:
+        found["newest"] = visit.url(path, **what.query)
+        first = await queries.versions_of(db, shop_id, what.name, what.variant, limit=1)
+    if len(rows) > _SHOWN_VERSIONS:
+        found["older"] = visit.url(path, **what.query, below=rows[_SHOWN_VERSIONS - 1].number)
+    latest = first[0].number if first else 0
+    return found | {"versions": rows[:_SHOWN_VERSIONS], "latest": latest}
 
 
 def _choices(visit: Visit, what: Chosen) -> dict[str, Any]:

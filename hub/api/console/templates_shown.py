@@ -35,6 +35,25 @@ from hub.orders.telling import data_of
 
 _LONGEST_NUMBER = 255
 _AROUND = 2
+_PREFIX = re.compile(r"(line \d+)?( of )?((subject|text|html))?: ")
+# What is said most often, as the operator's words know it; anything else stays as the API says it.
+_SAID: Mapping[str, re.Pattern[str]] = {
+    "needed": re.compile(r"is needed(?: for \w+)?"),
+    "unknown": re.compile(r"(?P<what>\S+) is nothing that the hub knows"),
+    "not_given": re.compile(r"(?P<what>\S+) is needed by the template and was not given"),
+    "no_filter": re.compile(r"there is no filter (?P<what>\w+)"),
+    "no_tag": re.compile(r"Encountered unknown tag '(?P<what>\w+)'.*", re.DOTALL),
+    "not_ended": re.compile(
+        r"Unexpected end of template\. Jinja was looking for the following tags: (?P<what>.+?)\. .*",
+        re.DOTALL,
+    ),
+    "end": re.compile(r"unexpected end of template, expected (?P<what>.+?)\.?"),
+    "unexpected": re.compile(r"unexpected (?P<what>.+)"),
+    "strange_tag": re.compile(r"(?P<where>\w+) does not know (?P<what><.+>)"),
+    "not_open": re.compile(r"(?P<what></.+>) closes what is not open"),
+    "not_closed": re.compile(r"(?P<what><.+>) is not closed"),
+    "too_long": re.compile(r".*makes the message longer than the (?P<what>\d+) \w+ takes"),
+}
 _SPOT = re.compile(r"\.?\w+$")
 
 
@@ -65,6 +84,7 @@ class Excerpt:
     """A mistake at its line. `lines`: number, text, and whether it is the one; empty where no line is to blame."""
 
     part: str
+    line: int
     text: str
     lines: Sequence[tuple[int, str, bool]]
 
@@ -113,14 +133,14 @@ async def preview(visit: Visit, what: Chosen, source: Source | None) -> Preview:
     if source is not None:
         wrong = await service.mistakes(hub.catalog, shop.id, what.name, what.variant, source)
         template = hub.catalog.draft(shop.id, what.name, what.variant, source)
-    excerpts = [excerpt(mistake, source or Source()) for mistake in wrong]
+    excerpts = [excerpt(visit, mistake, source or Source()) for mistake in wrong]
     if template is None or wrong:
         return Preview(None, excerpts)
     try:
         data, contact, no_order = await _data(visit, what, template)
         rendered = _rendered(visit, what, template, data, contact)
     except ContentError as error:
-        return Preview(None, [excerpt(_mistake(error), source or Source())])
+        return Preview(None, [excerpt(visit, _mistake(error), source or Source())])
     return Preview(
         rendered,
         (),
@@ -186,7 +206,16 @@ def _mistake(error: ContentError) -> Mistake:
     return Mistake("", str(error))
 
 
-def excerpt(mistake: Mistake, source: Source) -> Excerpt:
+def _text(visit: Visit, mistake: Mistake) -> str:
+    """In the operator's language, as far as it is known."""
+    plain = _PREFIX.sub("", mistake.text, count=1) if mistake.line or mistake.part else mistake.text
+    for name, pattern in _SAID.items():
+        if found := pattern.fullmatch(plain):
+            return str(visit.said["mistakes"][name].format(**found.groupdict()))
+    return plain
+
+
+def excerpt(visit: Visit, mistake: Mistake, source: Source) -> Excerpt:
     """With the lines around it, where one is to blame or can be found."""
     parts_ = {"subject": source.subject, "text": source.text, "html": source.html}
     part, line = mistake.part, mistake.line
@@ -195,12 +224,13 @@ def excerpt(mistake: Mistake, source: Source) -> Excerpt:
     elif line and not part:
         filled = [name for name, text in parts_.items() if text]
         part = filled[0] if len(filled) == 1 else part
+    text = _text(visit, mistake)
     rows = parts_[part].splitlines() if part else []
     if not 0 < line <= len(rows):
-        return Excerpt(part, mistake.text, ())
+        return Excerpt(part, line, text, ())
     first, last = max(1, line - _AROUND), min(len(rows), line + _AROUND)
     around = [(n, rows[n - 1], n == line) for n in range(first, last + 1)]
-    return Excerpt(part, mistake.text, around)
+    return Excerpt(part, line, text, around)
 
 
 def _spot(about: str, sources: Mapping[str, str]) -> tuple[str, int] | None:

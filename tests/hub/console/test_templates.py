@@ -106,7 +106,8 @@ async def test_what_is_wrong_is_said_as_the_api_says_it_and_has_its_line(
 
     assert wrong.status == 422
     shown = wrong.text.partition("How it looks")[2]
-    assert told.json["errors"][0]["detail"] in shown
+    told_text = told.json["errors"][0]["detail"]
+    assert (told_text.partition(": ")[2] or told_text).removesuffix(f" for {channel}") in shown
     assert marked in shown
 
 
@@ -303,3 +304,34 @@ async def test_a_test_is_sent_by_those_only_who_may_send(console_for: ConsoleFor
 
     assert "Send it to yourself" not in page.text
     assert (await silent.post(f"{_SHIPPED}/test?channel=sms", to="+79991234567")).status == 403
+
+
+async def test_mistakes_are_said_in_the_operators_language(console_for: ConsoleFor) -> None:
+    russian = await console_for(Role.OWNER, locale="ru")
+    form = (await russian.get(_SHIPPED, **_SMS, edit=1)).form("/save")
+    said = {
+        "a\n{% if order.number %}": "строка 2",
+        "{{ order.number|shout }}": "нет фильтра shout",
+        "{{ contact.shoe }}": "такого хаб не знает",
+        "": "нельзя оставить пустым",
+    }
+
+    for text, words in said.items():
+        assert words in (await russian.send(form, text=text)).text, text
+
+
+async def test_the_list_of_versions_goes_on(console: Console, api: Api) -> None:
+    await _store(api, *(f"Text {number}" for number in range(22)))
+
+    first = await console.get(_SHIPPED, **_SMS)
+    second = await console.get(first.links["Older →"])
+
+    assert "Version 22" in first.links
+    assert "Version 2" not in first.links
+    assert [text for text in second.links if text.startswith("Version")] == [
+        "Version 2",
+        "Version 1",
+    ]
+    assert "← Newest" in second.links
+    stored = await console.send(second.form("/save"), text="From there")
+    assert "Stored, and in force already" in stored.text
