@@ -1,0 +1,152 @@
+"""Sources, events and rules in the console."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hub.operators.model import Right, Role
+from hub.resources import Hub
+from hub.rules import queries as rules
+from hub.sources import queries
+from hub.sources.base import Trouble
+from tests.hub.api.client import Api
+from tests.hub.console.client import Console
+from tests.hub.console.conftest import ConsoleFor
+from tests.hub.events.conftest import Flow, an_order, flow, settings
+from tests.hub.events.toy import World, at_hand
+
+__all__ = ["flow", "settings"]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with at_hand(monkeypatch) as world:
+        yield world
+
+
+async def _toy(api: Api) -> str:
+    """The path of its page."""
+    answer = await api.post("/v1/sources", {"name": "toy", "platform": "toy", "config": {}})
+    return f"/set-up/sources/{answer.json['id']}"
+
+
+async def test_a_shop_is_connected_by_a_form(hub: Hub, console: Console) -> None:
+    listed = await console.get("/set-up/sources")
+    page = await console.get(listed.links["retailCRM"])
+    filled: dict[str, Any] = {
+        "s-base_url": "https://shop.retailcrm.example",
+        "s-api_key": "very-secret",
+    }
+    made = await console.send(page.form("/new/retailcrm"), name="crm", **filled)
+
+    [source] = await queries.page(hub.db, hub.shop("main").id, before=None, limit=9)
+    assert (source.name, source.platform) == ("crm", "retailcrm")
+    assert "crm" in made.title
+    assert "set, hidden" in made.text
+    assert "very-secret" not in made.html
+
+
+async def test_what_does_not_fit_is_said_at_its_field(hub: Hub, console: Console) -> None:
+    wrong = await console.post("/set-up/sources/new/retailcrm", name="C R M")
+
+    assert wrong.status == 422
+    assert "Small Latin letters" in wrong.text
+    assert "is required" in wrong.text
+    assert await queries.page(hub.db, hub.shop("main").id, before=None, limit=9) == []
+    assert (await console.get("/set-up/sources/new/nonsense")).status == 404
+
+
+@pytest.mark.usefixtures("world")
+async def test_a_source_is_tested_read_and_paused(hub: Hub, api: Api, console: Console) -> None:
+    path = await _toy(api)
+    page = await console.get(path)
+
+    connected = await console.send(page.form("/connect"))
+    read = await console.send(page.form("/read"))
+    paused = await console.send(page.form("/active"))
+    refused = await console.send(page.form("/read"))
+
+    assert "a toy shop" in connected.text
+    assert "connected" in connected.text
+    assert "It is read within seconds" in read.text
+    assert "Turned off" in paused.text
+    assert refused.status == 409
+    assert await hub.db.fetchval("SELECT active FROM source WHERE name = 'toy'") is False
+    gone = await console.send(paused.form("/remove"))
+    assert "toy" not in gone.links
+
+
+async def test_why_a_platform_refuses_is_shown(
+    hub: Hub, api: Api, console: Console, world: World
+) -> None:
+    path = await _toy(api)
+    world.faults["check"] = Trouble("rights", "the key may not read orders")
+    await hub.db.execute("UPDATE source SET problem = 'no rights', unknown_codes = '{weird}'")
+
+    page = await console.send((await console.get(path)).form("/connect"))
+    listed = await console.get("/set-up/sources")
+    todo = await console.get("/set-up")
+
+    assert "the key may not read orders" in page.text
+    assert "no rights" in listed.text
+    assert "weird" in listed.text
+    assert "A source does not answer" in todo.text
+    assert "weird" in todo.text
+
+
+async def test_events_show_what_they_set_off(console: Console, flow: Flow) -> None:
+    event = await flow.told(an_order())
+
+    listed = await console.get("/set-up/events")
+    page = await console.get(f"/set-up/events/{event['id']}")
+
+    assert "order 1042" in listed.text
+    assert "Applied" in listed.text
+    assert page.links["message 1"].startswith("/console/main/messages/")
+    assert (await console.get(page.links["message 1"])).status == 200
+    assert "RA123" in page.text
+    assert "There are no events" in (await console.get("/set-up/events", result="failed")).text
+
+
+async def test_what_was_told_is_hidden_from_those_without_the_right(
+    console_for: ConsoleFor, flow: Flow
+) -> None:
+    event = await flow.told(an_order())
+    rights = {"also": frozenset({Right.SET_UP}), "without": frozenset({Right.ADDRESSES})}
+    blind = await console_for(Role.OPERATOR, **rights)
+
+    page = await blind.get(f"/set-up/events/{event['id']}")
+
+    assert "anna@example.com" not in page.html
+    assert "no right to see addresses" in page.text
+
+
+async def test_a_failed_event_is_tried_again(hub: Hub, console: Console, flow: Flow) -> None:
+    event = await flow.told(an_order())
+    await hub.db.execute("UPDATE shop_event SET result = 'failed', reason = 'bug'")
+    page = await console.get("/set-up/events", result="failed")
+
+    again = await console.send(page.form(f"/{event['id']}/replay"))
+
+    assert "once more" in again.text
+    assert (await flow.event(str(event["id"])))["result"] == "waiting"
+    assert "Some events have failed" not in (await console.get("/set-up")).text
+    audited = await hub.db.fetchval("SELECT actor FROM audit WHERE action = 'event.replayed'")
+    assert audited == "operator"
+
+
+async def test_rules_are_turned_off_and_put_back(hub: Hub, console: Console) -> None:
+    page = await console.get("/set-up/rules")
+
+    off = await console.send(page.form("/rules/order.shipped/active"))
+
+    assert "Turned off" in off.text
+    stored = await rules.by_name(hub.db, hub.shop("main"), "order.shipped")
+    assert stored
+    assert (stored.active, stored.changed) == (False, True)
+    await console.send(off.form("/rules/order.shipped/reset"))
+    back = await rules.by_name(hub.db, hub.shop("main"), "order.shipped")
+    assert back
+    assert (back.active, back.changed) == (True, False)
+    assert (await console.post("/set-up/rules/nonsense/active")).status == 404
