@@ -20,6 +20,9 @@ from hub.logs import redact
 from hub.operators.model import Right
 from hub.shops import keys
 from hub.sources import queries as sources
+from hub.sources.mapping import status_of
+from hub.sources.model import Source
+from hub.sources.registry import UnknownPlatform, platform_class
 from hub.statistics import live
 from hub.webhooks import queries as webhooks
 
@@ -54,6 +57,15 @@ def tabs(visit: Visit, now: str) -> list[tuple[str, str, bool]]:
         for way in TABS
         if f"/set-up{way}" in served
     ]
+
+
+def unmapped(source: Source) -> Sequence[str]:
+    """Words of its platform that came and mean nothing yet."""
+    try:
+        statuses = platform_class(source.platform).statuses
+    except UnknownPlatform:
+        statuses = {}
+    return status_of([[code] for code in source.unknown_codes], source.mapping, statuses).unknown
 
 
 @pages.get("/set-up", right=Right.SET_UP)
@@ -142,9 +154,8 @@ async def _rest_todo(visit: Visit) -> list[Todo]:
     for one in connected:
         if one.problem:
             found.append(Todo("source_problem", "/set-up/sources", one.name, one.problem, "bad"))
-        if one.unknown_codes:
-            codes = ", ".join(one.unknown_codes)
-            found.append(Todo("unknown_codes", "/set-up/sources", one.name, codes))
+        if codes := unmapped(one):
+            found.append(Todo("unknown_codes", "/set-up/sources", one.name, ", ".join(codes)))
     found += [
         Todo("webhook_failing", "/set-up/webhooks", hook.url, tone="bad")
         for hook in await webhooks.page(db, shop.id, before=None, limit=100)

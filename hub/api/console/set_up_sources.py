@@ -9,18 +9,27 @@ from pydantic import TypeAdapter, ValidationError
 
 from hub.api.console import asked
 from hub.api.console.frame import Visit, form, see, show
-from hub.api.console.set_up import pages, tabs
+from hub.api.console.set_up import pages, tabs, unmapped
 from hub.api.console.settings_form import checked, drawn, filled_in, shown_again
 from hub.api.v1.sources import Name, shown_source
+from hub.audit import log as audit
+from hub.audit.model import Action
+from hub.config import OrderStatus
+from hub.db.pool import transaction
 from hub.errors import Conflict, HubError, NotFound
-from hub.events import connecting, reading
+from hub.events import connecting, reading, views
 from hub.events.connecting import Connected
+from hub.events.views import UNKNOWN_STATUS
 from hub.operators.model import Right
 from hub.sources import queries, service
 from hub.sources.base import Platform
+from hub.sources.mapping import SourceMapping
 from hub.sources.registry import UnknownPlatform, known, platform_class
 
 _MOST = 100
+_NOTHING = "-"
+"""In the place of a status: the word says nothing of the order's state."""
+
 _TIMEOUT = timedelta(seconds=60)
 """Somebody else's API is asked, several times over."""
 
@@ -37,6 +46,7 @@ async def sources(visit: Visit) -> web.StreamResponse:
         rows=await queries.page(visit.hub.db, visit.shop.id, before=None, limit=_MOST),
         platforms=_platforms(),
         titles={one.platform: one.title for one in _platforms()},
+        unmapped=unmapped,
     )
 
 
@@ -102,6 +112,32 @@ async def switch_source(visit: Visit) -> web.StreamResponse:
     hub = visit.hub
     await service.change(hub.db, hub.signer, visit.shop.id, id_, {"active": active}, by=visit.actor)
     return see(visit, f"/set-up/sources/{id_}", note="switched_on" if active else "switched_off")
+
+
+@pages.post("/set-up/sources/{id}/statuses", right=Right.SET_UP)
+async def map_statuses(visit: Visit) -> web.StreamResponse:
+    """What words of the platform mean; events that came without a status for them are applied once more."""
+    hub, shop, filled = visit.hub, visit.shop, await form(visit)
+    found = await service.get(hub.db, shop.id, asked.in_path(visit))
+    chosen = {
+        code: None if status == _NOTHING else status
+        for code, status in zip(filled.all("code"), filled.all("status"), strict=False)
+        if code in unmapped(found) and status in {_NOTHING, *OrderStatus}
+    }
+    if not chosen:
+        return see(visit, f"/set-up/sources/{found.id}", note="nothing_chosen", kind="bad")
+    whole = found.mapping.model_dump(mode="json")
+    mapping = SourceMapping.model_validate(whole | {"statuses": whole["statuses"] | chosen})
+    changes = {"mapping": mapping}
+    await service.change(hub.db, hub.signer, shop.id, found.id, changes, by=visit.actor)
+    async with transaction(hub.db) as connection:
+        again = await views.replay_many(
+            connection, shop.id, source=found.name, reason=UNKNOWN_STATUS
+        )
+        await audit.record(
+            connection, shop.id, visit.actor, Action.EVENT_REPLAYED, found.id, events=again
+        )
+    return see(visit, f"/set-up/sources/{found.id}", note="mapped")
 
 
 @pages.post("/set-up/sources/{id}/remove", right=Right.SET_UP)
@@ -175,6 +211,12 @@ async def _page(
             for name, value in told.items()
         },
         can_be_read=service.can_be_read(found),
+        unmapped=unmapped(found),
+        statuses=[
+            ("", visit.said["sources_page"]["later"]),
+            (_NOTHING, visit.said["sources_page"]["nothing"]),
+            *((str(one), visit.said["order_statuses"][one]) for one in OrderStatus),
+        ],
         secret=secret,
         answer=answer,
         subscribed={one.topic: one.subscribed for one in answer.hooks} if answer else {},

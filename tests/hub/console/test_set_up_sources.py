@@ -95,6 +95,35 @@ async def test_why_a_platform_refuses_is_shown(
     assert "weird" in todo.text
 
 
+@pytest.mark.usefixtures("world")
+async def test_unknown_statuses_are_given_a_meaning(hub: Hub, api: Api, console: Console) -> None:
+    path = await _toy(api)
+    await hub.db.execute("UPDATE source SET unknown_codes = '{weird,other,third}'")
+    form = (await console.get(path)).form("/statuses")
+
+    nothing = await console.send(form)
+    saved = await console.send(form, status=["shipped", "-", ""])
+
+    assert "Nothing was chosen" in nothing.text
+    assert "worked on once more" in saved.text
+    [source] = await queries.page(hub.db, hub.shop("main").id, before=None, limit=9)
+    assert dict(source.mapping.statuses) == {"weird": "shipped", "other": None}
+    assert [value for name, value in saved.form("/statuses").fields if name == "code"] == ["third"]
+    assert "third" in (await console.get("/set-up")).text
+    assert "weird" not in (await console.get("/set-up")).text
+
+
+async def test_what_waited_for_a_meaning_is_applied(hub: Hub, console: Console, flow: Flow) -> None:
+    event = await flow.told(an_order())
+    await hub.db.execute("UPDATE shop_event SET reason = 'unknown-status'")
+    await hub.db.execute("UPDATE source SET unknown_codes = '{weird}'")
+    path = f"/set-up/sources/{event['source_id']}"
+
+    await console.send((await console.get(path)).form("/statuses"), status=["shipped"])
+
+    assert (await flow.event(str(event["id"])))["result"] == "waiting"
+
+
 async def test_events_show_what_they_set_off(console: Console, flow: Flow) -> None:
     event = await flow.told(an_order())
 
