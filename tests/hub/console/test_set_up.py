@@ -1,6 +1,9 @@
 """Set-up: what is left to do, the accounts, and accounts that are tried before they are set."""
 
+import re
+import tomllib
 from collections.abc import AsyncIterator
+from html import unescape
 from ipaddress import ip_network
 from typing import Any
 
@@ -159,3 +162,29 @@ async def test_set_up_is_for_those_who_may(console_for: ConsoleFor) -> None:
 
     assert (await operator.get("/set-up")).status == 403
     assert (await operator.get("/set-up/try/telegram/bot_api")).status == 403
+
+
+@pytest.mark.usefixtures("loopback")
+async def test_the_lines_are_toml_whatever_was_filled_in(console: Console) -> None:
+    page = await console.get("/set-up/try/email/smtp")
+    sender = '"Ро\\"маш\\\\ка" <a@shop.example>'
+
+    found = await console.send(
+        page.form("/email/smtp"),
+        name="mail.1",
+        **_settings(**{"from": sender}, host="127.0.0.1", port="1", username="u", password='p"x'),
+    )
+
+    code = re.search(r'<code class="language-toml">(.*?)</code>', found.html, re.S)
+    assert code, found.text
+    [account] = tomllib.loads(unescape(code[1]))["shops"]["main"]["accounts"]
+    assert account == {
+        "name": "mail.1",
+        "channel": "email",
+        "provider": "smtp",
+        "from": sender,
+        "host": "127.0.0.1",
+        "port": 1,
+        "username": "u",
+        "password": "env:MAIL_1_PASSWORD",
+    }

@@ -1,6 +1,7 @@
 """Sources, events and rules in the console."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -179,3 +180,41 @@ async def test_rules_are_turned_off_and_put_back(hub: Hub, console: Console) -> 
     assert back
     assert (back.active, back.changed) == (True, False)
     assert (await console.post("/set-up/rules/nonsense/active")).status == 404
+
+
+async def test_a_rule_is_changed(hub: Hub, console: Console) -> None:
+    listed = await console.get("/set-up/rules")
+    form = (await console.get(listed.links["order.shipped"])).form("/order.shipped")
+
+    nobody = await console.send(form, audience=None)
+    late = await console.send(form, delay="100000")
+    saved = await console.send(form, delay="15", channel=["sms", "email"])
+
+    assert [page.status for page in (nobody, late)] == [422, 422]
+    assert "A whole number of minutes" in late.text
+    assert "Saved" in saved.text
+    rule = await rules.by_name(hub.db, hub.shop("main"), "order.shipped")
+    assert rule
+    assert (rule.delay, rule.channels) == (timedelta(minutes=15), ("email", "sms"))
+    assert "buyer" in rule.audiences
+    again = (await console.get("/set-up/rules/order.shipped")).form("/order.shipped")
+    assert again.fields[1:] == [
+        ("audience", "buyer"),
+        ("delay", "15"),
+        ("channel", "email"),
+        ("channel", "sms"),
+    ]
+
+
+async def test_why_a_rule_cannot_be_is_said(hub: Hub, console: Console) -> None:
+    await hub.db.execute(
+        "INSERT INTO rule (id, shop_id, name, event, audiences, template)"
+        " VALUES (gen_random_uuid(), $1, 'old', 'cart.updated', '{buyer}', 'removed.one')",
+        hub.shop("main").id,
+    )
+    page = await console.get("/set-up/rules/old")
+
+    refused = await console.send(page.form("/rules/old"), delay="5")
+
+    assert refused.status == 422
+    assert "there is no template 'removed.one'" in refused.text
