@@ -68,7 +68,7 @@ class Done:
 
 def plain(facts: Facts) -> dict[str, Any]:
     """As JSON: amounts and times as text, and only what was said."""
-    said: dict[str, Any] = orjson.loads(orjson.dumps(asdict(facts), default=_text))
+    said: dict[str, Any] = orjson.loads(orjson.dumps(facts, default=_text))
     return {name: value for name, value in said.items() if value not in (None, "", [], {})}
 
 

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from hub.accounts.limits import RateLimits
@@ -61,6 +62,8 @@ class Importer:
         except Later as error:
             wait = max(_AGAIN, error.after)
             await queries.later(self._hub.db, run.id, self._worker, wait, error.reason)
+        except asyncpg.DeadlockDetectedError:
+            await queries.later(self._hub.db, run.id, self._worker, _AGAIN, "deadlock")
         except (Trouble, Impossible, UnknownPlatform) as error:
             await self._fail(run, str(error))
         except Exception as error:

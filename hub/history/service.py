@@ -8,6 +8,8 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from hub.audit import log as audit
 from hub.audit.model import SYSTEM, Action, Actor
 from hub.db.pool import Connection, Db, transaction
@@ -20,6 +22,9 @@ from hub.sources import queries as sources
 from hub.sources.model import Kind, Source
 from hub.sources.registry import UnknownPlatform, platform_class
 from hub.sources.service import OWN, own
+
+_TRIES = 3
+"""Of a portion that stood in a ring with other work."""
 
 
 async def start(
@@ -125,13 +130,21 @@ async def take_rows(
     _check_turn(run, start_at)
     [kind] = run.kinds
     facts, faults = await reading.of_rows(kind, given, first=start_at + 1)
-    async with transaction(hub.db) as conn:
-        run = await _locked(conn, shop.id, id_)
-        _check_turn(run, start_at)
-        taken = await rows.take(hub, conn, shop, source, kind, facts)
-        taken = replace(taken, faults=sorted((*faults, *taken.faults), key=lambda one: one.row))
-        await note(conn, run, len(given), taken, run.position, now or datetime.now(UTC))
-        run = await get(conn, shop.id, id_)
+    for tries_left in range(_TRIES - 1, -1, -1):
+        try:
+            async with transaction(hub.db) as conn:
+                run = await _locked(conn, shop.id, id_)
+                _check_turn(run, start_at)
+                taken = await rows.take(hub, conn, shop, source, kind, facts)
+                told = sorted((*faults, *taken.faults), key=lambda one: one.row)
+                taken = replace(taken, faults=told)
+                await note(conn, run, len(given), taken, run.position, now or datetime.now(UTC))
+                run = await get(conn, shop.id, id_)
+            break
+        except asyncpg.DeadlockDetectedError:
+            # Nothing was written; the other one is through by now.
+            if not tries_left:
+                raise
     await way.made(hub, began)
     return run
 
