@@ -1,11 +1,13 @@
 """An operator's first day: every page, by somebody who has just started the hub."""
 
 import re
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import TimeoutError as TimeoutError_
 
 from tests.console.conftest import LOGIN, PASSWORD, House
 from tests.console.looks import DESKTOP, PHONE, Look, look_at, seen
@@ -68,6 +70,31 @@ def test_why_she_was_told_what_is_found_by_the_order(
 
         expect(page.locator("main")).to_contain_text("Telegram")
         assert look_at(page, "message-phone") == []
+
+
+def test_a_trial_order_goes_its_whole_way_in_the_sandbox(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    with seen(browser, DESKTOP, owner) as page:
+        _speak(page, house, "ru")
+        page.goto(f"{house.url}/console/main/sandbox")
+        page.get_by_role("button", name="Оформить пробный заказ").click()
+        trial = page.locator(".trial")
+        expect(trial).to_contain_text("Пробный заказ")
+        # Everybody says of his own lines that all is there, until the shelf has answered.
+        whole = page.locator(".msg button", has_text=re.compile(r"^\W*(Всё|Все) есть"))
+        for _ in range(8):
+            if page.locator("#t-paid").count():
+                break
+            with suppress(TimeoutError_):
+                whole.first.click(timeout=4_000)
+            page.wait_for_timeout(1_500)
+        assert look_at(page, "sandbox-desktop") == []
+
+        page.locator("#t-paid").click()
+
+        expect(trial).to_contain_text(re.compile("плачен"))
+        assert page.locator(".msg").count() > 3
 
 
 def test_signing_in_takes_the_second_factor(
