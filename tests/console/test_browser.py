@@ -1,13 +1,11 @@
 """An operator's first day: every page, by somebody who has just started the hub."""
 
 import re
-from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
-from playwright.sync_api import TimeoutError as TimeoutError_
 
 from tests.console.conftest import LOGIN, PASSWORD, House
 from tests.console.looks import DESKTOP, PHONE, Look, look_at, seen
@@ -50,7 +48,7 @@ def test_every_page_is_for_everybody(
             answer = page.goto(f"{house.url}{path}")
             assert answer
             assert answer.status == 200, path
-            name = path.removeprefix("/console/").removeprefix("main").strip("/") or "home"
+            name = urlsplit(path).path.removeprefix("/console/main").strip("/") or "home"
             faults += look_at(page, f"{name.replace('/', '-')}-{look.name}-{locale}")
         assert faults == []
 
@@ -81,14 +79,15 @@ def test_a_trial_order_goes_its_whole_way_in_the_sandbox(
         page.get_by_role("button", name="Оформить пробный заказ").click()
         trial = page.locator(".trial")
         expect(trial).to_contain_text("Пробный заказ")
-        # Everybody says of his own lines that all is there, until the shelf has answered.
-        whole = page.locator(".msg button", has_text=re.compile(r"^\W*(Всё|Все) есть"))
-        for _ in range(8):
-            if page.locator("#t-paid").count():
-                break
-            with suppress(TimeoutError_):
-                whole.first.click(timeout=4_000)
-            page.wait_for_timeout(1_500)
+        # Everybody says of his own lines that all is there: by a button, or on the page that an SMS links to.
+        page.get_by_role("button", name="Всё есть").click()
+        page.get_by_role("button", name="Исправить").first.wait_for()
+        page.get_by_role("button", name="Есть 2").click()
+        expect(page.get_by_role("button", name="Есть 2")).to_have_count(0)
+        with page.expect_popup() as opened:
+            page.locator(".screen.sms .msg .text a").last.click()
+        opened.value.locator("button.yes").click()
+        opened.value.close()
         assert look_at(page, "sandbox-desktop") == []
 
         page.locator("#t-paid").click()
@@ -132,11 +131,16 @@ def _pages(page: Page, house: House) -> list[str]:
 
 
 def _paths(page: Page, selector: str) -> list[str]:
-    found = page.locator(selector).evaluate_all("links => links.map(link => link.href)")
-    paths = [urlsplit(href).path for href in found]
-    # Files are for others to look at.
-    pages = (p for p in paths if p.startswith("/console/main") and "." not in p.rpartition("/")[2])
-    return list(dict.fromkeys(pages))
+    """Of pages below the shop, with what they are asked for; files are for others to look at."""
+    hrefs = page.locator(selector).evaluate_all("links => links.map(link => link.href)")
+    found = [urlsplit(href) for href in hrefs]
+    return list(
+        dict.fromkeys(
+            f"{one.path}?{one.query}" if one.query else one.path
+            for one in found
+            if one.path.startswith("/console/main") and "." not in one.path.rpartition("/")[2]
+        )
+    )
 
 
 def _speak(page: Page, house: House, locale: str) -> None:

@@ -176,7 +176,11 @@ async def test_a_second_change_within_the_same_second_is_caught_up_with(
     assert await toys.again() == 0
 
 
-@pytest.mark.parametrize("at", [None, datetime.now(UTC).replace(microsecond=0).isoformat()])
+@pytest.mark.parametrize(
+    "at",
+    [None, datetime.now(UTC).replace(microsecond=0).isoformat()],
+    ids=["without a time", "with one"],
+)
 async def test_what_was_told_already_does_not_come_again(
     hub: Hub, toys: Toys, world: World, at: str | None
 ) -> None:
