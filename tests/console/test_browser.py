@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.console.conftest import LOGIN, PASSWORD, House
 from tests.console.looks import DESKTOP, PHONE, Look, look_at, seen
@@ -96,6 +96,42 @@ def test_a_trial_order_goes_its_whole_way_in_the_sandbox(
         assert page.locator(".msg").count() > 3
 
 
+def test_a_text_is_mended_as_it_is_written(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    with seen(browser, DESKTOP, owner) as page:
+        _speak(page, house, "ru")
+        where = "templates/order.shipped?audience=buyer&channel=sms&locale=ru"
+        page.goto(f"{house.url}/console/main/{where}")
+        page.locator("main a[role=button]").first.click()
+        editor, preview = page.locator("#editor .editor"), page.locator("#preview")
+
+        _type(editor, "Посылка {{ order.number }")
+        expect(preview.locator(".mistake")).to_be_visible()
+        assert look_at(page, "template-mistake-desktop") == []
+        _type(editor, "Посылка {{ order.number }} уже в пути")
+        expect(preview.locator(".mistake")).to_have_count(0)
+        expect(preview.locator(".bubble")).to_contain_text(re.compile(r"Посылка \S+ уже в пути"))
+        page.locator("#editor button[type=submit]").first.click()
+
+        expect(page.locator("main")).to_contain_text("Сохранено и уже действует")
+        assert look_at(page, "template-desktop") == []
+
+
+def test_an_account_that_fails_says_why(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    with seen(browser, DESKTOP, owner) as page:
+        _speak(page, house, "ru")
+        page.goto(f"{house.url}/console/main/set-up/try/email/smtp")
+        page.locator("input[name$='host']").fill("nowhere.invalid")
+        page.locator("input[name$='from']").fill("shop@example.com")
+        page.locator("main form button[type=submit]").last.click()
+
+        expect(page.locator("main [role=alert]")).to_contain_text("nowhere.invalid")
+        assert look_at(page, "account-that-fails-desktop") == []
+
+
 def test_signing_in_takes_the_second_factor(
     browser: Browser, house: House, owner: StorageState
 ) -> None:
@@ -115,6 +151,11 @@ def test_signing_in_takes_the_second_factor(
         page.locator("input[name=code]").fill(codes[0])
         page.locator("form button[type=submit]").first.click()
         expect(page).to_have_url(re.compile(r"/console/main/?$"))
+
+
+def _type(editor: Locator, text: str) -> None:
+    editor.press("Control+a")
+    editor.press_sequentially(text)
 
 
 def _pages(page: Page, house: House) -> list[str]:

@@ -261,10 +261,14 @@
       element.innerHTML = Prism.highlight(element.textContent, Prism.languages[grammar], grammar);
     }, { tab: "  ", addClosing: false });
     jar.updateCode(field.value);
-    jar.onUpdate((text) => {
-      field.value = text;
+    const tell = () => {
+      if (field.value === jar.toString()) return;
+      field.value = jar.toString();
       field.dispatchEvent(new Event("input", { bubbles: true }));
-    });
+    };
+    jar.onUpdate(tell);
+    /* What comes without keys: dictated, put in by a phone's keyboard, dropped. */
+    editor.addEventListener("input", tell);
     /* After Escape the Tab key leaves again, or one would be caught inside. */
     editor.addEventListener("keydown", (event) => { if (event.key === "Escape") jar.updateOptions({ catchTab: false }); });
     editor.addEventListener("blur", () => jar.updateOptions({ catchTab: true }));
