@@ -40,10 +40,8 @@ def seen(browser: Browser, look: Look, state: StorageState | None = None) -> Ite
         page = context.new_page()
         page.set_default_timeout(15_000)
         said: list[str] = []
-        page.on(
-            "console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda m: said.append(m.text) if _is_fault(m) else None)
+        page.on("pageerror", lambda e: None if _asks_frames(str(e)) else said.append(str(e)))
         yield page
         assert said == [], said
     finally:
@@ -51,9 +49,12 @@ def seen(browser: Browser, look: Look, state: StorageState | None = None) -> Ite
 
 
 def _is_fault(message: ConsoleMessage) -> bool:
-    # axe asks the letters' frames, which run nothing and answer nobody.
-    asks_frames = "postMessage" in message.text and "('null')" in message.text
-    return message.type in ("error", "warning") and not asks_frames
+    return message.type in ("error", "warning") and not _asks_frames(message.text)
+
+
+def _asks_frames(text: str) -> bool:
+    """axe asks the letters' frames, which run nothing and answer nobody."""
+    return "postMessage" in text and "'null'" in text
 
 
 def look_at(page: Page, name: str) -> list[str]:
