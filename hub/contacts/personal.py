@@ -147,7 +147,7 @@ PERSONAL: Mapping[str, Held] = {
 IMPERSONAL: Mapping[str, str] = {
     "shop": "of the settings",
     "api_key": "of programs",
-    "template_version": "texts for everybody, by the name of a key",
+    "template_version": "texts for everybody, by the name of a key or an operator's login",
     "account_state": "of accounts; numbers and addresses in a provider's words are hidden",
     "webhook": "of the shop's backend",
     "callback": "states of events, by their ids",

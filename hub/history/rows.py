@@ -23,6 +23,7 @@ from hub.history.reading import Numbered
 from hub.ids import id_at
 from hub.orders import bulk, warehouses
 from hub.orders.model import Line, Order, OrderStatus
+from hub.orders.placing import line_of
 from hub.orders.request import OrderIn
 from hub.resources import Hub
 from hub.shops.registry import Shop
@@ -301,19 +302,7 @@ def _line(given: Any, found: Mapping[str, Contact], places: Mapping[str, UUID]) 
     seller = found[given.seller.external_id]
     if seller.role is not Role.SELLER:
         raise Unreadable(f"the seller of a line is a contact of role {seller.role}, not seller")
-    warehouse = given.warehouse.external_id if given.warehouse else None
-    return Line(
-        id=given.id,
-        sku=given.sku,
-        title=given.title,
-        quantity=given.quantity,
-        price=given.price,
-        image_url=given.image_url,
-        seller_id=seller.id,
-        seller=seller.external_id,
-        warehouse_id=places[warehouse] if warehouse else None,
-        warehouse=warehouse,
-    )
+    return line_of(given, seller.id, places)
 
 
 def _times(portion: Portion, facts: OrderFacts) -> tuple[datetime, datetime]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 from hub.notifications.model import ACTIVE, REACHED, DeliveryStatus, NotificationStatus
@@ -359,11 +358,6 @@ def _failures(deliveries: Sequence[Row], told: Sequence[Told]) -> list[Failure]:
 def _failure(told: Told) -> Failure:
     meaning = told.meaning or told.reason
     return Failure(told.channel, meaning, told.said, told.code, told.provider, told.account)
-
-
-def cost_of(row: Row) -> Sequence[str]:
-    """What its deliveries cost, as far as providers told."""
-    return [d["cost"] for d in chain(row["deliveries"]) if d["cost"] is not None]
 
 
 def _at(value: datetime | str) -> datetime:

@@ -84,11 +84,12 @@ async def _resolved(work: Work, given: OrderIn) -> tuple[list[Line], UUID | None
     if missing := wanted - places.keys():
         await warehouses.ensure(work.conn, work.shop.id, missing)
         places = await warehouses.ids(work.conn, work.shop.id, wanted)
-    lines = [_line(line, found[line.seller.external_id][0], places) for line in given.lines]
+    lines = [line_of(line, found[line.seller.external_id][0], places) for line in given.lines]
     return lines, found[given.buyer.external_id][0] if given.buyer else None
 
 
-def _line(given: LineIn, seller_id: UUID, places: Mapping[str, UUID]) -> Line:
+def line_of(given: LineIn, seller_id: UUID, places: Mapping[str, UUID]) -> Line:
+    """`places`: the ids of warehouses by the shop's own."""
     warehouse = given.warehouse.external_id if given.warehouse else None
     return Line(
         id=given.id,

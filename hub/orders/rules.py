@@ -36,11 +36,6 @@ def asks_for_stock(status: OrderStatus, settings: OrderSettings) -> bool:
     return status is OrderStatus.AWAITING_STOCK
 
 
-def may_ask(status: OrderStatus) -> bool:
-    """Whether it still counts what is on the shelf: before anybody has paid."""
-    return STAGES[status] < STAGES[OrderStatus.PAID]
-
-
 def ends_questions(status: OrderStatus) -> bool:
     """Whether the shop has decided without waiting for the shelf."""
     return STAGES[status] > STAGES[OrderStatus.AWAITING_STOCK]
