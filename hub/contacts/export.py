@@ -14,6 +14,7 @@ from hub.contacts import history, links, model, service
 from hub.contacts.addresses import KIND_OF, Kind
 from hub.contacts.erasure import SAID_BY, identities
 from hub.contacts.model import Contact
+from hub.db.attempts import OUTCOME
 from hub.db.pool import Pool, transaction
 
 _PAGE = 100
@@ -187,7 +188,7 @@ _LONG = {
           FROM shop_event WHERE contact_id = ANY($1) AND id > $2 ORDER BY id LIMIT $3
         """,
     # Each with its deliveries and all that is known of them.
-    "notifications": """
+    "notifications": f"""
         SELECT n.id, n.template, n.category, n.status, n.locale, n.data, n.content, n.meta, n.created_at,
                n.send_at, n.expires_at, n.ordering_key, n.collapse_key, n.interaction,
                coalesce((
@@ -198,9 +199,9 @@ _LONG = {
                               'created_at', d.created_at, 'sent_at', d.sent_at,
                               'delivered_at', d.delivered_at, 'read_at', d.read_at,
                               'attempts', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                                      'started_at', a.started_at, 'outcome', a.outcome, 'code', a.code,
-                                      'detail', a.detail, 'instead_of', a.instead_of) ORDER BY a.number), '[]')
-                                  FROM attempt AS a WHERE a.delivery_id = d.id),
+                                      'started_at', t.started_at, 'outcome', {OUTCOME}, 'code', t.code,
+                                      'detail', t.detail, 'instead_of', t.instead_of) ORDER BY t.number), '[]')
+                                  FROM attempt AS t WHERE t.delivery_id = d.id),
                               'receipts', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                       'status', r.status, 'code', r.code, 'detail', r.detail,
                                       'provider_id', r.provider_id,
@@ -215,7 +216,7 @@ _LONG = {
           FROM notification AS n
          WHERE n.contact_id = ANY($1) AND n.id > $2
          ORDER BY n.id LIMIT $3
-        """,
+        """,  # noqa: S608 (a constant)
 }
 
 

@@ -17,7 +17,8 @@ from hub.accounts.limits import Grant, RateLimits
 from hub.config import Shop
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
-from hub.notifications import claims, outcomes, service, statuses
+from hub.notifications import attempts, claims, service, statuses
+from hub.notifications.attempts import Begun
 from hub.notifications.choosing import Chooser, Chosen
 from hub.notifications.claims import Claimed
 from hub.notifications.counters import Counters
@@ -226,13 +227,13 @@ class Deliverer:
     ) -> None:
         """Writes the attempts of all these calls, then makes them. Each has its place in the gate."""
         deliveries = [by_key[m.key] for call in calls for m in call]
-        attempts: dict[UUID, UUID] = {}
+        begun: dict[UUID, Begun] = {}
         ours: list[list[Message]] = []
         try:
             if self.draining or self._breaker.is_left(account):
                 await self._give_back({d.id: _AT_ONCE for d in deliveries})
                 return
-            attempts = await outcomes.begin(
+            begun = await attempts.begin(
                 self._hub.db,
                 [[by_key[m.key] for m in call] for call in calls],
                 account,
@@ -240,19 +241,19 @@ class Deliverer:
                 self._worker,
             )
             self._counters.moved(
-                account, [d.instead_of for d in deliveries if d.instead_of and d.id in attempts]
+                account, [d.instead_of for d in deliveries if d.instead_of and d.id in begun]
             )
-            ours = [c for call in calls if (c := [m for m in call if by_key[m.key].id in attempts])]
+            ours = [c for call in calls if (c := [m for m in call if by_key[m.key].id in begun])]
         finally:
             gate.leave(len(calls) - len(ours))
-        await _all(self._call(account, call, by_key, attempts, gate) for call in ours)
+        await _all(self._call(account, call, by_key, begun, gate) for call in ours)
 
     async def _call(
         self,
         account: LiveAccount,
         call: list[Message],
         by_key: dict[str, Claimed],
-        attempts: dict[UUID, UUID],
+        begun: Mapping[UUID, Begun],
         gate: Gate,
     ) -> None:
         deliveries = [by_key[m.key] for m in call]
@@ -275,7 +276,7 @@ class Deliverer:
             for d, o in zip(deliveries, results, strict=True)
         ]
         self._counters.came_to(account, [settled.word for _, settled in pairs])
-        made = {d.id: attempts[d.id] for d in deliveries}
+        made = {d.id: begun[d.id] for d in deliveries}
         await self._record(pairs, made)
 
     async def _results(self, account: LiveAccount, call: list[Message]) -> list[Outcome]:
@@ -295,8 +296,8 @@ class Deliverer:
         if waits and (len(waits) > 1 or not account.limits.per_recipient):
             await self._limits.hold(account.bucket, max(*waits, timedelta(seconds=1)))
 
-    async def _record(self, pairs: Sequence[Pair], attempts: dict[UUID, UUID]) -> None:
-        await self.hand_out(await self._recorder.put(pairs, attempts))
+    async def _record(self, pairs: Sequence[Pair], begun: Mapping[UUID, Begun]) -> None:
+        await self.hand_out(await self._recorder.put(pairs, begun))
 
     async def _give_back(self, later: dict[UUID, timedelta]) -> None:
         if later:

@@ -10,6 +10,7 @@ import structlog
 
 from hub.db.pool import Connection, Db
 from hub.notifications import steps
+from hub.notifications.attempts import COLUMNS, OF_ATTEMPT
 from hub.notifications.model import LIFETIME
 from hub.notifications.steps import TRIED
 
@@ -162,15 +163,16 @@ async def _out_of_hand(connection: Connection) -> None:
             UPDATE attempt AS a SET outcome = 'unknown', finished_at = now(), code = 'restored'
               FROM delivery AS d
              WHERE d.status = 'sending' AND a.delivery_id = d.id AND a.outcome IS NULL
-            RETURNING a.delivery_id
+            RETURNING a.delivery_id, a.account, a.provider, a.number, a.batch_key
         )
         UPDATE delivery AS d
-           SET status = CASE WHEN began AND category = 'marketing' THEN 'unknown' ELSE 'queued' END,
-               route = CASE WHEN attempt_count > 0 THEN {TRIED} ELSE route END,
-               reason = 'restored', maybe_duplicate = maybe_duplicate OR began,
-               leased_until = NULL, leased_by = NULL, updated_at = now()
-          FROM (SELECT id, id IN (SELECT delivery_id FROM closed) AS began
-                  FROM delivery WHERE status = 'sending') AS t
+           SET status = CASE WHEN t.number > 0 AND category = 'marketing' THEN 'unknown' ELSE 'queued' END,
+               route = CASE WHEN greatest(d.attempt_count, t.number) > 0 THEN {TRIED} ELSE route END,
+               reason = 'restored', maybe_duplicate = maybe_duplicate OR coalesce(t.number > 0, false),
+               leased_until = NULL, leased_by = NULL, updated_at = now(), {OF_ATTEMPT}
+          FROM (SELECT sending.id, {COLUMNS}
+                  FROM (SELECT id FROM delivery WHERE status = 'sending') AS sending
+                  LEFT JOIN closed ON closed.delivery_id = sending.id) AS t
          WHERE d.id = t.id
         RETURNING d.notification_id, d.status
         """  # noqa: S608

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from hub.db.pool import UNREACHABLE, Pool
-from hub.notifications import claims
+from hub.notifications import attempts, claims
 from hub.notifications.claims import Claimed
 
 log = structlog.get_logger()
@@ -99,6 +99,7 @@ class Leases:
         if not left:
             return
         try:
+            await attempts.write_not_made(self._db, list(left), self._worker)
             await claims.give_back(self._db, dict.fromkeys(left, timedelta(0)), self._worker)
             await claims.hand_out_now(self._db, list(left))
         except UNREACHABLE:

@@ -1,87 +1,25 @@
-"""Writes what came of the calls: attempts, deliveries, suppressions, and what follows for the notifications."""
+"""Writes what came of the calls: deliveries, suppressions, and what follows for the notifications."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from channels.base import Category
-from hub.accounts.book import LiveAccount
-from hub.accounts.choice import InsteadOf
 from hub.contacts import events as contact_events
 from hub.contacts.events import Suppressed
 from hub.db.pool import Connection, Db, Pool
 from hub.db.text import storable
-from hub.ids import new_id
-from hub.notifications import events, statuses, steps
+from hub.notifications import attempts, events, statuses, steps
+from hub.notifications.attempts import COLUMNS, OF_ATTEMPT, Begun
 from hub.notifications.claims import Claimed, held_by
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import Settled
 from hub.notifications.steps import TRIED, Due
 
 
-async def begin(
-    db: Db,
-    calls: Sequence[Sequence[Claimed]],
-    account: LiveAccount,
-    batch_key: UUID,
-    worker: UUID,
-) -> dict[UUID, UUID]:
-    """Writes an attempt for each delivery before the calls; {delivery: attempt} for those still ours.
-
-    A delivery whose lease ran out meanwhile is not among them and must not be sent. That it may be a double is
-    written now: should this worker die, nobody else would know of the account that was called before.
-    """
-    batch = [d for call in calls for d in call]
-    ids = [d.id for d in batch]
-    whole = [(new_id(), len(call)) if account.whole_calls else (None, None) for call in calls]
-    of_call = [one for one, call in zip(whole, calls, strict=True) for _ in call]
-    rows = await db.fetch(
-        f"""
-        WITH ours AS (
-            UPDATE delivery AS d
-               SET account = $4, provider = $5, batch_key = coalesce(batch_key, $6),
-                   attempt_count = attempt_count + 1,
-                   maybe_duplicate = maybe_duplicate OR id = ANY($7)
-             WHERE id = ANY($1) AND {held_by("$2")}
-            RETURNING id, shop_id, attempt_count
-        )
-        INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider, instead_of, call_id,
-                             call_size)
-        SELECT t.attempt_id, ours.shop_id, ours.id, ours.attempt_count, $4, $5, t.instead_of, t.call_id,
-               t.call_size
-          FROM ours
-          JOIN unnest($1::uuid[], $3::uuid[], $8::jsonb[], $9::uuid[], $10::int[])
-            AS t (id, attempt_id, instead_of, call_id, call_size) ON t.id = ours.id
-        RETURNING delivery_id, id
-        """,  # noqa: S608
-        ids,
-        worker,
-        [new_id() for _ in ids],
-        account.name,
-        account.provider,
-        batch_key,
-        [d.id for d in batch if d.maybe_duplicate],
-        [_told(d.instead_of) for d in batch],
-        [call_id for call_id, _ in of_call],
-        [size for _, size in of_call],
-    )
-    return {r["delivery_id"]: r["id"] for r in rows}
-
-
-def _told(instead_of: InsteadOf | None) -> dict[str, str] | None:
-    if instead_of is None:
-        return None
-    return {
-        "account": instead_of.account,
-        "reason": instead_of.reason,
-        "code": storable(instead_of.code, 100),
-        "detail": storable(instead_of.detail, 500),
-    }
-
-
 async def record(
     db: Pool,
     pairs: Sequence[tuple[Claimed, Settled]],
-    attempts: Mapping[UUID, UUID],
+    begun: Mapping[UUID, Begun],
     worker: UUID,
 ) -> list[Due]:
     """All outcomes in one transaction; the deliveries that it made due at once.
@@ -96,8 +34,8 @@ async def record(
     async with db.acquire() as connection, connection.transaction():
         if sent and others:
             await _lock(connection, [s.id for _, s in pairs])
-        ours = await _record_sent(connection, sent, attempts, worker)
-        ours |= await _record_others(connection, others, attempts, worker)
+        ours = await _record_sent(connection, sent, begun, worker)
+        ours |= await _record_others(connection, others, begun, worker)
         kept = [(c, s) for c, s in pairs if s.id in ours]
         await _suppress(connection, kept)
         await _readdress(connection, kept)
@@ -112,6 +50,10 @@ async def record(
         return opened + await _next_in_order(connection, kept)
 
 
+# The arguments 6 to 9 of both statements, as `COLUMNS` names them.
+_ATTEMPTS = "$6::text[], $7::text[], $8::int[], $9::uuid[]"
+
+
 async def _lock(connection: Db, ids: Sequence[UUID]) -> None:
     await connection.execute("SELECT FROM delivery WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
 
@@ -119,22 +61,25 @@ async def _lock(connection: Db, ids: Sequence[UUID]) -> None:
 async def _record_sent(
     connection: Connection,
     sent: Sequence[tuple[Claimed, Settled]],
-    attempts: Mapping[UUID, UUID],
+    begun: Mapping[UUID, Begun],
     worker: UUID,
 ) -> set[UUID]:
-    """What nearly all of a campaign comes to, in one statement. Those of them that were ours."""
+    """What nearly all of a campaign comes to, in one statement. Those of them that were ours.
+
+    Of their attempts nothing is written: such an end is the delivery's.
+    """
     if not sent:
         return set()
     rows = await connection.fetch(
         f"""
         WITH moved AS (
             UPDATE delivery AS d
-               SET status = 'sent', reason = NULL, code = NULL,
+               SET status = 'sent', reason = NULL, code = NULL, {OF_ATTEMPT},
                    provider_id = coalesce(t.provider_id, d.provider_id), cost = coalesce(t.cost, d.cost),
                    maybe_duplicate = d.maybe_duplicate OR t.maybe_duplicate,
                    sent_at = now(), leased_until = NULL, leased_by = NULL, updated_at = now()
-              FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::boolean[])
-                AS t (id, provider_id, cost, maybe_duplicate)
+              FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::boolean[], {_ATTEMPTS})
+                AS t (id, provider_id, cost, maybe_duplicate, {COLUMNS})
              WHERE d.id = t.id AND d.id = ANY($1)
                AND ({held_by("$5")}
                     OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown')))
@@ -142,12 +87,10 @@ async def _record_sent(
         ), noted AS (
             -- Receipts were faster: the status is theirs, what the call brought is written.
             UPDATE delivery AS d
-               SET provider_id = coalesce(d.provider_id, t.provider_id), cost = coalesce(d.cost, t.cost)
-              FROM unnest($1::uuid[], $2::text[], $3::numeric[]) AS t (id, provider_id, cost)
+               SET provider_id = coalesce(d.provider_id, t.provider_id), cost = coalesce(d.cost, t.cost), {OF_ATTEMPT}
+              FROM unnest($1::uuid[], $2::text[], $3::numeric[], {_ATTEMPTS})
+                AS t (id, provider_id, cost, {COLUMNS})
              WHERE d.id = t.id AND d.id = ANY($1) AND d.status IN ('delivered', 'read', 'failed')
-        ), ended AS (
-            UPDATE attempt SET finished_at = now(), outcome = 'accepted', code = NULL, detail = NULL
-             WHERE id = ANY($6)
         ), told AS (
             UPDATE notification AS n SET status = 'sent'
              WHERE n.id = ANY((SELECT array_agg(notification_id) FROM moved)::uuid[])
@@ -164,65 +107,51 @@ async def _record_sent(
         [s.cost for _, s in sent],
         [s.maybe_duplicate for _, s in sent],
         worker,
-        [attempts[s.id] for _, s in sent if s.id in attempts],
+        *attempts.columns([s for _, s in sent], begun),
     )
     heard = {r["id"]: DeliveryStatus.SENT for r in rows if r["what"] == "heard"}
     await events.tell(connection, heard)
-    return {s.id for _, s in sent} - {r["id"] for r in rows if r["what"] == "lost"}
+    lost = {r["id"] for r in rows if r["what"] == "lost"}
+    # Somebody else may have written that nobody knows what came of them.
+    await attempts.finish(connection, [s for _, s in sent if s.id in lost], begun)
+    return {s.id for _, s in sent} - lost
 
 
 async def _record_others(
-    connection: Db, others: Sequence[Settled], attempts: Mapping[UUID, UUID], worker: UUID
+    connection: Db, others: Sequence[Settled], begun: Mapping[UUID, Begun], worker: UUID
 ) -> set[UUID]:
     """Whatever else calls come to. Those of them that were ours."""
     if not others:
         return set()
-    await _finish_attempts(connection, others, attempts)
-    return await _move(connection, others, worker)
+    await attempts.finish(connection, others, begun)
+    return await _move(connection, others, begun, worker)
 
 
-async def _finish_attempts(
-    connection: Db, settled: Sequence[Settled], attempts: Mapping[UUID, UUID]
-) -> None:
-    made = [s for s in settled if s.id in attempts and s.word]
-    if not made:
-        return
-    await connection.execute(
-        """
-        UPDATE attempt AS a
-           SET finished_at = now(), outcome = t.outcome, code = t.code, detail = t.detail
-          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS t (id, outcome, code, detail)
-         WHERE a.id = t.id AND a.id = ANY($1)
-        """,
-        [attempts[s.id] for s in made],
-        [s.word for s in made],
-        [_text(s.code, 100) for s in made],
-        [_text(s.detail) for s in made],
-    )
-
-
-async def _move(connection: Db, settled: Sequence[Settled], worker: UUID) -> set[UUID]:
+async def _move(
+    connection: Db, settled: Sequence[Settled], begun: Mapping[UUID, Begun], worker: UUID
+) -> set[UUID]:
     rows = await connection.fetch(
         f"""
         UPDATE delivery AS d
-           SET status = t.status, reason = t.reason, code = t.code,
+           SET status = t.status, reason = t.reason, code = t.code, {OF_ATTEMPT},
                route = CASE WHEN t.status = 'queued' THEN {TRIED} ELSE d.route END,
                maybe_duplicate = d.maybe_duplicate OR t.maybe_duplicate,
                due_at = coalesce(t.due_at, d.due_at),
                handout_at = coalesce(t.due_at, d.handout_at),
                leased_until = NULL, leased_by = NULL, updated_at = now()
-          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[])
-            AS t (id, status, reason, code, maybe_duplicate, due_at)
-         WHERE d.id = t.id AND d.id = ANY($1) AND {held_by("$7")}
+          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $10::text[], $11::timestamptz[], {_ATTEMPTS})
+            AS t (id, status, reason, maybe_duplicate, code, due_at, {COLUMNS})
+         WHERE d.id = t.id AND d.id = ANY($1) AND {held_by("$5")}
         RETURNING d.id
         """,  # noqa: S608
         [s.id for s in settled],
         [s.status for s in settled],
         [s.reason for s in settled],
-        [_text(s.code, 100) for s in settled],
         [s.maybe_duplicate for s in settled],
-        [s.due_at for s in settled],
         worker,
+        *attempts.columns(settled, begun),
+        [_text(s.code, 100) for s in settled],
+        [s.due_at for s in settled],
     )
     return {r["id"] for r in rows}
 

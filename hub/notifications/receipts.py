@@ -15,7 +15,7 @@ from hub.db.partitions import first_id
 from hub.db.pool import Connection, Pool
 from hub.db.text import storable
 from hub.ids import new_id
-from hub.notifications import steps
+from hub.notifications import attempts, steps
 from hub.notifications.model import LIFETIME, DeliveryStatus, may_move
 from hub.notifications.steps import TRIED, Due
 from hub.preferences import consents, reports, suppressions
@@ -344,6 +344,7 @@ async def _send_again(connection: Connection, lost: Sequence[UUID]) -> None:
     """The provider lost them and kept no copy: a new call while there is time, else the next channel."""
     if not lost:
         return
+    await attempts.write_taken(connection, lost)
     await connection.execute(
         f"""
         UPDATE delivery

@@ -1,7 +1,7 @@
 """Writes outcomes as they come, many in one transaction, and never lets a known one become unknown."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -9,6 +9,7 @@ import structlog
 
 from hub.db.pool import UNFIT, UNREACHABLE, Pool
 from hub.notifications import outcomes
+from hub.notifications.attempts import Begun
 from hub.notifications.claims import Claimed
 from hub.notifications.settle import Settled
 from hub.notifications.steps import Due
@@ -28,26 +29,26 @@ class Recorder:
         self._db = db
         self._worker = worker
         self._pairs: list[Pair] = []
-        self._attempts: dict[UUID, UUID] = {}
+        self._begun: dict[UUID, Begun] = {}
         self._next: asyncio.Future[list[Due]] | None = None
         self._turn = asyncio.Lock()
 
-    async def put(self, pairs: Sequence[Pair], attempts: dict[UUID, UUID]) -> list[Due]:
+    async def put(self, pairs: Sequence[Pair], begun: Mapping[UUID, Begun]) -> list[Due]:
         """Returns once written: the deliveries that the whole transaction made due, to one of its callers;
         nothing to the others."""
         if not pairs:
             return []
         self._pairs.extend(pairs)
-        self._attempts.update(attempts)
+        self._begun.update(begun)
         if self._next is not None:
             await asyncio.shield(self._next)
             return []
         self._next = mine = asyncio.get_running_loop().create_future()
         try:
             async with self._turn:
-                batch, tried = self._pairs, self._attempts
-                self._pairs, self._attempts, self._next = [], {}, None
-                due = await self._write(batch, tried)
+                batch, begun = self._pairs, self._begun
+                self._pairs, self._begun, self._next = [], {}, None
+                due = await self._write(batch, begun)
         except BaseException as error:
             if self._next is mine:
                 self._next = None
@@ -60,11 +61,11 @@ class Recorder:
         mine.set_result(due)
         return due
 
-    async def _write(self, pairs: list[Pair], attempts: dict[UUID, UUID]) -> list[Due]:
+    async def _write(self, pairs: list[Pair], begun: Mapping[UUID, Begun]) -> list[Due]:
         pause = 0.2
         while True:
             try:
-                return await outcomes.record(self._db, pairs, attempts, self._worker)
+                return await outcomes.record(self._db, pairs, begun, self._worker)
             except UNFIT:
                 raise
             except _TRY_AGAIN as error:

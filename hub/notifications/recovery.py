@@ -6,11 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from asyncpg import Record
 
 from channels.base import Category, Channel
 from hub.accounts import health
 from hub.db.pool import Connection, Db
-from hub.notifications import steps
+from hub.notifications import attempts, steps
+from hub.notifications.attempts import COLUMNS, OF_ATTEMPT
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import InHand, Settled, after_crash
 from hub.notifications.steps import TRIED, Due
@@ -64,11 +66,14 @@ async def expired_leases(hub: Hub, connection: Connection) -> list[Due]:
     async with connection.transaction():
         rows = await connection.fetch(
             """
-            SELECT d.id, d.shop_id, d.notification_id, d.channel, d.category, d.account, d.attempt_count,
-                   d.give_up_at, d.maybe_duplicate, a.id AS attempt_id, a.started_at
+            SELECT d.id, d.shop_id, d.notification_id, d.channel, d.category, coalesce(t.account, d.account) AS account,
+                   greatest(d.attempt_count, t.number) AS attempt_count, d.give_up_at, d.maybe_duplicate,
+                   t.started_at, t.provider, t.batch_key
               FROM delivery AS d
-              LEFT JOIN attempt AS a ON a.delivery_id = d.id AND a.outcome IS NULL
-                                    AND a.number = d.attempt_count
+              LEFT JOIN LATERAL (
+                   SELECT * FROM attempt AS a
+                    WHERE a.delivery_id = d.id AND a.outcome IS NULL AND a.number >= d.attempt_count
+                    ORDER BY a.number DESC LIMIT 1) AS t ON true
              WHERE d.status = 'sending' AND d.leased_until <= now()
              LIMIT $1 FOR UPDATE OF d SKIP LOCKED
             """,
@@ -79,8 +84,9 @@ async def expired_leases(hub: Hub, connection: Connection) -> list[Due]:
         now = datetime.now(UTC)
         settled = [_after_crash(hub, dict(r), now) for r in rows]
         log.warning("recovery.taken_back", deliveries=len(rows))
-        await _write(connection, settled)
-        await _close_attempts(connection, [r["attempt_id"] for r in rows if r["attempt_id"]])
+        await _write(connection, rows, settled)
+        begun = [r["id"] for r in rows if r["started_at"]]
+        await attempts.write_unknown(connection, begun, "worker-died")
         ended = {
             r["notification_id"]
             for r, s in zip(rows, settled, strict=True)
@@ -109,16 +115,20 @@ def _after_crash(hub: Hub, row: dict[str, Any], now: datetime) -> Settled:
     return after_crash(delivery, called_at=row["started_at"], now=now)
 
 
-async def _write(connection: Connection, settled: Sequence[Settled]) -> None:
+async def _write(
+    connection: Connection, rows: Sequence[Record], settled: Sequence[Settled]
+) -> None:
+    """With what the worker that died did not come to write of its last calls."""
     await connection.execute(
         f"""
         UPDATE delivery AS d
            SET status = t.status, reason = t.reason, maybe_duplicate = t.maybe_duplicate,
-               route = CASE WHEN d.attempt_count > 0 THEN {TRIED} ELSE d.route END,
+               route = CASE WHEN t.number > 0 THEN {TRIED} ELSE d.route END,
                due_at = coalesce(t.due_at, d.due_at), handout_at = now() + interval '10 seconds',
-               leased_until = NULL, leased_by = NULL, updated_at = now()
-          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[])
-            AS t (id, status, reason, maybe_duplicate, due_at)
+               leased_until = NULL, leased_by = NULL, updated_at = now(), {OF_ATTEMPT}
+          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[],
+                      $6::text[], $7::text[], $8::int[], $9::uuid[])
+            AS t (id, status, reason, maybe_duplicate, due_at, {COLUMNS})
          WHERE d.id = t.id AND d.id = ANY($1)
         """,  # noqa: S608
         [s.id for s in settled],
@@ -126,12 +136,8 @@ async def _write(connection: Connection, settled: Sequence[Settled]) -> None:
         [s.reason for s in settled],
         [s.maybe_duplicate for s in settled],
         [s.due_at for s in settled],
-    )
-
-
-async def _close_attempts(connection: Connection, attempts: Sequence[UUID]) -> None:
-    await connection.execute(
-        "UPDATE attempt SET outcome = 'unknown', finished_at = now(), code = 'worker-died'"
-        " WHERE id = ANY($1) AND outcome IS NULL",
-        attempts,
+        *(
+            [r[name] for r in rows]
+            for name in ("account", "provider", "attempt_count", "batch_key")
+        ),
     )

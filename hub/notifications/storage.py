@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from hub.db.attempts import FINISHED_AT, OUTCOME
 from hub.db.partitions import first_id
 from hub.db.pool import Connection, Db
 from hub.notifications import events, steps
@@ -198,7 +199,7 @@ async def cancel(connection: Connection, shop_id: int, id_: UUID) -> str | None:
     return "cancelled"
 
 
-_SHOWN = """
+_SHOWN = f"""
 SELECT n.id, n.template, n.category, n.strategy, n.status, n.plan, n.skipped, n.meta, n.ordering_key,
        n.collapse_key, n.send_at, n.held_until, n.expires_at, n.created_at,
        c.external_id,
@@ -207,18 +208,18 @@ SELECT n.id, n.template, n.category, n.strategy, n.status, n.plan, n.skipped, n.
                    d.cost::text AS cost, d.maybe_duplicate, d.due_at, d.created_at, d.sent_at,
                    d.delivered_at, d.read_at, a.value AS address, a.provider AS address_provider,
                    (SELECT coalesce(jsonb_agg(to_jsonb(y) ORDER BY y.number), '[]') FROM (
-                        SELECT t.number, t.account, t.provider, t.started_at, t.finished_at, t.outcome,
-                               t.code, t.detail, t.instead_of
+                        SELECT t.number, t.account, t.provider, t.started_at, {FINISHED_AT} AS finished_at,
+                               {OUTCOME} AS outcome, t.code, t.detail, t.instead_of
                           FROM attempt AS t WHERE t.delivery_id = d.id) AS y) AS attempts,
                    (SELECT coalesce(jsonb_agg(to_jsonb(z) ORDER BY z.received_at), '[]') FROM (
                         SELECT r.status, r.code, r.detail, r.happened_at, r.received_at
                           FROM receipt AS r WHERE r.delivery_id = d.id) AS z) AS receipts
               FROM delivery AS d LEFT JOIN address AS a ON a.id = d.address_id
              WHERE d.notification_id = n.id) AS x) AS deliveries,
-       (SELECT coalesce(jsonb_object_agg(a.id, jsonb_build_object('value', a.value, 'provider', a.provider)), '{}')
+       (SELECT coalesce(jsonb_object_agg(a.id, jsonb_build_object('value', a.value, 'provider', a.provider)), '{{}}')
           FROM address AS a WHERE a.contact_id = n.contact_id) AS addresses
   FROM notification AS n LEFT JOIN contact AS c ON c.id = n.contact_id
-"""
+"""  # noqa: S608 (constants)
 
 
 # Only what is asked for stands in the statement: with `$2 IS NULL OR …` no plan could use an index for it.

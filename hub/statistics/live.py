@@ -124,11 +124,12 @@ def _together(parts: Sequence[Queue]) -> Queue:
 
 
 async def handed_over(db: Db, shop_id: int, now: datetime) -> Mapping[str, int]:
-    """How many were lately, by account."""
+    """How many were lately, by account; those whose call is being made are among them."""
     rows = await db.fetch(
         """
         SELECT account, count(*)::int AS sent FROM (
-               SELECT account FROM attempt WHERE id >= $2 AND shop_id = $1 AND outcome = 'accepted'
+               SELECT account FROM attempt WHERE id >= $2 AND shop_id = $1
+                  AND coalesce(outcome, 'accepted') = 'accepted'
                 ORDER BY id DESC LIMIT $3) AS lately
          GROUP BY account
         """,

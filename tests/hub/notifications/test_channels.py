@@ -9,7 +9,7 @@ import pytest
 from channels.base import Channel
 from hub.accounts.hooks import token_of
 from hub.ids import new_id
-from hub.notifications import claims, outcomes, receipts
+from hub.notifications import attempts, claims, outcomes, receipts
 from hub.notifications.rendering import message_for
 from hub.notifications.settle import settle
 from hub.notifications.sorting import in_hand
@@ -323,17 +323,18 @@ async def test_a_receipt_during_the_call_leaves_the_outcome_its_facts(
     account = hub.accounts.of(hub.shop("main").id, Channel.EMAIL)[0]
     [row] = await drive.rows(sent["id"])
     [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
-    attempts = await outcomes.begin(hub.db, [[claimed]], account, new_id(), drive.worker)
+    begun = await attempts.begin(hub.db, [[claimed]], account, new_id(), drive.worker)
     [accepted] = await account.adapter.send([message_for(hub, claimed, new_id())])
     [letter] = providers.unisender_go.sent
 
     await hooks.call("mail", providers.unisender_go.receipt(event(letter, "delivered")))
     settled = settle(in_hand(claimed, account), accepted, now=datetime.now(UTC))
-    await outcomes.record(hub.db, [(claimed, settled)], attempts, drive.worker)
+    await outcomes.record(hub.db, [(claimed, settled)], begun, drive.worker)
 
     story = await shop.story(sent["id"])
     assert story["status"] == "delivered"
     assert story["deliveries"][0]["provider_id"] == letter.provider_id
+    assert story["deliveries"][0]["account"] == "mail"
     assert story["deliveries"][0]["attempts"][0]["outcome"] == "accepted"
 
 

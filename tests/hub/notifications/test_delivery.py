@@ -1,7 +1,6 @@
 """From a due delivery to its recorded outcome, whatever providers do; time passes in the data."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,8 @@ from channels.base import Adapter, Category, Channel, Message, Outcome
 from hub.accounts import health, recent
 from hub.accounts.book import LiveAccount
 from hub.ids import new_id
-from hub.notifications import claims, leases, outcomes, tick
+from hub.notifications import attempts, claims, leases, tick
+from hub.notifications.leases import Job
 from hub.queue import DueRoute
 from hub.resources import Hub
 from tests.hub.api.client import Api
@@ -33,7 +33,7 @@ def text(channel: str, words: str = "Привет", **more: Any) -> dict[str, An
     return {"content": {"text": words}, "channels": [channel]} | more
 
 
-async def attempts(shop: Shop, id_: str) -> list[tuple[str, str | None, str | None]]:
+async def tried(shop: Shop, id_: str) -> list[tuple[str, str | None, str | None]]:
     """(account, outcome, code) of every attempt of every delivery."""
     story = await shop.story(id_)
     return [
@@ -66,7 +66,7 @@ async def test_a_failed_call_comes_again_after_a_growing_pause(
 
     assert pauses[0] < pauses[1] < pauses[2]
     assert await shop.status(id_) == "sent"
-    assert [outcome for _, outcome, _ in await attempts(shop, id_)] == ["retry"] * 3 + ["accepted"]
+    assert [outcome for _, outcome, _ in await tried(shop, id_)] == ["retry"] * 3 + ["accepted"]
 
 
 async def test_a_provider_that_asks_for_patience_gets_it(
@@ -98,7 +98,7 @@ async def test_who_gets_the_same_text_twice_holds_up_nobody_else(
 
     await drive.once()
 
-    assert await attempts(shop, again) == [("sms-ru", "retry", "sms-ru-231")]
+    assert await tried(shop, again) == [("sms-ru", "retry", "sms-ru-231")]
     assert await shop.status(other) == "sent"
 
 
@@ -153,11 +153,11 @@ async def test_a_refused_account_rests_and_the_next_one_carries(
     second = (await shop.send("boris", **text("sms")))["id"]
     await drive.all()
 
-    assert [a[:2] for a in await attempts(shop, first)] == [
+    assert [a[:2] for a in await tried(shop, first)] == [
         ("smsc", "refused"),
         ("sms-ru", "accepted"),
     ]
-    assert [a[:2] for a in await attempts(shop, second)] == [("sms-ru", "accepted")]
+    assert [a[:2] for a in await tried(shop, second)] == [("sms-ru", "accepted")]
     refused = {"account": "smsc", "reason": "refused", "code": "2"}
     for id_ in (first, second):
         [delivery] = (await shop.story(id_))["deliveries"]
@@ -366,7 +366,7 @@ async def test_an_unclear_call_is_repeated_by_the_same_account(
     await drive.all()
 
     for id_ in ids:
-        assert [account for account, _, _ in await attempts(shop, id_)] == ["mail", "mail"]
+        assert [account for account, _, _ in await tried(shop, id_)] == ["mail", "mail"]
         assert [d["maybe_duplicate"] for d in (await shop.story(id_))["deliveries"]] == [False]
     assert len(providers.unisender_go.sent) == 2
     assert not providers.smtp.sent
@@ -386,10 +386,10 @@ async def test_an_account_that_breaks_off_call_after_call_is_left_for_the_next_o
         await drive.pass_time(timedelta(seconds=14))
         await drive.all()
 
-    assert [a for a, _, _ in await attempts(shop, order)] == ["mail", "mail", "mail", "plain-mail"]
+    assert [a for a, _, _ in await tried(shop, order)] == ["mail", "mail", "mail", "plain-mail"]
     [delivery] = (await shop.story(order))["deliveries"]
     assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", True)
-    assert {a for a, _, _ in await attempts(shop, campaign)} == {"mail"}
+    assert {a for a, _, _ in await tried(shop, campaign)} == {"mail"}
 
 
 @pytest.mark.parametrize("all_of_them", [True, False])
@@ -461,13 +461,13 @@ async def test_an_order_message_does_not_wait_for_long_to_be_recognised(
     await hub.accounts.refresh(hub.db)
     await drive.hurry()
     await drive.once()
-    assert len(await attempts(shop, id_)) == 1
+    assert len(await tried(shop, id_)) == 1
 
     await hub.db.execute("UPDATE attempt SET started_at = started_at - interval '15 s'")
     await drive.hurry()
     await drive.all()
 
-    assert [a for a, _, _ in await attempts(shop, id_)] == ["mail", "plain-mail"]
+    assert [a for a, _, _ in await tried(shop, id_)] == ["mail", "plain-mail"]
     [delivery] = (await shop.story(id_))["deliveries"]
     assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", True)
     assert delivery["instead_of"]["reason"] == "paused"
@@ -492,15 +492,75 @@ async def test_a_claimed_delivery_is_read_in_the_order_of_its_columns(
     )
 
 
-async def test_what_a_call_begins_with_stands_in_no_index(hub: Hub) -> None:
-    """So that PostgreSQL writes it in place."""
-    indexes = await hub.db.fetch(
-        "SELECT pg_get_indexdef(indexrelid) AS made FROM pg_index WHERE indrelid = 'delivery'::regclass"
-    )
+async def test_before_a_call_and_after_it_one_row_each_is_written(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """The attempt says what the delivery would; what the provider takes ends with the delivery."""
+    id_ = (await shop.send(**text("telegram")))["id"]
+    providers.telegram.delay = 0.5
+    under_way = asyncio.create_task(drive.once())
+    while not (begun := await hub.db.fetch("SELECT xmin, * FROM attempt")):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    [row] = await drive.rows(id_)
+    assert (row["status"], row["attempt_count"], row["account"]) == ("sending", 0, None)
+    assert (await shop.story(id_))["deliveries"][0]["attempts"][0]["outcome"] is None
+    await under_way
 
-    assert indexes
-    for index in indexes:
-        assert not re.search(r"account|provider\b|batch_key|attempt_count|maybe_dup", index["made"])
+    assert await hub.db.fetch("SELECT xmin, * FROM attempt") == begun
+    [row] = await drive.rows(id_)
+    assert (row["status"], row["attempt_count"], row["account"]) == ("sent", 1, "tg")
+    [attempt] = (await shop.story(id_))["deliveries"][0]["attempts"]
+    assert (attempt["number"], attempt["outcome"]) == (1, "accepted")
+    assert attempt["finished_at"] >= attempt["time"]
+
+
+async def test_of_a_worker_that_dies_in_a_call_its_attempt_tells(
+    hub: Hub, shop: Shop, drive: Drive
+) -> None:
+    id_ = (await shop.send(channels=["email"]))["id"]
+    [row] = await drive.rows(id_)
+    [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
+    account = hub.accounts.get(claimed.shop_id, "mail")
+    assert account
+    batch_key = new_id()
+    await attempts.begin(hub.db, [[claimed]], account, batch_key, drive.worker)
+
+    await hub.db.execute("UPDATE delivery SET leased_until = now() - interval '1 second'")
+    await drive.take_back()
+
+    [row] = await drive.rows(id_)
+    assert (row["account"], row["provider"]) == (account.name, account.provider)
+    assert (row["attempt_count"], row["batch_key"]) == (1, batch_key)
+    assert row["route"].endswith("/apart")
+    [attempt] = (await shop.story(id_))["deliveries"][0]["attempts"]
+    assert (attempt["outcome"], attempt["code"]) == ("unknown", "worker-died")
+
+
+async def test_of_calls_that_a_missing_database_held_up_none_stays_open(
+    hub: Hub, shop: Shop, drive: Drive
+) -> None:
+    """Begun, as far as the database knows; its answer was lost on the way, so nobody called."""
+    id_ = (await shop.send(channels=["email"]))["id"]
+    [row] = await drive.rows(id_)
+    [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
+    account = hub.accounts.get(claimed.shop_id, "mail")
+    assert account
+    await attempts.begin(hub.db, [[claimed]], account, new_id(), drive.worker)
+
+    with drive.deliverer.leases.left_for_later(Job(), [claimed.id]):
+        raise ConnectionResetError
+    keeping = asyncio.create_task(drive.deliverer.leases.keep())
+    while (await drive.rows(id_))[0]["status"] == "sending":  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    keeping.cancel()
+    await drive.hurry()
+    await drive.all()
+
+    [delivery] = (await shop.story(id_))["deliveries"]
+    assert [(a["number"], a["outcome"], a["code"]) for a in delivery["attempts"]] == [
+        (1, "retry", "database-away"),
+        (2, "accepted", None),
+    ]
 
 
 async def test_that_it_may_be_a_double_is_known_before_the_call(
@@ -514,7 +574,7 @@ async def test_that_it_may_be_a_double_is_known_before_the_call(
     assert account
 
     doubtful = claimed._replace(maybe_duplicate=True)
-    await outcomes.begin(hub.db, [[doubtful]], account, new_id(), drive.worker)
+    await attempts.begin(hub.db, [[doubtful]], account, new_id(), drive.worker)
 
     assert (await drive.rows(id_))[0]["maybe_duplicate"] is True
 
@@ -584,7 +644,7 @@ async def test_of_many_workers_one_sends(
     await asyncio.gather(*(drive.deliverer.deliver([row["id"]]) for _ in range(5)))
 
     assert len(providers.telegram.sent) == 1
-    assert len(await attempts(shop, id_)) == 1
+    assert len(await tried(shop, id_)) == 1
 
 
 # -- order, collapse, ends -------------------------------------------------------------------
@@ -691,7 +751,7 @@ async def test_quiet_hours_that_begin_in_between_hold_and_use_no_time_up(
     await shop.contact("anna", preferences={"quiet_hours": None})
     await drive.pass_time(row["due_at"] - datetime.now(UTC))
     await drive.all()
-    assert await ends(shop, id_) == [("email", "sent", None)], await attempts(shop, id_)
+    assert await ends(shop, id_) == [("email", "sent", None)], await tried(shop, id_)
 
 
 async def test_consent_withdrawn_in_between_counts(
@@ -780,7 +840,7 @@ async def test_an_adapter_with_a_bug_is_its_accounts_trouble_alone(
     await drive.once()
 
     assert await shop.status(well) == "sent"
-    assert await attempts(shop, ill) == [("tg", "maybe_sent", "bug")]
+    assert await tried(shop, ill) == [("tg", "maybe_sent", "bug")]
     assert await shop.status(ill) == "queued"
 
 
@@ -949,7 +1009,7 @@ async def test_a_slow_mail_server_is_left_with_an_answer_that_may_be_a_double(
     await drive.once()
     await drive.once()
 
-    assert (await attempts(shop, id_))[-1][:2] == ("plain-mail", "maybe_sent")
+    assert (await tried(shop, id_))[-1][:2] == ("plain-mail", "maybe_sent")
     providers.smtp.accident = None
     await drive.pass_time(timedelta(seconds=30))
     await drive.all()
@@ -1010,7 +1070,7 @@ async def test_nobody_calls_for_what_it_holds_no_longer(
 ) -> None:
     """The process stood still between the attempt and the call, for longer than a lease."""
     id_ = (await shop.send(**text("telegram")))["id"]
-    begin, ahead = outcomes.begin, timedelta(0)
+    begin, ahead = attempts.begin, timedelta(0)
 
     async def begin_and_stand_still(*given: Any) -> Any:
         nonlocal ahead
@@ -1018,7 +1078,7 @@ async def test_nobody_calls_for_what_it_holds_no_longer(
         ahead = claims.LEASE
         return begun
 
-    monkeypatch.setattr(outcomes, "begin", begin_and_stand_still)
+    monkeypatch.setattr(attempts, "begin", begin_and_stand_still)
     monkeypatch.setattr(leases, "monotonic", lambda: monotonic() + ahead.total_seconds())
     await drive.once()
 

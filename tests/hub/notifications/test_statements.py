@@ -8,7 +8,7 @@ import pytest
 from channels.base import Category, Receipt, ReceiptStatus
 from hub.contacts import erasure
 from hub.ids import new_id
-from hub.notifications import claims, facts, outcomes, receipts, steps, storage
+from hub.notifications import attempts, claims, facts, outcomes, receipts, steps, storage
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import Settled
 from hub.queue import DueRoute
@@ -104,6 +104,9 @@ async def test_no_hot_statement_reads_a_big_table_through(full: Hub) -> None:
         await claims.claim_due(db, due, 200, new_id())
         await claims.renew(db, ids, new_id())
         await claims.give_back(db, dict.fromkeys(ids, timedelta(0)), new_id())
+        await attempts.write_not_made(db, ids, new_id())
+        await attempts.write_unknown(db, ids, "worker-died")
+        await attempts.write_taken(db, ids)
         await storage.by_id(db, shop, rows[0]["notification_id"])
         await storage.page(db, shop, limit=50)
         await storage.page(db, shop, contact="c5", limit=50)
@@ -155,11 +158,13 @@ async def test_what_a_worker_has_in_hand_is_joined_with_its_outcomes_once(full: 
     rows = await full.db.fetch("SELECT id FROM delivery ORDER BY id DESC LIMIT 500")
     ids = [r["id"] for r in rows]
     await full.db.execute(
-        "UPDATE delivery SET status = 'sending', leased_by = $2 WHERE id = ANY($1)", ids, worker
+        "UPDATE delivery SET status = 'queued', ordering_key = NULL WHERE id = ANY($1)", ids
     )
-    sent: Any = [
-        (None, Settled(id_, DeliveryStatus.SENT, provider_id=str(id_), word="accepted"))
-        for id_ in ids
+    claimed = await claims.claim(full.db, ids, worker)
+    account = next(a for a in full.accounts.all() if a.name == "mail")
+    sent = [
+        (c, Settled(c.id, DeliveryStatus.SENT, provider_id=str(c.id), word="accepted"))
+        for c in claimed
     ]
     failed = [Settled(id_, DeliveryStatus.FAILED, reason="refused") for id_ in ids]
     async with full.db.acquire() as connection:
@@ -167,16 +172,18 @@ async def test_what_a_worker_has_in_hand_is_joined_with_its_outcomes_once(full: 
         db: Any = explained
         for write in (
             lambda: claims.give_back(db, dict.fromkeys(ids, timedelta(0)), worker),
-            lambda: outcomes._move(db, failed, worker),
+            lambda: outcomes._move(db, failed, {}, worker),
             lambda: outcomes._record_sent(db, sent, {}, worker),
+            lambda: attempts.begin(db, [claimed], account, new_id(), worker),
         ):
             trial = connection.transaction()
             await trial.start()
             await write()
             await trial.rollback()
 
-    back, moved, recorded = (plan for _, plan in explained.plans[:3])
+    assert len(claimed) == 500
+    back, moved, recorded, begun = (plan for _, plan in explained.plans)
     recorded = recorded[recorded.index("CTE moved") : recorded.index("CTE noted")]
-    for plan in (back, moved, recorded):
+    for plan in (back, moved, recorded, begun):
         assert "Function Scan" in plan
         assert "Nested Loop" not in plan

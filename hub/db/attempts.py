@@ -1,0 +1,8 @@
+"""How rows of `attempt` are to be read: one whose message the provider took is not written again, its end is the
+delivery's."""
+
+TAKEN = "(t.outcome IS NULL AND d.status <> 'sending' AND d.sent_at IS NOT NULL)"
+"""In SQL, of the attempt `t` and its delivery `d`."""
+OUTCOME = f"CASE WHEN {TAKEN} THEN 'accepted' ELSE t.outcome END"
+"""How it ended; null while nobody knows."""
+FINISHED_AT = f"CASE WHEN {TAKEN} THEN greatest(d.sent_at, t.started_at) ELSE t.finished_at END"
