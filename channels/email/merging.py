@@ -43,7 +43,7 @@ class WithPlaces:
     numbers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Filling:
     """One letter: what goes into the places of `letter`, in the order of its names."""
 
@@ -57,6 +57,7 @@ class Filling:
 
 
 def content(message: Message) -> Content:
+    message = message.whole()
     return one_line(message.subject), message.text, message.html
 
 
@@ -91,7 +92,9 @@ def filling(message: Message, tags: Tags) -> Filling | None:
     own = "".join((message.subject, message.to_name, *values))
     if any(sign in own for sign in tags.signs) or ("" in values and not tags.empty):
         return None
-    if (letter.html and not message.html) or (letter.text and not message.text):
+    if not message.taken_apart and (
+        (letter.html and not message.html) or (letter.text and not message.text)
+    ):
         # Nothing but places, and nothing in them: a letter without that part.
         return None
     return Filling(merged.skeleton, letter, values)

@@ -102,6 +102,7 @@ class UnisenderGo:
     limits: ClassVar[Limits] = Limits()
     deduplicates: ClassVar[timedelta] = timedelta(minutes=1)
     whole_calls: ClassVar[Literal[True]] = True
+    merges: ClassVar[Literal[True]] = True
 
     def __init__(self, config: UnisenderGoConfig, http: ProviderHttp) -> None:
         self._config = config
@@ -110,6 +111,7 @@ class UnisenderGo:
     def split(self, messages: Sequence[Message]) -> list[list[Message]]:
         """By batch, so that a repeat makes the same calls and their idempotency keys meet again."""
         merged = merging.shared(messages, _TAGS, _SHARED)
+        messages = [m if m.key in merged else m.whole() for m in messages]
         whole = [message for message in messages if message.key not in merged]
         equal = Counter((message.batch_key, merging.content(message)) for message in whole)
         # Once a message: letters are long, and asked about twice.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from channels.base import Adapter, Asks, Channel, Limits, Tells, WholeCalls
+from channels.base import Adapter, Asks, Channel, Limits, Merging, Tells, WholeCalls
 from channels.http import ProviderHttp
 from channels.registry import SANDBOX, address_kinds, build, described, usual_address
 from channels.sandbox import Sandbox
@@ -47,11 +47,13 @@ class LiveAccount:
     asks: Asks | None = field(init=False, repr=False)
     """The adapter, where its provider has to be asked what became of a message."""
     whole_calls: bool = field(init=False, repr=False)
+    merges: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         asks = self.adapter if isinstance(self.adapter, Asks) else None
         object.__setattr__(self, "asks", asks)
         object.__setattr__(self, "whole_calls", isinstance(self.adapter, WholeCalls))
+        object.__setattr__(self, "merges", isinstance(self.adapter, Merging))
 
     @property
     def tells(self) -> Tells:

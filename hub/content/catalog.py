@@ -143,8 +143,10 @@ class Template:
         shop: Mapping[str, Any],
         links: Mapping[str, Any],
         trial: bool = False,
+        apart: bool = False,
     ) -> Rendered:
-        """`trial`: it is only to be seen whether it can be; what comes back says nothing then.
+        """`trial`: it is only to be seen whether it can be; what comes back says nothing then. `apart`: see
+        `Letter.fill`.
 
         Raises `MissingVariable`, `TemplateFault` (`WrongValue` among them) and `NoVariant`.
 
@@ -157,7 +159,7 @@ class Template:
             self._engine.try_own(own, channel, call)
             return _NOTHING
         if own is not None:
-            return self._engine.render_own(own, channel, call)
+            return self._engine.render_own(own, channel, call, apart=apart)
         assert self._event is not None  # noqa: S101
         return self._engine.render(self._event, channel, call)
 

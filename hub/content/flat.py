@@ -27,7 +27,7 @@ class NotPlain(Exception):
     """A value is missing or none that can be shown as it is: the template is to be run, and says what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Given:
     """What the fields of one letter are read from."""
 
@@ -51,7 +51,8 @@ class Part:
     `constant`: how long it is without its fields; `repeats`: how often one of them stands in it at most."""
 
     __slots__ = (
-        *("_places", "_with_gaps", "constant", "fields", "pieces", "repeats", "stripped_off"),
+        *("_ends", "_places", "_with_gaps", "constant", "fields"),
+        *("pieces", "repeats", "stripped_off"),
     )
 
     def __init__(self, pieces: Iterable[str | int], stripped_off: int = 0) -> None:
@@ -60,6 +61,8 @@ class Part:
         self._with_gaps = [piece if isinstance(piece, str) else "" for piece in self.pieces]
         self._places = [(at, n) for at, n in enumerate(self.pieces) if isinstance(n, int)]
         self.fields = frozenset(number for _, number in self._places)
+        ends = [(self.pieces[at], at) for at in (0, -1)] if self.pieces else []
+        self._ends = [(number, at) for number, at in ends if isinstance(number, int)]
         self.constant = stripped_off + sum(map(len, self._with_gaps))
         self.repeats = max(Counter(number for _, number in self._places).values(), default=0)
 
@@ -69,6 +72,12 @@ class Part:
         for at, number in self._places:
             made[at] = fields[number]
         return "".join(made)
+
+    def would_be_stripped(self, fields: Sequence[str]) -> bool:
+        """Whether filled with these it is empty, or has white space at an end, given that its own was stripped."""
+        return not self.pieces or any(
+            not fields[number] or fields[number][at].isspace() for number, at in self._ends
+        )
 
     def stripped(self) -> "Part":
         """Without the white space around, as far as it is no field's."""

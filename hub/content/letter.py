@@ -30,23 +30,26 @@ class Letter:
         """How long each part is that `fill` makes, or less; raises as it does."""
         return self._constant + self._repeats * sum([len(read(given)) for read in self._fields])
 
-    def fill(self, given: Given) -> Rendered:
+    def fill(self, given: Given, *, apart: bool = False) -> Rendered:
+        """`apart`: the text and HTML of a letter that has fields may be left to whoever needs them."""
         values = [read(given) for read in self._fields]
         subject = _whole(self._parts["subject"], values)
         html_part, text_part = self._parts["html"], self._parts["text"]
-        html = _whole(html_part, values)
-        if self._plain is None:
-            text = _whole(text_part, values)
-        elif found := self._plain.of(values):
+        if self._plain is not None:
+            found = self._plain.of(values)
+            if found is None:
+                html = _whole(html_part, values)
+                return Rendered(subject, plain(html), html, None)
             text_part, cores = found
             values += cores
-            text = _whole(text_part, values)
-        else:
-            return Rendered(subject, plain(html), html, None)
+        merged = self._merged(text_part, html_part, values)
+        if apart and merged and _stays_apart(text_part, html_part, values):
+            return Rendered(subject, "", "", merged)
+        text, html = _whole(text_part, values), _whole(html_part, values)
         if html and not text:
             # Then the text is made of the HTML after all.
             raise NotPlain
-        return Rendered(subject, text, html, self._merged(text_part, html_part, values))
+        return Rendered(subject, text, html, merged)
 
     def _merged(self, text: Part, html: Part, values: list[str]) -> Merged | None:
         skeleton = self._skeletons.get((text, html))
@@ -70,6 +73,17 @@ def letter(
             found = made.stripped()
         parts[name] = found
     return Letter(parts, fields.made)
+
+
+def _stays_apart(text: Part, html: Part, values: Sequence[str]) -> bool:
+    """Whether `_whole` would have nothing to say of either: they are not too long, and nothing is to be stripped."""
+    if text.would_be_stripped(values) or (html.pieces and html.would_be_stripped(values)):
+        return False
+    longest = sum(map(len, values))
+    return all(
+        part.stripped_off + part.constant + part.repeats * longest <= LARGEST_OUTPUT
+        for part in (text, html)
+    )
 
 
 def _whole(part: Part, values: Sequence[str]) -> str:

@@ -49,13 +49,13 @@ class Audience(StrEnum):
     ADMIN = "admin"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Rendered:
     """What one channel gets. `subject` is the letter's subject or the push title, else empty.
 
     `html` is a whole letter for e-mail (empty: a plain letter), the messenger's subset of HTML for Telegram and
     MAX, and empty on every other channel. `text` is always there and never HTML. `merged`: a letter's text and HTML
-    once more, taken apart.
+    once more, taken apart; where that is enough for who asks, they are nowhere else.
     """
 
     subject: str

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from html import unescape
 from html.parser import HTMLParser
 from itertools import count
+from string import ascii_letters, digits
 
 import html2text
 
@@ -24,7 +25,7 @@ _UNSEEN = frozenset(
 
 _ADDRESS = re.compile(r"[^\W_][^\s\\\[\]()<>\"']*")
 _SIMPLE = re.compile(r"[^\W\d_](?:[\w.,-]| (?=\w))*(?<=\w)")
-_SIMPLE_ADDRESS = re.compile(r"[^\W_][\w:/.?=%,;@~+-]*(?<=\w)")
+_IN_ADDRESSES = (ascii_letters + digits + "_:/.?=%,;@~+-").encode()
 # Punctuation around a value belongs to its shape. What is left begins with a letter or a digit: whatever means something
 # in Markdown begins with a sign, or is a number with a dot. An entity is a piece of its own, and so is what follows it.
 _VALUE = re.compile(
@@ -56,6 +57,25 @@ def plain(html: str) -> str:
     reader.ignore_emphasis = True
     reader.protect_links = True
     return reader.handle(html).strip()
+
+
+def _is_words(value: str) -> bool:
+    """Most of what `_SIMPLE` finds, in a third of its time."""
+    if not value[:1].isalpha():
+        return False
+    if value.isalnum():
+        return True
+    return value.replace(" ", "").isalnum() and "  " not in value and value[-1] != " "
+
+
+def _is_address(value: str) -> bool:
+    """Letters and digits, and between them what means nothing in Markdown."""
+    return (
+        value[:1].isalnum()
+        and value[-1].isalnum()
+        and value.isascii()
+        and not value.encode().translate(None, _IN_ADDRESSES)
+    )
 
 
 class PlainText:
@@ -97,11 +117,11 @@ class PlainText:
         """Of a value: its shape, and what its stand-in stands for as the text shows it."""
         # Most values, told at a glance; what follows would say the same of them.
         if number not in self._look.addresses:
-            if _SIMPLE.fullmatch(value):
+            if _is_words(value) or _SIMPLE.fullmatch(value):
                 return _WORD, value
             if value.isdecimal():
                 return _NUMBER, value
-        elif number not in self._look.texts and _SIMPLE_ADDRESS.fullmatch(value):
+        elif number not in self._look.texts and _is_address(value):
             return _WORD, value
         raw = unescape(value)
         # What came from a condition or a loop may be HTML, and is then no value.

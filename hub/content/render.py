@@ -52,7 +52,7 @@ _TAG = re.compile(r"<[^>]*>")
 _UNSUITED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One rendering: for whom, and with what. The mappings are JSON as it came in."""
 
@@ -194,11 +194,14 @@ class Engine:
 
         return piece
 
-    def render_own(self, own: "Own", channel: Channel, call: Call) -> Rendered:
-        """A shop's message. Raises `MissingVariable`, `WrongValue`, `TemplateFault`."""
+    def render_own(
+        self, own: "Own", channel: Channel, call: Call, *, apart: bool = False
+    ) -> Rendered:
+        """A shop's message. `apart`: see `Letter.fill`. Raises `MissingVariable`, `WrongValue`, `TemplateFault`."""
         values = call.roots()
         values |= {"_formats": call.reader.formats, "_budget": Budget()}
-        made = self._filled(own, values, call) or self._run(own, values)
+        apart = apart and channel is Channel.EMAIL
+        made = self._filled(own, values, call, apart=apart) or self._run(own, values)
         subject, text, html = _line(made.subject), made.text, made.html
         if channel is Channel.EMAIL:
             return Rendered(subject, text, html, made.merged)
@@ -225,13 +228,15 @@ class Engine:
                 pass
         self.render_own(own, channel, call)
 
-    def _filled(self, own: "Own", values: dict[str, Any], call: Call) -> Rendered | None:
+    def _filled(
+        self, own: "Own", values: dict[str, Any], call: Call, *, apart: bool
+    ) -> Rendered | None:
         """None where it has to be run, if only to say what is wrong."""
         letter_ = own.letter(self)
         if letter_ is None:
             return None
         try:
-            return letter_.fill(Given(values, call.reader.formats))
+            return letter_.fill(Given(values, call.reader.formats), apart=apart)
         except WRONG:
             values["_budget"] = Budget()
             return None
@@ -336,6 +341,9 @@ def _sms(base: str, more: str) -> str:
 
 def _line(text: str) -> str:
     """One line: subjects and titles have no other, and a line end in a header would begin the next one."""
+    if text.isprintable() and "  " not in text:
+        # As most are.
+        return text.strip()
     return re.sub(r"[\r\n\t ]+", " ", text).strip()
 
 

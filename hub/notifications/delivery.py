@@ -137,7 +137,8 @@ class Deliverer:
         batch_key = new_id()
         lane = LANES[batch[0].category]
         await self._way.give(lane)
-        messages, failed = await self._render(batch, batch_key, await self._questions(batch))
+        questions = await self._questions(batch)
+        messages, failed = await self._render(batch, batch_key, questions, apart=account.merges)
         await self._record(failed, {})
         by_key = {str(d.id): d for d in batch}
         messages = await self._recipients_free(account, messages, by_key)
@@ -174,14 +175,19 @@ class Deliverer:
         return await render_all(self._hub.db, self._kinds, asked)
 
     async def _render(
-        self, batch: Sequence[Claimed], batch_key: UUID, parts: Mapping[UUID, Parts]
+        self,
+        batch: Sequence[Claimed],
+        batch_key: UUID,
+        parts: Mapping[UUID, Parts],
+        *,
+        apart: bool,
     ) -> tuple[list[Message], list[Pair]]:
         messages: list[Message] = []
         failed: list[Pair] = []
         async for some in self._way.sliced(batch):
             for delivery in some:
                 try:
-                    messages.append(message_for(self._hub, delivery, batch_key, parts))
+                    messages.append(message_for(self._hub, delivery, batch_key, parts, apart=apart))
                 except CannotRender as error:
                     failed.append((delivery, _unrenderable(delivery, str(error))))
                 except Exception:

@@ -136,7 +136,7 @@ class AddressFacts(NamedTuple):
     suppressed: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContactFacts:
     """All that the plan needs to know of a person. `preferences`: category -> channels, where named;
     `consents`: (category, channel) -> subscribed or unsubscribed."""

@@ -44,9 +44,15 @@ def asking_of(hub: Hub, delivery: Claimed) -> Asking:
 
 
 def message_for(
-    hub: Hub, delivery: Claimed, batch_key: UUID, parts: Mapping[UUID, Parts] | None = None
+    hub: Hub,
+    delivery: Claimed,
+    batch_key: UUID,
+    parts: Mapping[UUID, Parts] | None = None,
+    *,
+    apart: bool = False,
 ) -> Message:
-    """`parts`: of the deliveries that are questions. Raises `CannotRender`. `batch_key` counts only where the delivery was in no batch before."""
+    """`parts`: of the deliveries that are questions. `batch_key` counts only where the delivery was in no batch before.
+    `apart`: for an adapter that is `Merging`. Raises `CannotRender`."""
     shop = hub.shops[delivery.shop_id]
     unsubscribe = ""
     if delivery.category is Category.MARKETING:
@@ -60,7 +66,7 @@ def message_for(
         rendered, buttons = question, question.buttons
     else:
         try:
-            rendered = _rendered(hub, shop, delivery, unsubscribe)
+            rendered = _rendered(hub, shop, delivery, unsubscribe, apart=apart)
         except ContentError as error:
             raise CannotRender(str(error)) from error
     return Message(
@@ -90,7 +96,9 @@ def _values(delivery: Claimed, shop: Shop) -> Mapping[str, Any]:
     return {**delivery.data, "contact": about, "shop": {"name": shop.name}}
 
 
-def _rendered(hub: Hub, shop: Shop, delivery: Claimed, unsubscribe: str) -> Rendered:
+def _rendered(
+    hub: Hub, shop: Shop, delivery: Claimed, unsubscribe: str, *, apart: bool
+) -> Rendered:
     if delivery.template is None:
         return inline(delivery.content or {}).render(delivery.channel)
     template = hub.catalog.find(shop.id, delivery.template)
@@ -108,6 +116,7 @@ def _rendered(hub: Hub, shop: Shop, delivery: Claimed, unsubscribe: str) -> Rend
         preferences=preferences_url(hub, delivery.contact_id)
         if delivery.contact.external_id
         else "",
+        apart=apart,
     )
 
 
@@ -122,8 +131,10 @@ def from_template(
     unsubscribe: str = "",
     preferences: str = "",
     trial: bool = False,
+    apart: bool = False,
 ) -> Rendered:
-    """As the worker renders it, and as the intake tries it before it accepts (`trial`). Raises `ContentError`."""
+    """As the worker renders it, and as the intake tries it before it accepts (`trial`). `apart`: see `Letter.fill`.
+    Raises `ContentError`."""
     links = {"unsubscribe": unsubscribe, "preferences": preferences}
     return template.render(
         channel=channel,
@@ -144,6 +155,7 @@ def from_template(
         },
         links={name: url for name, url in links.items() if url},
         trial=trial,
+        apart=apart,
     )
 
 

@@ -32,7 +32,7 @@ class InHand:
     maybe_duplicate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settled:
     """The row as it will be. `word` is how the attempt ended."""
 

@@ -26,6 +26,12 @@ LETTER = Source(
 DATA = {"sum": "4990", "day": "2026-12-01", "n": 5, "lines": [{"title": "Чай"}]}
 
 
+def letter_apart(source: Source, name: Any = "Анна", **data: Any) -> Rendered:
+    contact = {"name": name, "attributes": {"city": "Томск"}}
+    call = Call(READER, DATA | data, contact, {"name": "Ромашка"}, LINKS)
+    return ENGINE.render_own(Own(source), Channel.EMAIL, call, apart=True)
+
+
 def letter(source: Source, name: Any = "Анна", **data: Any) -> Rendered:
     contact = {"name": name, "attributes": {"city": "Томск"}}
     call = Call(READER, DATA | data, contact, {"name": "Ромашка"}, LINKS)
@@ -171,6 +177,33 @@ def test_filling_in_is_running(
     assert filled == ran
     if isinstance(filled, Rendered) and filled.merged:
         assert put_together(filled.merged) == (filled.text, filled.html)
+        assert filled.merged.put_together() == (filled.text, filled.html)
+
+
+@settings(max_examples=400, deadline=None)
+@given(SUBJECTS, SOURCES, SOURCES, VALUES, VALUES, NAMES)
+@example("a", "", "<p>{{ a }}</p>", "x" * 300_000, 5, "Анна")
+@example("a", "{{ a }}!", "<p>{{ a }}</p>", " x", 5, "Анна")
+def test_a_letter_taken_apart_is_the_same_put_together(
+    subject: str, text: str, html: str, a: Any, n: Any, name: str
+) -> None:
+    source = Source(subject, text, html)
+    whole = outcome(letter, source, name, a=a, n=n)
+
+    apart = outcome(letter_apart, source, name, a=a, n=n)
+
+    if isinstance(apart, Rendered) and apart.merged and not (apart.text or apart.html):
+        text, html = apart.merged.put_together()
+        apart = replace(apart, text=text, html=html)
+    assert apart == whole
+
+
+def test_of_most_letters_nothing_is_put_together() -> None:
+    apart = letter_apart(LETTER)
+
+    assert (apart.text, apart.html) == ("", "")
+    assert apart.merged
+    assert "Анна" in apart.merged.put_together()[1]
 
 
 @settings(max_examples=400, deadline=None)
