@@ -200,7 +200,7 @@ _LONG = {
                               'delivered_at', d.delivered_at, 'read_at', d.read_at,
                               'attempts', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                       'started_at', t.started_at, 'outcome', {OUTCOME}, 'code', t.code,
-                                      'detail', t.detail, 'instead_of', t.instead_of) ORDER BY t.number), '[]')
+                                      'detail', t.detail, 'instead_of', t.instead_of) ORDER BY t.id), '[]')
                                   FROM attempt AS t WHERE t.delivery_id = d.id),
                               'receipts', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                       'status', r.status, 'code', r.code, 'detail', r.detail,

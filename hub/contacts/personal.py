@@ -65,7 +65,8 @@ PERSONAL: Mapping[str, Held] = {
     ),
     "attempt": _held(
         "detail instead_of",
-        "id shop_id delivery_id number account provider started_at finished_at outcome code call_id call_size",
+        "id shop_id delivery_id number account provider started_at finished_at outcome code call_id call_size"
+        " batch_key",
     ),
     "receipt": _held(
         "provider_id detail",

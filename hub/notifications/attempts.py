@@ -19,7 +19,8 @@ from hub.notifications.settle import Settled
 
 
 class Begun(NamedTuple):
-    """An attempt whose call is being made. `batch_key`: of the batch in which its delivery was handed over first."""
+    """An attempt whose call is being made. `number`: from 1. `batch_key`: of the batch in which its delivery was handed
+    over first."""
 
     id: UUID
     account: str
@@ -57,7 +58,7 @@ async def begin(
         WITH begun AS (
             INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider, batch_key, instead_of, call_id,
                                  call_size)
-            SELECT t.attempt_id, d.shop_id, d.id, d.attempt_count + 1, $4, $5, coalesce(d.batch_key, $6), t.instead_of,
+            SELECT t.attempt_id, d.shop_id, d.id, d.attempt_count, $4, $5, coalesce(d.batch_key, $6), t.instead_of,
                    t.call_id, t.call_size
               FROM delivery AS d
               JOIN unnest($1::uuid[], $3::uuid[], $7::jsonb[], $8::uuid[], $9::int[])
@@ -150,10 +151,9 @@ async def write_not_made(db: Db, deliveries: Sequence[UUID], worker: UUID) -> No
               FROM delivery AS d
              WHERE d.id = t.delivery_id AND d.id = ANY($1) AND t.delivery_id = ANY($1)
                AND t.outcome IS NULL AND {held_by("$2")}
-            RETURNING t.delivery_id, t.number
+            RETURNING t.delivery_id
         )
-        UPDATE delivery AS d SET attempt_count = greatest(d.attempt_count, closed.number)
-          FROM closed WHERE d.id = closed.delivery_id
+        UPDATE delivery AS d SET attempt_count = d.attempt_count + 1 FROM closed WHERE d.id = closed.delivery_id
         """,  # noqa: S608
         deliveries,
         worker,

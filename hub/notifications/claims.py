@@ -115,8 +115,8 @@ _CLAIMED = """, claimed AS (
 -- In the order of `Claimed`; what that puts together comes last.
 SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d.account, d.batch_key, d.ordering_key,
        d.attempt_count, d.code, d.maybe_duplicate,
-       doubt.started_at AS doubt_since, doubt.call_id AS doubt_call, doubt.call_size AS doubt_size,
-       d.due_at, d.give_up_at, n.expires_at, n.template, coalesce(n.data, '{}') AS data, n.content, n.interaction,
+       {doubt},
+       d.due_at, d.give_up_at, n.expires_at, n.template, coalesce(n.data, '{{}}') AS data, n.content, n.interaction,
        n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
        a.value, a.kind AS address_kind, a.provider AS address_provider, a.digest,
@@ -129,19 +129,27 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d
        (SELECT state FROM consent AS k WHERE k.contact_id = d.contact_id
             AND k.category = d.category AND k.channel = d.channel) AS consent,
        coalesce(c.role, 'buyer') AS role, coalesce(c.name, '') AS name,
-       c.external_id, coalesce(c.attributes, '{}') AS attributes,
-       c.locale AS contact_locale, c.timezone, coalesce(c.preferences, '{}') AS preferences
+       c.external_id, coalesce(c.attributes, '{{}}') AS attributes,
+       c.locale AS contact_locale, c.timezone, coalesce(c.preferences, '{{}}') AS preferences
   FROM claimed AS d
  CROSS JOIN no_wait
   JOIN notification AS n ON n.id = d.notification_id
   LEFT JOIN contact AS c ON c.id = d.contact_id
   LEFT JOIN address AS a ON a.id = d.address_id
+  {attempts}
+"""
+_DOUBT = (
+    "doubt.started_at AS doubt_since, doubt.call_id AS doubt_call, doubt.call_size AS doubt_size"
+)
+_ATTEMPTS = """
   LEFT JOIN LATERAL (
        SELECT t.started_at, t.call_id, t.call_size FROM attempt AS t
         WHERE d.attempt_count > 0 AND t.delivery_id = d.id AND t.account = d.account
           AND t.outcome IN ('maybe_sent', 'unknown')
         ORDER BY t.started_at LIMIT 1) AS doubt ON true
 """
+# Of first tries there is none: to look for it in each month's partition would cost more than all the rest of them.
+_NO_DOUBT = "NULL::timestamptz AS doubt_since, NULL::uuid AS doubt_call, NULL::int AS doubt_size"
 
 # The index is in order: to sort is what PostgreSQL prefers while it takes a backlog for a few rows. And everything else is
 # found by its id: to read whole tables is what it prefers where it cannot tell how many rows there will be.
@@ -151,8 +159,8 @@ SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off
 """
 
-_CLAIM = _NO_WAIT + _THESE + _CLAIMED
-_CLAIM_DUE = _NO_WAIT + _FOREMOST + _CLAIMED
+_CLAIM = _NO_WAIT + _THESE + _CLAIMED.format(doubt=_DOUBT, attempts=_ATTEMPTS)
+_CLAIM_DUE = _NO_WAIT + _FOREMOST + _CLAIMED.format(doubt=_NO_DOUBT, attempts="")
 
 _CHANNELS: Mapping[str, Channel] = {str(channel): channel for channel in Channel}
 _CATEGORIES: Mapping[str, Category] = {str(category): category for category in Category}

@@ -84,13 +84,6 @@ async def _record_sent(
                AND ({held_by("$5")}
                     OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown')))
             RETURNING d.id, d.notification_id
-        ), noted AS (
-            -- Receipts were faster: the status is theirs, what the call brought is written.
-            UPDATE delivery AS d
-               SET provider_id = coalesce(d.provider_id, t.provider_id), cost = coalesce(d.cost, t.cost), {OF_ATTEMPT}
-              FROM unnest($1::uuid[], $2::text[], $3::numeric[], {_ATTEMPTS})
-                AS t (id, provider_id, cost, {COLUMNS})
-             WHERE d.id = t.id AND d.id = ANY($1) AND d.status IN ('delivered', 'read', 'failed')
         ), told AS (
             UPDATE notification AS n SET status = 'sent'
              WHERE n.id = ANY((SELECT array_agg(notification_id) FROM moved)::uuid[])
@@ -100,7 +93,7 @@ async def _record_sent(
         -- Only what is out of the ordinary comes back: those that were not ours, and what a webhook could want.
         SELECT 'lost' AS what, t.id FROM unnest($1::uuid[]) AS t (id) WHERE t.id NOT IN (SELECT id FROM moved)
          UNION ALL
-        SELECT 'heard', id FROM told WHERE shop_id IN (SELECT shop_id FROM webhook WHERE active)
+        SELECT 'heard', id FROM told WHERE shop_id = ANY(ARRAY(SELECT shop_id FROM webhook WHERE active))
         """,  # noqa: S608
         [s.id for _, s in sent],
         [_text(s.provider_id) for _, s in sent],
@@ -112,9 +105,31 @@ async def _record_sent(
     heard = {r["id"]: DeliveryStatus.SENT for r in rows if r["what"] == "heard"}
     await events.tell(connection, heard)
     lost = {r["id"] for r in rows if r["what"] == "lost"}
-    # Somebody else may have written that nobody knows what came of them.
-    await attempts.finish(connection, [s for _, s in sent if s.id in lost], begun)
+    if lost:
+        await _note_late(connection, [s for _, s in sent if s.id in lost], begun)
     return {s.id for _, s in sent} - lost
+
+
+async def _note_late(
+    connection: Connection, sent: Sequence[Settled], begun: Mapping[UUID, Begun]
+) -> None:
+    """Others were faster: the status is theirs, and what the call brought is written."""
+    # Of these receipts had told already.
+    await connection.execute(
+        f"""
+        UPDATE delivery AS d
+           SET provider_id = coalesce(d.provider_id, t.provider_id), cost = coalesce(d.cost, t.cost), {OF_ATTEMPT}
+          FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::text[], $5::text[], $6::int[], $7::uuid[])
+            AS t (id, provider_id, cost, {COLUMNS})
+         WHERE d.id = t.id AND d.id = ANY($1) AND d.status IN ('delivered', 'read', 'failed')
+        """,  # noqa: S608
+        [s.id for s in sent],
+        [_text(s.provider_id) for s in sent],
+        [s.cost for s in sent],
+        *attempts.columns(sent, begun),
+    )
+    # And of these it may stand there that nobody knows what came of them.
+    await attempts.finish(connection, sent, begun)
 
 
 async def _record_others(

@@ -67,13 +67,14 @@ async def expired_leases(hub: Hub, connection: Connection) -> list[Due]:
         rows = await connection.fetch(
             """
             SELECT d.id, d.shop_id, d.notification_id, d.channel, d.category, coalesce(t.account, d.account) AS account,
-                   greatest(d.attempt_count, t.number) AS attempt_count, d.give_up_at, d.maybe_duplicate,
+                   greatest(d.attempt_count, (SELECT count(*) FROM attempt AS a WHERE a.delivery_id = d.id))::int
+                     AS attempt_count, d.give_up_at, d.maybe_duplicate,
                    t.started_at, t.provider, t.batch_key
               FROM delivery AS d
               LEFT JOIN LATERAL (
                    SELECT * FROM attempt AS a
-                    WHERE a.delivery_id = d.id AND a.outcome IS NULL AND a.number >= d.attempt_count
-                    ORDER BY a.number DESC LIMIT 1) AS t ON true
+                    WHERE a.delivery_id = d.id AND a.outcome IS NULL AND a.number = d.attempt_count
+                    ORDER BY a.id DESC LIMIT 1) AS t ON true
              WHERE d.status = 'sending' AND d.leased_until <= now()
              LIMIT $1 FOR UPDATE OF d SKIP LOCKED
             """,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from hub.db.attempts import FINISHED_AT, OUTCOME
+from hub.db.attempts import FINISHED_AT, NUMBER, OUTCOME
 from hub.db.partitions import first_id
 from hub.db.pool import Connection, Db
 from hub.notifications import events, steps
@@ -208,7 +208,7 @@ SELECT n.id, n.template, n.category, n.strategy, n.status, n.plan, n.skipped, n.
                    d.cost::text AS cost, d.maybe_duplicate, d.due_at, d.created_at, d.sent_at,
                    d.delivered_at, d.read_at, a.value AS address, a.provider AS address_provider,
                    (SELECT coalesce(jsonb_agg(to_jsonb(y) ORDER BY y.number), '[]') FROM (
-                        SELECT t.number, t.account, t.provider, t.started_at, {FINISHED_AT} AS finished_at,
+                        SELECT {NUMBER} AS number, t.account, t.provider, t.started_at, {FINISHED_AT} AS finished_at,
                                {OUTCOME} AS outcome, t.code, t.detail, t.instead_of
                           FROM attempt AS t WHERE t.delivery_id = d.id) AS y) AS attempts,
                    (SELECT coalesce(jsonb_agg(to_jsonb(z) ORDER BY z.received_at), '[]') FROM (

@@ -92,7 +92,7 @@ SELECT {_KEYS}, top.deliveries, one.delivery_id, coalesce(r.detail, a.detail, ''
   LEFT JOIN LATERAL (
        SELECT nullif(detail, '') AS detail FROM attempt
         WHERE delivery_id = one.delivery_id AND id >= one.delivery_id AND outcome <> 'accepted'
-        ORDER BY number DESC LIMIT 1) AS a ON true
+        ORDER BY id DESC LIMIT 1) AS a ON true
   LEFT JOIN LATERAL (
        SELECT nullif(detail, '') AS detail FROM receipt
         WHERE delivery_id = one.delivery_id AND id >= one.delivery_id AND status IN ('failed', 'bounced', 'complained')

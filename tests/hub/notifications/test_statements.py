@@ -183,7 +183,7 @@ async def test_what_a_worker_has_in_hand_is_joined_with_its_outcomes_once(full: 
 
     assert len(claimed) == 500
     back, moved, recorded, begun = (plan for _, plan in explained.plans)
-    recorded = recorded[recorded.index("CTE moved") : recorded.index("CTE noted")]
+    recorded = recorded[recorded.index("CTE moved") : recorded.index("CTE told")]
     for plan in (back, moved, recorded, begun):
         assert "Function Scan" in plan
         assert "Nested Loop" not in plan
