@@ -11,6 +11,7 @@ from uuid import UUID
 from hub.accounts.book import LiveAccount
 from hub.accounts.choice import InsteadOf
 from hub.db.attempts import FINISHED_AT, TAKEN
+from hub.db.plans import planned_once
 from hub.db.pool import Db
 from hub.db.text import storable
 from hub.ids import new_id
@@ -27,6 +28,22 @@ class Begun(NamedTuple):
     provider: str
     number: int
     batch_key: UUID
+
+
+_BEGIN = f"""
+WITH begun AS (
+    INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider, batch_key, instead_of, call_id,
+                         call_size)
+    SELECT t.attempt_id, d.shop_id, d.id, d.attempt_count, $4, $5, coalesce(d.batch_key, $6), t.instead_of,
+           t.call_id, t.call_size
+      FROM delivery AS d
+      JOIN unnest($1::uuid[], $3::uuid[], $7::jsonb[], $8::uuid[], $9::int[])
+        AS t (id, attempt_id, instead_of, call_id, call_size) ON t.id = d.id
+     WHERE d.id = ANY($1) AND {held_by("$2")}
+    RETURNING delivery_id
+)
+SELECT t.id FROM unnest($1::uuid[]) AS t (id) WHERE t.id NOT IN (SELECT delivery_id FROM begun)
+"""  # noqa: S608 (a constant)
 
 
 async def begin(
@@ -53,31 +70,19 @@ async def begin(
         await _mark_doubles(db, doubles, worker)
     whole = [(new_id(), len(call)) if account.whole_calls else (None, None) for call in calls]
     of_call = [one for one, call in zip(whole, calls, strict=True) for _ in call]
-    rows = await db.fetch(
-        f"""
-        WITH begun AS (
-            INSERT INTO attempt (id, shop_id, delivery_id, number, account, provider, batch_key, instead_of, call_id,
-                                 call_size)
-            SELECT t.attempt_id, d.shop_id, d.id, d.attempt_count, $4, $5, coalesce(d.batch_key, $6), t.instead_of,
-                   t.call_id, t.call_size
-              FROM delivery AS d
-              JOIN unnest($1::uuid[], $3::uuid[], $7::jsonb[], $8::uuid[], $9::int[])
-                AS t (id, attempt_id, instead_of, call_id, call_size) ON t.id = d.id
-             WHERE d.id = ANY($1) AND {held_by("$2")}
-            RETURNING delivery_id
+    async with planned_once(db, len(batch)) as connection:
+        rows = await connection.fetch(
+            _BEGIN,
+            list(begun),
+            worker,
+            [b.id for b in begun.values()],
+            account.name,
+            account.provider,
+            batch_key,
+            [_told(d.instead_of) for d in batch],
+            [call_id for call_id, _ in of_call],
+            [size for _, size in of_call],
         )
-        SELECT t.id FROM unnest($1::uuid[]) AS t (id) WHERE t.id NOT IN (SELECT delivery_id FROM begun)
-        """,  # noqa: S608
-        list(begun),
-        worker,
-        [b.id for b in begun.values()],
-        account.name,
-        account.provider,
-        batch_key,
-        [_told(d.instead_of) for d in batch],
-        [call_id for call_id, _ in of_call],
-        [size for _, size in of_call],
-    )
     for row in rows:
         del begun[row["id"]]
     return begun

@@ -10,6 +10,7 @@ from asyncpg import Record
 
 from channels.base import Category, Channel
 from hub.accounts.choice import InsteadOf
+from hub.db.plans import plan_once
 from hub.db.pool import Db, transaction
 from hub.notifications.facts import preferences_of
 from hub.notifications.model import ContactFacts
@@ -189,6 +190,7 @@ async def claim_due(db: Db, due: DueRoute, most: int, worker: UUID) -> list[Clai
     given = (worker, LEASE, SESSION, due.shop_id, due.category, due.route, most)
     async with transaction(db) as connection:
         await connection.execute(_BY_INDEX)
+        await plan_once(connection)
         rows = await connection.fetch(_CLAIM_DUE, *given)
     return _in_order(rows)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from channels.base import Category
 from hub.contacts import events as contact_events
 from hub.contacts.events import Suppressed
+from hub.db.plans import MANY, plan_once
 from hub.db.pool import Connection, Db, Pool
 from hub.db.text import storable
 from hub.notifications import attempts, events, statuses, steps
@@ -32,6 +33,8 @@ async def record(
     sent = [(c, s) for c, s in pairs if s.status is DeliveryStatus.SENT]
     others = [s for _, s in pairs if s.status is not DeliveryStatus.SENT]
     async with db.acquire() as connection, connection.transaction():
+        if len(pairs) >= MANY:
+            await plan_once(connection)
         if sent and others:
             await _lock(connection, [s.id for _, s in pairs])
         ours = await _record_sent(connection, sent, begun, worker)

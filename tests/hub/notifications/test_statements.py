@@ -7,6 +7,7 @@ import pytest
 
 from channels.base import Category, Receipt, ReceiptStatus
 from hub.contacts import erasure
+from hub.db.plans import planned_once
 from hub.ids import new_id
 from hub.notifications import attempts, claims, facts, outcomes, receipts, steps, storage
 from hub.notifications.model import DeliveryStatus
@@ -150,6 +151,35 @@ async def test_a_backlog_that_nobody_has_counted_yet_is_claimed_by_id(full: Hub)
     # Each of the others by its id, not all of them in their order.
     assert "Merge Append" not in plan[plan.index("CTE claimed") :]
     assert await full.db.fetchval("SELECT count(*) FROM delivery WHERE status = 'sending'") == 500
+
+
+async def test_what_a_campaign_repeats_is_planned_once_a_connection(full: Hub) -> None:
+    """And by index, even if the tables were empty when it was."""
+    worker = new_id()
+    account = next(a for a in full.accounts.all() if a.name == "mail")
+    due = DueRoute(full.shop("main").id, Category.TRANSACTIONAL, "email/email//last")
+    async with full.db.acquire() as connection:
+        await connection.execute("DEALLOCATE ALL")
+        for most in (100, 120, 140):
+            await connection.execute(
+                "UPDATE delivery SET status = 'queued', route = $1, handout_at = now(), attempt_count = 0,"
+                " ordering_key = NULL, provider_id = NULL",
+                due.route,
+            )
+            claimed = await claims.claim_due(connection, due, most, worker)
+            assert len(claimed) == most
+            begun = await attempts.begin(connection, [claimed], account, new_id(), worker)
+            pairs = [(c, Settled(c.id, DeliveryStatus.SENT, word="accepted")) for c in claimed]
+            async with planned_once(connection, most):
+                await outcomes._record_sent(connection, pairs, begun, worker)
+        plans = await connection.fetch(
+            "SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements"
+            " WHERE statement ~ 'claimed|begun|moved' AND statement !~ 'pg_prepared_statements'"
+        )
+
+    assert len(plans) == 3
+    for plan in plans:
+        assert (plan["custom_plans"], plan["generic_plans"]) == (0, 3), plan["statement"]
 
 
 async def test_what_a_worker_has_in_hand_is_joined_with_its_outcomes_once(full: Hub) -> None:
