@@ -6,7 +6,6 @@ None of it plans, checks, limits, repeats or survives anything.
 import argparse
 import asyncio
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -17,10 +16,10 @@ import jinja2
 import orjson
 import uuid_utils.compat
 import uvloop
-from aiohttp import web
 from arq import create_pool, run_worker
 from arq.connections import RedisSettings
 
+from bench import plain
 from bench.sink import MARK
 
 SCHEMA = """
@@ -46,12 +45,11 @@ _SENT = """
 UPDATE bare_message AS m SET status = 'sent', provider_id = t.provider_id, sent_at = now()
   FROM unnest($1::uuid[], $2::text[]) AS t (id, provider_id) WHERE m.id = t.id
 """
-_AT_ONCE = 50
 _QUEUE = "bare"
 
 
 async def serve(database: str) -> None:
-    """Accepts as `POST /v1/notifications`, `…/batch` and receipts as Unisender Go sends them; prints its port."""
+    """Accepts notifications and receipts; prints its port."""
     pool = await asyncpg.create_pool(database, min_size=10, max_size=10)
 
     async def add(items: list[Any]) -> list[UUID]:
@@ -60,99 +58,56 @@ async def serve(database: str) -> None:
         await pool.execute(_ADD, ids, people, [orjson.dumps(item).decode() for item in items])
         return ids
 
-    async def one(request: web.Request) -> web.Response:
-        [id_] = await add([orjson.loads(await request.read())])
-        return web.Response(
-            body=orjson.dumps({"id": id_}), status=202, content_type="application/json"
-        )
-
-    async def many(request: web.Request) -> web.Response:
-        ids = await add(orjson.loads(await request.read())["notifications"])
-        results = [{"id": id_} for id_ in ids]
-        return web.Response(body=orjson.dumps(results), status=202, content_type="application/json")
-
-    async def receipts(request: web.Request) -> web.Response:
-        told = orjson.loads(await request.read())
-        ids = [
-            UUID(event["event_data"]["metadata"]["delivery"])
-            for user in told["events_by_user"]
-            for event in user["events"]
-        ]
+    async def told(events: list[Any]) -> None:
+        ids = [UUID(event["metadata"]["delivery"]) for event in events]
         await pool.execute("UPDATE bare_message SET status = 'delivered' WHERE id = ANY($1)", ids)
-        return web.Response()
 
-    app = web.Application(client_max_size=64 * 1024 * 1024)
-    app.router.add_post("/v1/notifications", one)
-    app.router.add_post("/v1/notifications/batch", many)
-    app.router.add_post("/receipts", receipts)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.Event().wait()
+    await plain.serve(add, told)
 
 
 async def send(way: str, database: str, sink: str) -> None:
     """Empties the table by one process: `rendered` and `merged` letters 500 a call, `single` messages one a call."""
     db = await asyncpg.connect(database)
-    source = Path(__file__).with_name("letter.html").read_text()
-    letter = jinja2.Environment(autoescape=True).from_string(source)
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(sink, connector=connector) as session:
+    letter = plain.template(plain.LETTER)
+    async with plain.client(sink) as session:
         print("ready", flush=True)
         while rows := await db.fetch(_CLAIM):
             found = [(row["id"], orjson.loads(row["body"])) for row in rows]
             if way == "single":
                 sent = await _one_by_one(session, found)
             else:
-                sent = await _letters(session, found, None if way == "merged" else letter, source)
+                sent = await _letters(session, found, None if way == "merged" else letter)
             await db.execute(_SENT, list(sent), list(sent.values()))
     await db.close()
 
 
 async def _letters(
-    session: aiohttp.ClientSession,
-    found: list[tuple[UUID, Any]],
-    letter: jinja2.Template | None,
-    source: str,
+    session: aiohttp.ClientSession, found: list[tuple[UUID, Any]], letter: jinja2.Template | None
 ) -> dict[UUID, str]:
-    recipients = []
+    to = []
     for id_, person in found:
-        places = {"name": person["name"], "city": person["city"], "points": str(person["points"])}
         if letter:
-            filled = letter.render(
-                contact={**person, "attributes": person},
-                shop={"name": "Bench"},
-                until="1 мая",
-                links={"unsubscribe": f"https://x/u/{id_}", "preferences": f"https://x/p/{id_}"},
-            )
-            places = {"html": filled}
-        recipients.append(
-            {
-                "email": person["email"],
-                "metadata": {"delivery": str(id_)},
-                "substitutions": places,
-            }
-        )
-    body = {"recipients": recipients, "body": {"html": "{{html}}" if letter else source}}
-    data = orjson.dumps({"message": body})
-    async with session.post("/email/send.json", data=data) as answer:
-        job = orjson.loads(await answer.read())["job_id"]
+            contact = {**person, "attributes": person}
+            places = {"html": letter.render(plain.said(id_, contact, {"until": plain.UNTIL}))}
+        else:
+            places = {name: str(person[name]) for name in ("name", "city", "points")}
+        to.append(plain.letter(id_, person["email"], places))
+    job = await plain.letters(session, to, {"html": "{{html}}" if letter else plain.LETTER})
     return {id_: job for id_, _ in found}
 
 
 async def _one_by_one(
     session: aiohttp.ClientSession, found: list[tuple[UUID, Any]]
 ) -> dict[UUID, str]:
-    waiting, sent = iter(found), {}
+    sent: dict[UUID, str] = {}
 
-    async def caller() -> None:
-        for id_, person in waiting:
-            form = {"chat_id": 1, "text": f"Здравствуйте, {person['name']}!"}
-            async with session.post("/bot1:x/sendMessage", data=orjson.dumps(form)) as answer:
-                sent[id_] = str(orjson.loads(await answer.read())["result"]["message_id"])
+    async def one(message: tuple[UUID, Any]) -> None:
+        id_, person = message
+        form = {"chat_id": 1, "text": f"Здравствуйте, {person['name']}!"}
+        answer = await plain.call(session, "/bot1:x/sendMessage", form)
+        sent[id_] = str(answer["result"]["message_id"])
 
-    await asyncio.gather(*(caller() for _ in range(_AT_ONCE)))
+    await plain.each(found, one)
     return sent
 
 

@@ -1,30 +1,25 @@
 """What is measured: each line beside the least code that does the same, one after the other in the same run."""
 
 import asyncio
-import hashlib
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import orjson
 
-from bench import bare, history
-from bench.load import Body, Door, Figure, batches, singles, steady, waits
-from bench.rig import LETTER, PEOPLE, TOKEN, Rig, memory, process, seconds
+from bench import bare, bodies, history
+from bench.bodies import Body
+from bench.load import Door, Figure, batches, singles, steady, waits
+from bench.rig import PEOPLE, Rig, memory, process, seconds
 from bench.wire import Connection
 
 WORKERS = 2
 _SMALL = 20_000
-
-_MERGED = {"until": "1 мая"}
-_WHOLE = {"until": "1 мая {включая праздники} и далее"}
-"""Braces are a sign of tags at Unisender Go, so a letter with them in it is put together here and goes whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +82,7 @@ class Bench:
     async def intake(self) -> None:
         with self._bare("serve") as port:
             doors = self.door, Door(f"http://127.0.0.1:{port}")
-            body = _to("telegram")
+            body = bodies.to("telegram")
             one: dict[Door, list[Figure]] = {door: [] for door in doors}
             many: dict[Door, list[Figure]] = {door: [] for door in doors}
             for door in doors:
@@ -95,7 +90,9 @@ class Bench:
             for _ in range(self.size.tries):
                 for door in doors:
                     one[door].append(await singles(door, body, total=3000, connections=50))
-                    many[door].append(await batches(door, _letter(_MERGED), total=12_000))
+                    many[door].append(
+                        await batches(door, bodies.letter(bodies.MERGED), total=12_000)
+                    )
                 await self._empty()
         for found, target in ((one, 1000), (many, 10_000)):
             ours, least = (max(f.value for f in found[door]) for door in doors)
@@ -107,11 +104,16 @@ class Bench:
     async def bulk(self) -> None:
         least = {way: await self._least(way) for way in ("rendered", "merged", "single")}
         lines: Sequence[tuple[str, Body, str, float | None]] = (
-            ("letters, 500 a call, made here", _letter(_WHOLE), "rendered", 5556),
-            ("letters, 500 a call, filled in there", _letter(_MERGED), "merged", 16_667),
-            ("one a call (MAX)", _to("max"), "single", 5556),
-            ("one a call (Telegram)", _to("telegram"), "single", None),
-            ("100 a call (VK)", _to("vk", same=True), "merged", None),
+            ("letters, 500 a call, made here", bodies.letter(bodies.WHOLE), "rendered", 5556),
+            (
+                "letters, 500 a call, filled in there",
+                bodies.letter(bodies.MERGED),
+                "merged",
+                16_667,
+            ),
+            ("one a call (MAX)", bodies.to("max"), "single", 5556),
+            ("one a call (Telegram)", bodies.to("telegram"), "single", None),
+            ("100 a call (VK)", bodies.to("vk", same=True), "merged", None),
         )
         for name, body, way, target in lines:
             rate = max([await self._drained(body) for _ in range(self.size.tries)])
@@ -180,7 +182,7 @@ class Bench:
         await self._empty()
         # More than is sent meanwhile.
         count = self.size.bulk * 2
-        async with self._campaign(_letter(_WHOLE), count):
+        async with self._campaign(bodies.letter(bodies.WHOLE), count):
             accepted = await steady(self.door, rate=200, seconds=10, name="beside")
             under_way = bool(await self.rig.db.fetchval(_UNDER_WAY))
             beside, missing = await waits(self.rig.sink, accepted)
@@ -209,7 +211,7 @@ class Bench:
 
     async def receipts(self) -> None:
         await self._empty()
-        async with self._campaign(_letter(_MERGED), _SMALL):
+        async with self._campaign(bodies.letter(bodies.MERGED), _SMALL):
             await self._ended(_SMALL)
         ids = [r["id"] for r in await self.rig.db.fetch("SELECT id FROM delivery ORDER BY id")]
         async with self.door.open() as connection:
@@ -224,7 +226,7 @@ class Bench:
 
     async def _told(self, door: Door, path: str, ids: Sequence[UUID]) -> float:
         """Receipts a second."""
-        calls = iter([_receipts(ids[at : at + 100]) for at in range(0, len(ids), 100)])
+        calls = iter([bodies.receipts(ids[at : at + 100]) for at in range(0, len(ids), 100)])
 
         async def provider() -> None:
             async with Connection(door.url) as connection:
@@ -328,52 +330,3 @@ SELECT uuidv7(), 1, id, contact_id, address_id, 'vk', 'marketing', now(), now(),
        'vk/vk//last'
   FROM made
 """
-
-
-def _letter(data: Mapping[str, str]) -> Body:
-    """A campaign's letter to people who are known and have agreed."""
-
-    def body(number: int) -> dict[str, Any]:
-        recipient = {"external_id": f"buyer-{1 + number % PEOPLE}"}
-        return {"recipient": recipient, "template": LETTER, "data": data}
-
-    return body
-
-
-def _to(channel: str, *, same: bool = False) -> Body:
-    """A campaign's short text by messenger."""
-
-    def body(number: int) -> dict[str, Any]:
-        text = "Скидки недели" if same else f"Скидки недели для вас, {number}"
-        return {
-            "recipient": {"external_id": f"buyer-{1 + number % PEOPLE}"},
-            "content": {"text": text},
-            "category": "marketing",
-            "channels": [channel],
-        }
-
-    return body
-
-
-def _receipts(ids: Sequence[UUID]) -> bytes:
-    """As Unisender Go calls back, signed."""
-    events = [
-        {
-            "event_name": "transactional_email_status",
-            "event_data": {
-                "job_id": "1ZymBc-000001",
-                "metadata": {"delivery": str(id_)},
-                "email": "buyer@example.com",
-                "status": "delivered",
-                "event_time": "2026-01-02 03:04:05",
-            },
-        }
-        for id_ in ids
-    ]
-    said: Mapping[str, Any] = {
-        "auth": TOKEN,
-        "events_by_user": [{"user_id": 1, "project_id": "1", "events": events}],
-    }
-    body = orjson.dumps(said)
-    digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
-    return body.replace(TOKEN.encode(), digest.encode(), 1)

@@ -4,18 +4,15 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
 
+from bench.bodies import Body, to_telegram
 from bench.sink import MARK
 from bench.wire import Connection
 
 NOTIFICATIONS = "/v1/notifications"
-
-Body = Callable[[int], dict[str, Any]]
-"""The notification with that number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +33,6 @@ class Door:
 
     def open(self) -> Connection:
         return Connection(self.url, self.key)
-
-
-def to_telegram(number: int) -> dict[str, Any]:
-    """To an address and nobody known by name."""
-    recipient = {"address": {"channel": "telegram", "value": str(1 + number % 1000)}}
-    return {"recipient": recipient, "content": {"text": f"Message {number}"}}
 
 
 async def singles(door: Door, body: Body, *, total: int, connections: int) -> Figure:

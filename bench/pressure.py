@@ -20,7 +20,8 @@ from typing import Any
 import aiohttp
 import asyncpg
 
-from bench.load import Door, Figure, batches, singles, steady, to_telegram, waits
+from bench.bodies import to_telegram
+from bench.load import Door, Figure, batches, singles, steady, waits
 from bench.rig import memory, process, seconds
 
 _SETTINGS = """
