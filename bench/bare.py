@@ -1,13 +1,10 @@
-"""The same work by the least code possible, on the same PostgreSQL, Redis and sink: what the figures are held against.
+"""The same work by the least code possible, on the same PostgreSQL and sink: what the figures are held against first.
 
-None of it plans, checks, limits, repeats or survives anything.
+None of it plans, checks, limits, repeats or survives anything, or writes more than one row of its own.
 """
 
 import argparse
-import asyncio
-import time
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import aiohttp
@@ -16,11 +13,8 @@ import jinja2
 import orjson
 import uuid_utils.compat
 import uvloop
-from arq import create_pool, run_worker
-from arq.connections import RedisSettings
 
 from bench import plain
-from bench.sink import MARK
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS bare_message (
@@ -45,7 +39,6 @@ _SENT = """
 UPDATE bare_message AS m SET status = 'sent', provider_id = t.provider_id, sent_at = now()
   FROM unnest($1::uuid[], $2::text[]) AS t (id, provider_id) WHERE m.id = t.id
 """
-_QUEUE = "bare"
 
 
 async def serve(database: str) -> None:
@@ -111,70 +104,15 @@ async def _one_by_one(
     return sent
 
 
-def _redis(url: str) -> RedisSettings:
-    parts = urlsplit(url)
-    return RedisSettings(parts.hostname or "", parts.port or 0, password=parts.password)
-
-
-async def _job(ctx: dict[str, Any], text: str) -> None:
-    form = {"chat_id": 1, "text": text}
-    async with ctx["session"].post("/bot1:x/sendMessage", json=form) as answer:
-        await answer.read()
-
-
-def work(redis: str, sink: str) -> None:
-    """A plain arq worker: one job a message."""
-
-    async def begin(ctx: dict[str, Any]) -> None:
-        ctx["session"] = aiohttp.ClientSession(sink)
-        print("ready", flush=True)
-
-    async def end(ctx: dict[str, Any]) -> None:
-        await ctx["session"].close()
-
-    settings = {
-        "functions": [_job],
-        "redis_settings": _redis(redis),
-        "on_startup": begin,
-        "on_shutdown": end,
-        "queue_name": _QUEUE,
-        "max_jobs": 100,
-        "poll_delay": 0.02,
-        "keep_result": 0,
-    }
-    run_worker(settings)
-
-
-async def enqueue(redis: str, *, rate: int, seconds: int) -> dict[str, float]:
-    """A job a message at a steady rate: text and when it was there."""
-    queue = await create_pool(_redis(redis), default_queue_name=_QUEUE)
-    accepted: dict[str, float] = {}
-
-    async def one(text: str) -> None:
-        await queue.enqueue_job(_job.__name__, text)
-        accepted[text] = time.time()
-
-    started, tasks = time.perf_counter(), []
-    for number in range(rate * seconds):
-        await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
-        tasks.append(asyncio.create_task(one(f"{MARK}arq-{number}")))
-    await asyncio.gather(*tasks)
-    await queue.aclose()
-    return accepted
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("serve", "work", "rendered", "merged", "single"))
+    parser.add_argument("what", choices=("serve", "rendered", "merged", "single"))
     parser.add_argument("--database", default="")
-    parser.add_argument("--redis", default="")
     parser.add_argument("--sink", default="")
     given = parser.parse_args()
     match given.what:
         case "serve":
             uvloop.run(serve(given.database))
-        case "work":
-            work(given.redis, given.sink)
         case way:
             uvloop.run(send(way, given.database, given.sink))
 

@@ -4,15 +4,16 @@ import asyncio
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import orjson
 
-from bench import bare, bodies, history
+from bench import bare, bodies, history, peers
 from bench.bodies import Body
 from bench.load import Door, Figure, batches, singles, steady, waits
 from bench.rig import PEOPLE, Rig, memory, process, seconds
@@ -20,6 +21,10 @@ from bench.wire import Connection
 
 WORKERS = 2
 _SMALL = 20_000
+_ONE_A_CALL = "one a call (Telegram)"
+
+_JOBS = 3_000
+"""What the others that send a message a job are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Bench:
         for part in (
             self.intake,
             self.bulk,
+            self.peers,
             self.latency,
             self.receipts,
             self.growth,
@@ -80,8 +86,8 @@ class Bench:
     # -- accepting --------------------------------------------------------------------------------------------------
 
     async def intake(self) -> None:
-        with self._bare("serve") as port:
-            doors = self.door, Door(f"http://127.0.0.1:{port}")
+        with self._plain("bare", "serve") as port:
+            doors = self.door, _local(port)
             body = bodies.to("telegram")
             one: dict[Door, list[Figure]] = {door: [] for door in doors}
             many: dict[Door, list[Figure]] = {door: [] for door in doors}
@@ -112,7 +118,7 @@ class Bench:
                 16_667,
             ),
             ("one a call (MAX)", bodies.to("max"), "single", 5556),
-            ("one a call (Telegram)", bodies.to("telegram"), "single", None),
+            (_ONE_A_CALL, bodies.to("telegram"), "single", None),
             ("100 a call (VK)", bodies.to("vk", same=True), "merged", None),
         )
         for name, body, way, target in lines:
@@ -165,9 +171,32 @@ class Bench:
 
     async def _sender(self, way: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bench.bare", way, *self._servers()),
+            *self._command("bare", way),
             stdout=asyncio.subprocess.DEVNULL,
         )
+
+    async def peers(self) -> None:
+        """A message a job by others, and how many times as many the product sends beside it."""
+        [ours] = [line.value for line in self.lines if line.name == f"bulk: {_ONE_A_CALL}"]
+        arq = partial(self._several, "peers", "arq")
+        celery = partial(self._plain, "peers", "celery", "--processes", str(WORKERS))
+        for peer, what, hold, workers in (
+            ("arq", "a plain arq job a message", peers.hold_arq, arq),
+            ("Celery", "Celery, a task a message", peers.hold_celery, celery),
+        ):
+            rate = max([await self._peer(hold, workers()) for _ in range(self.size.tries)])
+            self.lines.append(Line(what, rate, "/s"))
+            self.lines.append(Line(f"  {_ONE_A_CALL} against {peer}", ours / rate, "times"))
+
+    async def _peer(
+        self,
+        hold: Callable[[str, int], Awaitable[None]],
+        workers: AbstractContextManager[object],
+    ) -> float:
+        await self._empty()
+        await hold(self.rig.redis_url, _JOBS)
+        with workers:
+            return await peers.drained(self.rig.redis_url, self.rig.sink, _JOBS)
 
     # -- how long it takes --------------------------------------------------------------------------------------------
 
@@ -202,8 +231,8 @@ class Bench:
             )
 
     async def _least_latency(self) -> Sequence[float]:
-        with self._bare("work"):
-            accepted = await bare.enqueue(self.rig.redis_url, rate=200, seconds=10)
+        with self._plain("peers", "arq"):
+            accepted = await peers.enqueue_arq(self.rig.redis_url, rate=200, seconds=10)
             found, _ = await waits(self.rig.sink, accepted)
         return found
 
@@ -220,8 +249,8 @@ class Bench:
         ours = await self._told(self.door, "/" + path.split("/", 3)[3], ids)
         await self.rig.db.execute(bare.FILL, _SMALL, timeout=120)
         ids = [r["id"] for r in await self.rig.db.fetch("SELECT id FROM bare_message")]
-        with self._bare("serve") as port:
-            least = await self._told(Door(f"http://127.0.0.1:{port}"), "/receipts", ids)
+        with self._plain("bare", "serve") as port:
+            least = await self._told(_local(port), "/receipts", ids)
         self.lines.append(Line("receipts, 100 a call, 4 connections", ours, "/s", least))
 
     async def _told(self, door: Door, path: str, ids: Sequence[UUID]) -> float:
@@ -297,15 +326,30 @@ class Bench:
         await self.rig.empty()
         await self.rig.db.execute("TRUNCATE bare_message")
 
-    def _servers(self) -> Sequence[str]:
+    def _command(self, module: str, *what: str) -> Sequence[str]:
         rig = self.rig
-        return "--database", rig.database_url, "--redis", rig.redis_url, "--sink", rig.sink
+        servers = (
+            ("--redis", rig.redis_url) if module == "peers" else ("--database", rig.database_url)
+        )
+        return sys.executable, "-m", f"bench.{module}", *what, *servers, "--sink", rig.sink
 
     @contextmanager
-    def _bare(self, what: str) -> Iterator[str]:
-        with ExitStack() as stack:
-            command = (sys.executable, "-m", "bench.bare", what, *self._servers())
-            yield stack.enter_context(process(*command))[1]
+    def _plain(self, module: str, *what: str) -> Iterator[str]:
+        """The process, ready; the first line that it printed."""
+        with process(*self._command(module, *what)) as (_, said):
+            yield said
+
+    @contextmanager
+    def _several(self, module: str, *what: str) -> Iterator[None]:
+        """As many processes as there are workers."""
+        with ExitStack() as running:
+            for _ in range(WORKERS):
+                running.enter_context(self._plain(module, *what))
+            yield
+
+
+def _local(port: str) -> Door:
+    return Door(f"http://127.0.0.1:{port}")
 
 
 _UNDER_WAY = "SELECT EXISTS (SELECT FROM delivery WHERE status IN ('queued', 'sending') AND category = 'marketing')"

@@ -1,0 +1,1 @@
+"""The benchmark itself: what it compares with is what it says."""
