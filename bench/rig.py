@@ -20,7 +20,7 @@ from bench.wire import Connection
 from hub.embedded.folder import locked
 from hub.embedded.servers import Servers
 
-_SETTINGS = """
+SETTINGS = """
 [hub]
 listen = "127.0.0.1:0"
 rate_limit = 0
@@ -174,7 +174,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
     servers = Servers(folder / "data")
     with process(sys.executable, "-m", "bench.sink") as (sink_pid, port), locked(folder / "data"):
         sink = f"http://127.0.0.1:{port}"
-        (folder / "vestnik.toml").write_text(_SETTINGS.format(sink=sink, token=TOKEN))
+        (folder / "vestnik.toml").write_text(SETTINGS.format(sink=sink, token=TOKEN))
         await servers.start()
         try:
             async with _hub(folder, servers, sink, sink_pid) as made:
@@ -208,14 +208,15 @@ async def _hub(folder: Path, servers: Servers, sink: str, sink_pid: int) -> Asyn
             made.pids |= {"api": pid, "sink": sink_pid}
             for server in servers.all:
                 made.pids[server.name] = server.pid
-            await _furnish(made)
+            await furnish(made)
             yield made
         finally:
             pool.terminate()
 
 
-async def _furnish(made: Rig) -> None:
-    await made.db.execute(_PEOPLE, PEOPLE, timeout=120)
+async def furnish(made: Rig, people: int = PEOPLE) -> None:
+    """People who have agreed to letters and messages, and the template."""
+    await made.db.execute(_PEOPLE, people, timeout=120)
     await made.db.execute("VACUUM ANALYZE contact, address, consent")
     html = Path(__file__).with_name("letter.html").read_text()
     body = {"category": "marketing", "subject": "{{ contact.name }}, скидки недели", "html": html}
