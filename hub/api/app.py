@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import structlog
@@ -113,9 +113,7 @@ def make_app(hub: Hub) -> web.Application:
     }
     app.cleanup_ctx.append(background)
     app[metrics.BACKLOG] = metrics.Backlog()
-    app[docs_page.DOCUMENTS] = docs_page.documents(
-        _document() | {"servers": [{"url": hub.settings.public_url}]}
-    )
+    app[docs_page.DOCUMENTS] = partial(_documents, hub.settings.public_url)
     for route in all_routes():
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             added = app.router.add_route(
@@ -139,8 +137,12 @@ def all_routes() -> list[Route]:
 
 
 @cache
+def _documents(public_url: str) -> docs_page.Documents:
+    return docs_page.documents(_document() | {"servers": [{"url": public_url}]})
+
+
+@cache
 def _document() -> dict[str, Any]:
-    # It costs most of a hub's start, which counts where one process starts many.
     return openapi.document(all_routes())
 
 

@@ -1,6 +1,7 @@
 """`/openapi.json`, and the same document as a page for people, without JavaScript and foreign hosts."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,14 +22,12 @@ routes = Routes("Service")
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Made once: nothing in them changes while the process runs."""
-
     openapi: bytes
     page: bytes
-    style: bytes
 
 
-DOCUMENTS = web.AppKey("documents", Documents)
+DOCUMENTS: web.AppKey[Callable[[], Documents]] = web.AppKey("documents")
+"""Makes them when they are first asked for and keeps them: nothing in them changes while the process runs."""
 
 
 def documents(openapi: Mapping[str, Any]) -> Documents:
@@ -38,11 +37,17 @@ def documents(openapi: Mapping[str, Any]) -> Documents:
         problems=[(kind.status, kind.code, kind.title) for kind in problems.kinds()],
         type_of=problems.type_of,
     )
-    return Documents(
-        openapi=orjson.dumps(openapi),
-        page=page.encode(),
-        style=_FOLDER.joinpath("docs.css").read_bytes(),
-    )
+    return Documents(orjson.dumps(openapi), page.encode())
+
+
+async def _made(request: web.Request) -> Documents:
+    """In a thread: the first time it takes half a second, in which others want to be served."""
+    return await asyncio.to_thread(request.app[DOCUMENTS])
+
+
+@cache
+def _style() -> bytes:
+    return _FOLDER.joinpath("docs.css").read_bytes()
 
 
 @cache
@@ -78,9 +83,8 @@ def _groups(openapi: Mapping[str, Any]) -> Mapping[str, Sequence[Mapping[str, An
 )
 async def openapi(request: web.Request) -> web.StreamResponse:
     """OpenAPI 3.1."""
-    body = request.app[DOCUMENTS].openapi
     return web.Response(
-        body=body,
+        body=(await _made(request)).openapi,
         content_type="application/json",
         charset="utf-8",
         headers={"Cache-Control": "no-cache"},
@@ -90,7 +94,7 @@ async def openapi(request: web.Request) -> web.StreamResponse:
 @routes.get("/docs", name="docs", scope=PUBLIC, summary="The documentation", documented=False)
 async def docs(request: web.Request) -> web.StreamResponse:
     return web.Response(
-        body=request.app[DOCUMENTS].page,
+        body=(await _made(request)).page,
         content_type="text/html",
         charset="utf-8",
         headers={"Content-Security-Policy": _CSP, "Cache-Control": "no-cache"},
@@ -98,10 +102,9 @@ async def docs(request: web.Request) -> web.StreamResponse:
 
 
 @routes.get("/docs.css", name="docs.style", scope=PUBLIC, summary="Its style", documented=False)
-async def style(request: web.Request) -> web.StreamResponse:
-    body = request.app[DOCUMENTS].style
+async def style(_request: web.Request) -> web.StreamResponse:
     return web.Response(
-        body=body,
+        body=_style(),
         content_type="text/css",
         charset="utf-8",
         headers={"Cache-Control": "max-age=3600"},
