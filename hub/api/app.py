@@ -1,7 +1,7 @@
 """Puts the modules' routes together into one application inside the frame."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any
@@ -113,7 +113,8 @@ def make_app(hub: Hub) -> web.Application:
     }
     app.cleanup_ctx.append(background)
     app[metrics.BACKLOG] = metrics.Backlog()
-    app[docs_page.DOCUMENTS] = partial(_documents, hub.settings.public_url)
+    documents: Callable[[], docs_page.Documents] = partial(_documents, hub.settings.public_url)
+    app[docs_page.DOCUMENTS] = documents
     for route in all_routes():
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             added = app.router.add_route(

@@ -21,6 +21,7 @@ from hub.shops import keys
 from hub.shops.keys import Scope
 from hub.worker.main import work
 from tests.bots.messengers import Messenger, Seen
+from tests.emptying import empty
 from tests.hub.api.client import Api
 
 ANNA, BORIS, VERA, SELLER, BUYER = 101, 102, 103, 107, 142
@@ -211,11 +212,7 @@ async def _role(run: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIterato
 
 
 async def _empty(hub: Hub) -> None:
-    tables = await hub.db.fetch(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-        " AND tablename NOT IN ('schema_step', 'shop')"
-    )
-    await hub.db.execute("TRUNCATE " + ", ".join(row["tablename"] for row in tables))
+    await empty(hub.db)
     redis = connect(hub.settings.hub.redis_url.get_secret_value())
     await redis.flushdb()
     await redis.aclose()

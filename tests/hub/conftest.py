@@ -15,6 +15,7 @@ from hub.db.migrate import migrate
 from hub.resources import Hub, open_hub
 from hub.shops import keys
 from hub.shops.keys import Scope
+from tests.emptying import empty
 from tests.hub.api.client import Api
 
 _DATABASE = "vestnik_hub"
@@ -54,14 +55,7 @@ def settings(hub_database: str, redis_url: str) -> Settings:
 @pytest.fixture
 async def hub(settings: Settings) -> AsyncIterator[Hub]:
     async with open_hub(settings) as hub:
-        tables = await hub.db.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-            " AND tablename NOT IN ('schema_step', 'shop')"
-        )
-        looks = (f"SELECT '{t}' WHERE EXISTS (SELECT FROM {t})" for (t,) in tables)
-        # Emptying what is empty costs most of it.
-        if used := await hub.db.fetch(" UNION ALL ".join(looks)):
-            await hub.db.execute("TRUNCATE " + ", ".join(t for (t,) in used) + " CASCADE")
+        await empty(hub.db)
         yield hub
 
 

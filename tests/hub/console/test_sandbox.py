@@ -26,6 +26,7 @@ from hub.orders.words import words
 from hub.queue import Lane
 from hub.resources import Hub, open_hub
 from hub.worker.main import work
+from tests.emptying import empty
 from tests.hub.console.client import Console, FormOnPage, Page
 from tests.hub.console.conftest import ConsoleFor, add_operator, enter
 from tests.hub.console.test_doors import check
@@ -50,11 +51,7 @@ async def playground(hub_database: str, redis_url: str) -> AsyncIterator[Hub]:
     )
     settings, stop = Settings(hub=own, shops={"main": Shop(name="Tea")}), asyncio.Event()
     async with open_hub(settings, pool_size=20) as hub, serve(make_app(hub), listening):
-        tables = await hub.db.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-            " AND tablename NOT IN ('schema_step', 'shop')"
-        )
-        await hub.db.execute("TRUNCATE " + ", ".join(row["tablename"] for row in tables))
+        await empty(hub.db)
         async with asyncio.TaskGroup() as roles:
             roles.create_task(serve_bots(hub, stop))
             roles.create_task(work(hub, list(Lane), stop, worker=new_id()))
