@@ -8,6 +8,9 @@ READY := $(VENV)/.ready
 .PHONY: help setup run test fuzz lint audit bench pressure soak docs screenshots format lock clean
 .DEFAULT_GOAL := help
 
+# Without it each process of the tests compiles the whole of the code anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 help:
 	@echo 'make setup    everything that is needed, in .venv (PYTHON=python3.12 to choose one of 3.11 to 3.13)'
 	@echo 'make run      vestnik up: own PostgreSQL and Redis, API, worker, bots'
@@ -17,7 +20,8 @@ help:
 	@echo 'make audit    known weaknesses of the locked dependencies'
 	@echo 'make bench    figures of this machine: intake, time to the provider, sending'
 	@echo 'make pressure a dead provider: the same figures before and with a million messages waiting for it'
-	@echo 'make soak     work while everything is killed, and whether anything was lost (ARGS="--help")'
+	@echo 'make soak     work while everything is killed, and whether anything was lost; then the tests that `make test`'
+	@echo '              leaves out (ARGS="--help" for the first alone)'
 	@echo 'make docs     the tables of providers in the README and docs anew from the registry'
 	@echo 'make screenshots  each page of the console as it looks, in .screenshots (needs Chromium)'
 	@echo 'make format   ruff puts the layout right'
@@ -62,6 +66,7 @@ pressure: setup
 
 soak: setup
 	$(BIN)/python -m tests.soak $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest -m soak -n 4 --dist loadfile)
 
 docs: setup
 	$(BIN)/python -m tests.rules.provider_tables
