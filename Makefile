@@ -72,7 +72,7 @@ docs: setup
 	$(BIN)/python -m tests.rules.provider_tables
 
 screenshots: setup
-	VESTNIK_SCREENSHOTS=.screenshots $(BIN)/python -m pytest -q tests/console $(ARGS)
+	VESTNIK_SCREENSHOTS=.screenshots $(BIN)/python -m pytest -q -m 'soak or not soak' tests/console $(ARGS)
 
 format: setup
 	$(BIN)/python -m ruff check --fix

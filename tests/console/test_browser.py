@@ -36,8 +36,15 @@ def sign_in(page: Page, house: House) -> None:
     page.locator("main form button[type=submit], form button[type=submit]").first.click()
 
 
-@pytest.mark.parametrize("look", [DESKTOP, PHONE], ids=lambda look: look.name)
-@pytest.mark.parametrize("locale", ["ru", "en"])
+@pytest.mark.parametrize(
+    ("locale", "look"),
+    [
+        pytest.param("ru", PHONE, id="ru-phone"),
+        pytest.param("en", DESKTOP, id="en-desktop"),
+        pytest.param("ru", DESKTOP, id="ru-desktop", marks=pytest.mark.soak),
+        pytest.param("en", PHONE, id="en-phone", marks=pytest.mark.soak),
+    ],
+)
 def test_every_page_is_for_everybody(
     browser: Browser, house: House, owner: StorageState, look: Look, locale: str
 ) -> None:

@@ -104,7 +104,9 @@ async def test_a_killed_supervisor_takes_everything_with_it(place: Place, crowd:
     await crowd.check_arrivals()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)]
+)
 async def test_a_stop_in_mid_sending_loses_and_doubles_nothing(
     place: Place, crowd: Crowd, number: int
 ) -> None:

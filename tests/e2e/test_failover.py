@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 
-LETTERS = 5000
 IN_A_POST = 25
 MOVED_WITHIN = 60
 
@@ -222,14 +221,15 @@ async def fleet_of(
     return await asyncio.to_thread(Fleet, folder, environ)
 
 
+@pytest.mark.parametrize("count", [1500, pytest.param(5000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("how", ["killed", "silent"])
 async def test_when_the_first_account_dies_all_go_by_the_second_and_doubles_are_marked(
-    how: str, tmp_path: Path, database: str, redis_url: str, providers: Providers
+    how: str, count: int, tmp_path: Path, database: str, redis_url: str, providers: Providers
 ) -> None:
     first, second = providers.first, providers.second
     async with await fleet_of(tmp_path, database, redis_url, providers) as fleet:
-        sending = asyncio.create_task(fleet.send(LETTERS))
-        await eventually(lambda: len(first.sent) >= LETTERS * 0.4, within=60)
+        sending = asyncio.create_task(fleet.send(count))
+        await eventually(lambda: len(first.sent) >= count * 0.4, within=60)
         carried = len(first.sent)
 
         died_at = time.monotonic()
@@ -239,8 +239,8 @@ async def test_when_the_first_account_dies_all_go_by_the_second_and_doubles_are_
             first.silent = True
         await sending
         accepted = time.monotonic() - died_at
-        await eventually(lambda: len(providers.arrived) == LETTERS, within=MOVED_WITHIN)
-        letters = await fleet.all_sent(LETTERS, within=MOVED_WITHIN)
+        await eventually(lambda: len(providers.arrived) == count, within=MOVED_WITHIN)
+        letters = await fleet.all_sent(count, within=MOVED_WITHIN)
         moved_within = second.taken_at[-1] - died_at
         counters = await fleet.call("GET", "/v1/accounts")
 
@@ -248,12 +248,12 @@ async def test_when_the_first_account_dies_all_go_by_the_second_and_doubles_are_
     marked = {d["address"] for n in letters for d in n["deliveries"] if d["maybe_duplicate"]}
     clear = second.taken_at[-len(twice) - 1] - died_at
     print(
-        f"\n{how}: {carried} of {LETTERS} had gone by the first, {len(second.sent)} went by the second."
+        f"\n{how}: {carried} of {count} had gone by the first, {len(second.sent)} went by the second."
         f" After its death: last intake {accepted:.1f} s, last that was in no doubt {clear:.1f} s,"
         f" last of all {moved_within:.1f} s; {len(twice)} came twice, {len(marked)} are marked"
     )
     assert moved_within < MOVED_WITHIN
-    assert set(providers.arrived) == {f"buyer-{n}@example.com" for n in range(LETTERS)}
+    assert set(providers.arrived) == {f"buyer-{n}@example.com" for n in range(count)}
     assert max(providers.arrived.values()) <= 2
     assert not providers.plain.sent
     # Doubled is what the first had taken and never told, and nothing else; all of it is marked.

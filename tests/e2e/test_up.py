@@ -7,12 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.e2e.process import alive, call, clean_environ, eventually, status, up
+from tests.e2e.process import Up, alive, call, clean_environ, eventually, status, up
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
@@ -26,57 +29,155 @@ MESSAGE = {
 }
 
 
-def test_a_first_start_is_ready_soon_and_gives_a_key(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Running:
+    hub: Up
+    url: str
+    key: str
+    took: float
+    """Seconds until it was ready."""
+    messages: Any
+    """What the key led to then."""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A first start, for all tests that let it run on."""
+    folder: Path = tmp_path_factory.mktemp("running")
     began = time.monotonic()
-    with up(tmp_path / "новая папка") as hub:
+    with up(folder / "новая папка") as hub:
         url = hub.ready()
-        took = time.monotonic() - began
-
-        assert status(f"{url}/readyz") == 200
-        assert set(hub.all_pids()) == PARTS
-        assert call(f"{url}/v1/sandbox/messages", hub.key()) == {"items": [], "next_cursor": None}
-    assert took < 15
+        took, key = time.monotonic() - began, hub.key()
+        yield Running(hub, url, key, took, call(f"{url}/v1/sandbox/messages", key))
 
 
-def test_the_line_it_offers_sends_a_message(tmp_path: Path) -> None:
-    with up(tmp_path / "data") as hub:
-        url, key = hub.ready(), hub.key()
-        eventually(lambda: any("/docs" in line for line in hub.said))
-        said = "".join(hub.said)
-        lines = said[said.index("  curl") :].replace("\\\n", " ").splitlines()
-        send, read = [line for line in lines if line.strip().startswith("curl")]
-
-        sent = subprocess.run(["sh", "-c", f"{send} -sS"], capture_output=True, check=True)
-        assert json.loads(sent.stdout)["status"] == "queued"
-        eventually(lambda: call(f"{url}/v1/sandbox/messages", key)["items"])
-
-        found = subprocess.run(["sh", "-c", f"{read} -sS"], capture_output=True, check=True)
-        assert json.loads(found.stdout)["items"][0]["text"] == "It works."
+def test_a_first_start_is_ready_soon_and_gives_a_key(running: Running) -> None:
+    assert status(f"{running.url}/readyz") == 200
+    assert set(running.hub.all_pids()) == PARTS
+    assert running.messages == {"items": [], "next_cursor": None}
+    assert running.took < 15
 
 
-def test_a_second_start_keeps_everything_and_gives_no_key(tmp_path: Path) -> None:
-    with up(tmp_path / "data") as hub:
-        url, key = hub.ready(), hub.key()
-    with up(tmp_path / "data") as hub:
-        url = hub.ready()
+def test_the_line_it_offers_sends_a_message(running: Running) -> None:
+    hub, url, key = running.hub, running.url, running.key
+    eventually(lambda: any("/docs" in line for line in hub.said))
+    said = "".join(hub.said)
+    lines = said[said.index("  curl") :].replace("\\\n", " ").splitlines()
+    send, read = [line for line in lines if line.strip().startswith("curl")]
 
-        assert call(f"{url}/v1/sandbox/messages", key)["items"] == []
-    assert not any("vst_" in line for line in hub.said)
+    sent = subprocess.run(["sh", "-c", f"{send} -sS"], capture_output=True, check=True)
+    told = json.loads(sent.stdout)
+    assert told["status"] == "queued"
+    eventually(lambda: call(f"{url}/v1/notifications/{told['id']}", key)["status"] == "sent")
 
-
-def test_as_long_as_nobody_can_sign_in_each_start_gives_a_link_of_its_own(tmp_path: Path) -> None:
-    links = []
-    for _ in range(2):
-        with up(tmp_path / "data") as hub:
-            url = hub.ready()
-            eventually(lambda hub=hub: any("/console/first/" in line for line in hub.said))
-            links.append(next(line.strip() for line in hub.said if "/console/first/" in line))
-            assert links[-1].startswith(url)
-            opened = [status(link.replace(link.partition("/console")[0], url)) for link in links]
-    assert opened == [404, 200]
+    found = subprocess.run(["sh", "-c", f"{read} -sS"], capture_output=True, check=True)
+    assert json.loads(found.stdout)["items"][0]["text"] == "It works."
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_up_on_the_same_data_is_refused(running: Running) -> None:
+    with up(running.hub.data) as second:
+        assert second.end() == 1
+
+    process = running.hub.process
+    assert f"already in use by another vestnik (process {process.pid})" in second.said[-1]
+    assert process.poll() is None
+
+
+def test_keys_can_be_made_beside_it(running: Running) -> None:
+    made = subprocess.run(
+        [sys.executable, "-m", "hub", "keys", "create", "--scope", "read"],
+        env=clean_environ() | {"VESTNIK_DATA": str(running.hub.data)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    own = call(f"{running.url}/v1/sandbox/messages", running.key)
+    assert call(f"{running.url}/v1/sandbox/messages", made.stdout.strip()) == own
+
+
+def test_no_secret_stands_in_a_command_line_or_in_what_it_says(running: Running) -> None:
+    data = running.hub.data
+    servers = json.loads((data / "servers.json").read_text())
+    secret = (data / "secret").read_text().strip()
+    pids = running.hub.all_pids().values()
+    lines = [Path(f"/proc/{pid}/cmdline").read_text() for pid in pids]
+
+    passwords = [url.split("@")[0].rpartition(":")[2] for url in servers.values()]
+    text = "".join([*lines, *running.hub.said])
+    assert not [one for one in [secret, *passwords] if one in text]
+
+
+@pytest.mark.parametrize("name", sorted(PARTS))
+def test_what_is_killed_comes_back_within_10_s(running: Running, name: str) -> None:
+    hub, url, key = running.hub, running.url, running.key
+    pid = hub.all_pids()[name]
+
+    os.kill(pid, signal.SIGKILL)
+
+    eventually(lambda: hub.pids().get(name, pid) != pid, 10)
+    eventually(lambda: status(f"{url}/readyz") == 200, 15)
+    sent = call(f"{url}/v1/notifications", key, MESSAGE)
+    eventually(lambda: call(f"{url}/v1/notifications/{sent['id']}", key)["status"] == "sent")
+    eventually(lambda: set(hub.pids()) == PARTS)
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """Killed and started again at once on the address that it had."""
+
+    hub: Up
+    key: str
+    address: str
+    addresses: list[str]
+    """What its ready lines named."""
+    links: list[str]
+    """What each start offered to the first operator."""
+
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
+    data: Path = tmp_path_factory.mktemp("restarted") / "data"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    with up(data, VESTNIK_LISTEN=listen) as first:
+        url, key, link = first.ready(), first.key(), _link(first)
+        first.kill()
+    with up(data, VESTNIK_LISTEN=listen) as hub:
+        urls = [url, hub.ready()]
+        yield Restarted(hub, key, f"http://{listen}", urls, [link, _link(hub)])
+
+
+def _link(hub: Up) -> str:
+    eventually(lambda: any("/console/first/" in line for line in hub.said))
+    return next(line.strip() for line in hub.said if "/console/first/" in line)
+
+
+def test_a_second_start_keeps_everything_and_gives_no_key(restarted: Restarted) -> None:
+    assert call(f"{restarted.address}/v1/sandbox/messages", restarted.key)["items"] == []
+    assert not any("vst_" in line for line in restarted.hub.said)
+
+
+def test_as_long_as_nobody_can_sign_in_each_start_gives_a_link_of_its_own(
+    restarted: Restarted,
+) -> None:
+    assert all(link.startswith(restarted.address) for link in restarted.links)
+    assert [status(link) for link in restarted.links] == [404, 200]
+
+
+def test_it_comes_back_on_a_fixed_port_right_after_kill_9(restarted: Restarted) -> None:
+    assert restarted.addresses == [restarted.address] * 2
+
+
+@pytest.mark.parametrize(
+    "number",
+    # A stop by SIGTERM in the middle of its work is in test_crashes.
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.soak),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.soak),
+    ],
+)
 def test_a_signal_stops_all_of_it(tmp_path: Path, number: int) -> None:
     with up(tmp_path / "data") as hub:
         url, pids = hub.ready(), hub.all_pids()
@@ -102,19 +203,8 @@ def test_a_signal_during_the_start_stops_it(tmp_path: Path) -> None:
         assert hub.ready()
 
 
-@pytest.mark.parametrize("name", sorted(PARTS))
-def test_what_is_killed_comes_back_within_10_s(tmp_path: Path, name: str) -> None:
-    with up(tmp_path / "data") as hub:
-        url, key, pid = hub.ready(), hub.key(), hub.all_pids()[name]
-
-        os.kill(pid, signal.SIGKILL)
-
-        eventually(lambda: hub.pids().get(name, pid) != pid, 10)
-        eventually(lambda: status(f"{url}/readyz") == 200, 15)
-        call(f"{url}/v1/notifications", key, MESSAGE)
-        eventually(lambda: call(f"{url}/v1/sandbox/messages", key)["items"])
-
-
+# As the next one, beside messages on their way: test_crashes.
+@pytest.mark.soak
 def test_after_kill_9_nothing_stays_behind_and_the_next_start_goes_on(tmp_path: Path) -> None:
     with up(tmp_path / "data") as hub:
         url, key, pids = hub.ready(), hub.key(), hub.all_pids()
@@ -129,6 +219,7 @@ def test_after_kill_9_nothing_stays_behind_and_the_next_start_goes_on(tmp_path: 
         assert call(f"{url}/v1/notifications/{sent['id']}", key)["status"] == "sent"
 
 
+@pytest.mark.soak
 def test_after_kill_9_of_everything_it_starts_again_at_once(tmp_path: Path) -> None:
     with up(tmp_path / "data") as hub:
         hub.ready()
@@ -138,26 +229,6 @@ def test_after_kill_9_of_everything_it_starts_again_at_once(tmp_path: Path) -> N
 
     with up(tmp_path / "data") as hub:
         assert status(f"{hub.ready()}/readyz") == 200
-
-
-def test_it_comes_back_on_a_fixed_port_right_after_kill_9(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        listen = f"127.0.0.1:{free.getsockname()[1]}"
-    for _ in range(2):
-        with up(tmp_path / "data", VESTNIK_LISTEN=listen) as hub:
-            assert hub.ready() == f"http://{listen}"
-            hub.kill()
-
-
-def test_a_second_up_on_the_same_data_is_refused(tmp_path: Path) -> None:
-    with up(tmp_path / "data") as hub:
-        hub.ready()
-
-        with up(tmp_path / "data") as second:
-            assert second.end() == 1
-
-        assert f"already in use by another vestnik (process {hub.process.pid})" in second.said[-1]
-        assert hub.process.poll() is None
 
 
 def test_a_taken_port_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
@@ -179,32 +250,6 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
     assert len(hub.said) == 1
     assert "hub.rate_limit = 'lots'" in hub.said[0]
-
-
-def test_keys_can_be_made_beside_it(tmp_path: Path) -> None:
-    with up(tmp_path / "data") as hub:
-        url = hub.ready()
-        made = subprocess.run(
-            [sys.executable, "-m", "hub", "keys", "create", "--scope", "read"],
-            env=clean_environ() | {"VESTNIK_DATA": str(tmp_path / "data")},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-
-        assert call(f"{url}/v1/sandbox/messages", made.stdout.strip())["items"] == []
-
-
-def test_no_secret_stands_in_a_command_line_or_in_what_it_says(tmp_path: Path) -> None:
-    with up(tmp_path / "data") as hub:
-        hub.ready()
-        servers = json.loads((tmp_path / "data" / "servers.json").read_text())
-        secret = (tmp_path / "data" / "secret").read_text().strip()
-        lines = [Path(f"/proc/{pid}/cmdline").read_text() for pid in hub.all_pids().values()]
-
-    passwords = [url.split("@")[0].rpartition(":")[2] for url in servers.values()]
-    text = "".join([*lines, *hub.said])
-    assert not [one for one in [secret, *passwords] if one in text]
 
 
 async def test_external_servers_are_used_where_named(
