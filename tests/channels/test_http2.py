@@ -269,6 +269,33 @@ async def test_a_call_that_is_cancelled_leaves_nothing_open(server: Server, door
     assert not server.open
 
 
+async def test_a_call_that_is_cancelled_before_tls_is_agreed_upon_leaves_nothing_open(
+    door: Http2,
+) -> None:
+    greeted, over = asyncio.Event(), asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        greeted.set()
+        await reader.read()
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+        over.set()
+
+    listener = await asyncio.start_server(hold, "127.0.0.1", 0)
+    url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+    call = asyncio.create_task(door.post(url, headers={}, data=b"", within=timedelta(seconds=30)))
+    await greeted.wait()
+
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+
+    async with asyncio.timeout(5):
+        await over.wait()
+    listener.close()
+    await listener.wait_closed()
+
+
 async def test_something_that_does_not_speak_http2_may_have_taken_it(door: Http2) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"body")
