@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from types import TracebackType
 from typing import Any, Self
@@ -25,33 +26,43 @@ class FormOnPage:
     buttons: list[str] = field(default_factory=list)
 
 
-class Page(HTMLParser):
+class Page:
     """What came back. `text`: what is to be read, with single spaces; `links`: addresses by their texts."""
 
     def __init__(
         self, status: int, headers: CIMultiDictProxy[str], html: str, url: str = ""
     ) -> None:
-        super().__init__()
         self.status, self.headers, self.html, self.url = status, headers, html, url
+
+    @cached_property
+    def _read(self) -> "_Reader":
+        """When it is first looked at: reading takes longer than most pages took to be made."""
         # Where a form without an address goes.
-        self._own = url.removeprefix("{0.scheme}://{0.netloc}".format(urlsplit(url)))
-        self.links: dict[str, str] = {}
-        self.forms: list[FormOnPage] = []
-        self.title = ""
-        self.tags: list[tuple[str, Mapping[str, str | None]]] = []
-        self._words: list[str] = []
-        self._open: list[str] = []
-        self._link: tuple[str, list[str]] | None = None
-        self._select: tuple[str, list[tuple[str, bool]]] | None = None
-        self._area: tuple[str, list[str]] | None = None
-        self._form: FormOnPage | None = None
-        self._button: list[str] | None = None
-        if headers.get("Content-Type", "").startswith("text/html"):
-            self.feed(html)
+        own = self.url.removeprefix("{0.scheme}://{0.netloc}".format(urlsplit(self.url)))
+        reader = _Reader(own)
+        if self.headers.get("Content-Type", "").startswith("text/html"):
+            reader.feed(self.html)
+        return reader
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        return self._read.links
+
+    @property
+    def forms(self) -> Sequence[FormOnPage]:
+        return self._read.forms
+
+    @property
+    def title(self) -> str:
+        return self._read.title
+
+    @property
+    def tags(self) -> Sequence[tuple[str, Mapping[str, str | None]]]:
+        return self._read.tags
 
     @property
     def text(self) -> str:
-        return " ".join(" ".join(self._words).split())
+        return " ".join(" ".join(self._read.words).split())
 
     @property
     def path(self) -> str:
@@ -64,6 +75,23 @@ class Page(HTMLParser):
 
     def with_attribute(self, name: str) -> Sequence[Mapping[str, str | None]]:
         return [given for _, given in self.tags if name in given]
+
+
+class _Reader(HTMLParser):
+    def __init__(self, own: str) -> None:
+        super().__init__()
+        self._own = own
+        self.links: dict[str, str] = {}
+        self.forms: list[FormOnPage] = []
+        self.title = ""
+        self.tags: list[tuple[str, Mapping[str, str | None]]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self._link: tuple[str, list[str]] | None = None
+        self._select: tuple[str, list[tuple[str, bool]]] | None = None
+        self._area: tuple[str, list[str]] | None = None
+        self._form: FormOnPage | None = None
+        self._button: list[str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -127,7 +155,7 @@ class Page(HTMLParser):
         if self._link:
             self._link[1].append(data)
         if not _UNSEEN & set(self._open):
-            self._words.append(data)
+            self.words.append(data)
 
 
 class Console:

@@ -1,5 +1,6 @@
 """What finding costs with many rows: nothing is read from end to end, and nobody waits for what is rare."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from channels.base import Channel
+from hub.config import Settings
 from hub.contacts import finding
 from hub.events import of_person
 from hub.notifications import searching
@@ -15,13 +17,19 @@ from hub.notifications.searching import Sought
 from hub.orders import bought
 from hub.resources import Hub
 from tests.hub.explained import Explained
+from tests.hub.filling import filled
 
 ROWS = 60_000
 GROWING = ("notification", "delivery", "contact", "address", "shop_event", "shop_order")
 
 
 @pytest.fixture
-async def full(hub: Hub) -> Hub:
+async def full(settings: Settings) -> AsyncIterator[Hub]:
+    async with filled(settings, "finding", _fill) as hub:
+        yield hub
+
+
+async def _fill(hub: Hub) -> None:
     shop = hub.shop("main").id
     async with hub.db.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = off")
@@ -68,8 +76,6 @@ async def full(hub: Hub) -> Hub:
             """,
             shop,
         )
-    await hub.db.execute("ANALYZE")
-    return hub
 
 
 async def test_no_table_is_read_through(full: Hub) -> None:

@@ -1,12 +1,13 @@
 """What the statements of sources and events cost with many rows: no table is read through, no old part opened."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from hub.config import OrderStatus
+from hub.config import OrderStatus, Settings
 from hub.contacts import erasure
 from hub.events import claims, objects, reading, views
 from hub.events.model import Done
@@ -16,13 +17,19 @@ from hub.retention import rows, sources
 from hub.sources import inbox, queries
 from hub.sources.model import Action, Incoming, Kind, Result, Source, Via
 from tests.hub.explained import Explained
+from tests.hub.filling import filled
 
 ROWS = 50_000
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-async def full(hub: Hub) -> Hub:
+async def full(settings: Settings) -> AsyncIterator[Hub]:
+    async with filled(settings, "events", _fill) as hub:
+        yield hub
+
+
+async def _fill(hub: Hub) -> None:
     """Every event is of an object of its own; one in a hundred failed, a few wait."""
     shop, source = hub.shop("main").id, new_id()
     async with hub.db.acquire() as connection, connection.transaction():
@@ -76,11 +83,9 @@ async def full(hub: Hub) -> Hub:
             SELECT source_id, sha256(convert_to(object, 'UTF8')), id FROM shop_event
             """
         )
-    await hub.db.execute("ANALYZE")
-    return hub
 
 
-async def filled(hub: Hub) -> set[str]:
+async def large_of(hub: Hub) -> set[str]:
     """Tables and partitions that are large. The others may be read through: it costs nothing."""
     rows = await hub.db.fetch(
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples > $1::int / 2", ROWS
@@ -102,7 +107,7 @@ def told(count: int, at: datetime) -> list[Incoming]:
 
 
 async def test_what_comes_in_and_is_worked_on_reads_no_table_through(full: Hub) -> None:
-    large, source, worker = await filled(full), await the_source(full), new_id()
+    large, source, worker = await large_of(full), await the_source(full), new_id()
     async with full.db.acquire() as connection:
         explained = Explained(connection)
         db: Any = explained
@@ -151,7 +156,7 @@ async def test_what_a_paused_source_has_to_ask_is_not_looked_through(full: Hub) 
 
 
 async def test_looking_reads_no_table_through(full: Hub) -> None:
-    large, shop = await filled(full), full.shop("main").id
+    large, shop = await large_of(full), full.shop("main").id
     rows = await full.db.fetch("SELECT id FROM shop_event WHERE result = 'failed' LIMIT 1")
     filters: list[dict[str, Any]] = [
         {},
@@ -183,7 +188,7 @@ async def test_looking_reads_no_table_through(full: Hub) -> None:
 
 
 async def test_reading_back_and_keeping_house_read_no_table_through(full: Hub) -> None:
-    large, source = await filled(full), await the_source(full)
+    large, source = await large_of(full), await the_source(full)
     async with full.db.acquire() as connection:
         explained = Explained(connection)
         db: Any = explained

@@ -1,11 +1,13 @@
 """What the hot statements cost with many rows: no table is read through, no old part opened."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from channels.base import Category, Receipt, ReceiptStatus
+from hub.config import Settings
 from hub.contacts import erasure
 from hub.db.plans import planned_once
 from hub.ids import new_id
@@ -15,12 +17,18 @@ from hub.notifications.settle import Settled
 from hub.queue import DueRoute
 from hub.resources import Hub
 from tests.hub.explained import Explained
+from tests.hub.filling import filled
 
 ROWS = 50_000
 
 
 @pytest.fixture
-async def full(hub: Hub) -> Hub:
+async def full(settings: Settings) -> AsyncIterator[Hub]:
+    async with filled(settings, "sending", _fill) as hub:
+        yield hub
+
+
+async def _fill(hub: Hub) -> None:
     shop = hub.shop("main").id
     async with hub.db.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = off")
@@ -75,11 +83,9 @@ async def full(hub: Hub) -> Hub:
             """,
             shop,
         )
-    await hub.db.execute("ANALYZE")
-    return hub
 
 
-async def filled(hub: Hub) -> set[str]:
+async def large_of(hub: Hub) -> set[str]:
     """Tables and partitions that are large. The others may be read through: it costs nothing."""
     rows = await hub.db.fetch(
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples > $1::int / 2", ROWS
@@ -88,7 +94,7 @@ async def filled(hub: Hub) -> set[str]:
 
 
 async def test_no_hot_statement_reads_a_big_table_through(full: Hub) -> None:
-    shop, large = full.shop("main").id, await filled(full)
+    shop, large = full.shop("main").id, await large_of(full)
     rows = await full.db.fetch(
         "SELECT id, notification_id, contact_id FROM delivery ORDER BY id DESC LIMIT 200"
     )

@@ -1,17 +1,19 @@
 """What the pages' statements cost with many rows: no table is read through."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 from channels.base import Category
+from hub.config import Settings
 from hub.resources import Hub
 from hub.statistics import live, queries
 from hub.statistics.counting import Counting, count
 from hub.statistics.model import Only, Span
 from tests.hub.explained import Explained
+from tests.hub.filling import filled
 
 ROWS = 50_000
 NOW = datetime.now(UTC)
@@ -43,15 +45,18 @@ def _filled(tables: Collection[str]) -> set[str]:
 
 
 @pytest.fixture
-async def full(hub: Hub) -> Hub:
+async def full(settings: Settings) -> AsyncIterator[Hub]:
+    async with filled(settings, "statistics", _fill) as hub:
+        yield hub
+
+
+async def _fill(hub: Hub) -> None:
     """One after the other up to now."""
     shop = hub.shop("main").id
     async with hub.db.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = off")
         for statement in _FILLING:
             await connection.execute(statement, shop, ROWS)
-    await hub.db.execute("ANALYZE")
-    return hub
 
 
 _ID = """(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(g::text), 1, 3) || '8'
