@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from hub import logs
+from hub import garbage, logs
 from hub.config import Settings, SettingsError, load
 from hub.db.budget import TooFewConnections
 from hub.db.migrate import CannotMigrate
@@ -37,6 +37,8 @@ _REFUSALS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0 done, 1 could not be done, 2 wrongly asked or set."""
+    if argv is None:
+        garbage.begin()
     arguments = parser().parse_args(argv)
     try:
         settings = load(arguments.config, data=arguments.data)
