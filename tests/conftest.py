@@ -10,6 +10,7 @@ from hub.embedded.folder import locked
 from hub.embedded.servers import Servers
 from tests.leaks import _nothing_leaks, pytest_configure, pytest_runtest_makereport
 from tests.schedule import (
+    pytest_collection,
     pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_xdist_make_scheduler,
@@ -17,6 +18,7 @@ from tests.schedule import (
 
 __all__ = [
     "_nothing_leaks",
+    "pytest_collection",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
