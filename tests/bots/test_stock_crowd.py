@@ -162,32 +162,35 @@ async def test_20_people_press_everything_at_once_in_telegram(on_telegram: Scene
 async def _filled(scene: Scene) -> None:
     """The same question many times, most of them answered: made by the database, not by thousands of requests."""
     await scene.order("0", line("1", 1))
-    await scene.hub.db.execute(
-        """
-        WITH made AS (
-            SELECT n, gen_random_uuid() AS order_id, gen_random_uuid() AS id
-              FROM generate_series(1, $1::int + $2::int) AS n
-        ), orders AS (
-            INSERT INTO shop_order (id, shop_id, external_id, number, status, told_status, currency)
-            SELECT made.order_id, o.shop_id, 'n' || n, 'n' || n, o.status, o.told_status, o.currency
-              FROM made, shop_order AS o
-        ), requests AS (
-            INSERT INTO stock_request (id, shop_id, order_id, seller_id, warehouse_id, opened_at,
-                                       clock_from, status)
-            SELECT made.id, r.shop_id, made.order_id, r.seller_id, r.warehouse_id, r.opened_at,
-                   r.clock_from, CASE WHEN n <= $1 THEN 'open' ELSE 'answered' END
-              FROM made, stock_request AS r
-        ), lines AS (
-            INSERT INTO order_line (order_id, line_id, shop_id, position, title, quantity,
-                                    stock_request_id)
-            SELECT made.order_id, '1', l.shop_id, 0, 'Чайник', 1, made.id FROM made, order_line AS l
+    async with scene.hub.db.acquire() as connection, connection.transaction():
+        # No foreign keys looked up.
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute(
+            """
+            WITH made AS (
+                SELECT n, gen_random_uuid() AS order_id, gen_random_uuid() AS id
+                  FROM generate_series(1, $1::int + $2::int) AS n
+            ), orders AS (
+                INSERT INTO shop_order (id, shop_id, external_id, number, status, told_status, currency)
+                SELECT made.order_id, o.shop_id, 'n' || n, 'n' || n, o.status, o.told_status, o.currency
+                  FROM made, shop_order AS o
+            ), requests AS (
+                INSERT INTO stock_request (id, shop_id, order_id, seller_id, warehouse_id, opened_at,
+                                           clock_from, status)
+                SELECT made.id, r.shop_id, made.order_id, r.seller_id, r.warehouse_id, r.opened_at,
+                       r.clock_from, CASE WHEN n <= $1 THEN 'open' ELSE 'answered' END
+                  FROM made, stock_request AS r
+            ), lines AS (
+                INSERT INTO order_line (order_id, line_id, shop_id, position, title, quantity,
+                                        stock_request_id)
+                SELECT made.order_id, '1', l.shop_id, 0, 'Чайник', 1, made.id FROM made, order_line AS l
+            )
+            INSERT INTO stock_line (stock_request_id, line_id, shop_id, asked)
+            SELECT made.id, '1', l.shop_id, 1 FROM made, stock_line AS l
+            """,
+            OPEN - 1,
+            DONE,
         )
-        INSERT INTO stock_line (stock_request_id, line_id, shop_id, asked)
-        SELECT made.id, '1', l.shop_id, 1 FROM made, stock_line AS l
-        """,
-        OPEN - 1,
-        DONE,
-    )
     for table in ("shop_order", "stock_request", "stock_line", "order_line"):
         await scene.hub.db.execute(f"ANALYZE {table}")
 
