@@ -5,7 +5,7 @@ is its delivery's.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from hub.accounts.book import LiveAccount
@@ -18,15 +18,15 @@ from hub.ids import new_id
 from hub.notifications.claims import Claimed, held_by
 from hub.notifications.settle import Settled
 
+T = TypeVar("T")
+
 
 class Begun(NamedTuple):
-    """An attempt whose call is being made. `number`: from 1. `batch_key`: of the batch in which its delivery was handed
-    over first."""
+    """An attempt whose call is being made. `batch_key`: of a delivery that was in no batch before."""
 
     id: UUID
     account: str
     provider: str
-    number: int
     batch_key: UUID
 
 
@@ -59,18 +59,15 @@ async def begin(
     outcome (`OF_ATTEMPT`); should this worker die before, it is told from the attempt. Only that it may be a double is
     written now: no attempt says that.
     """
-    batch = [d for call in calls for d in call]
-    begun = {
-        d.id: Begun(
-            new_id(), account.name, account.provider, d.attempt_count + 1, d.batch_key or batch_key
-        )
-        for d in batch
-    }
-    if doubles := [d.id for d in batch if d.maybe_duplicate]:
+    deliveries = [d for call in calls for d in call]
+    name, provider = account.name, account.provider
+    begun = {d.id: Begun(new_id(), name, provider, batch_key) for d in deliveries}
+    if doubles := [d.id for d in deliveries if d.maybe_duplicate]:
         await _mark_doubles(db, doubles, worker)
-    whole = [(new_id(), len(call)) if account.whole_calls else (None, None) for call in calls]
-    of_call = [one for one, call in zip(whole, calls, strict=True) for _ in call]
-    async with planned_once(db, len(batch)) as connection:
+    whole = [(new_id(), len(call)) for call in calls] if account.whole_calls else []
+    of_call = [one for one, call in zip(whole, calls, strict=False) for _ in call]
+    instead_of = [_told(d.instead_of) for d in deliveries]
+    async with planned_once(db, len(deliveries)) as connection:
         rows = await connection.fetch(
             _BEGIN,
             list(begun),
@@ -79,9 +76,9 @@ async def begin(
             account.name,
             account.provider,
             batch_key,
-            [_told(d.instead_of) for d in batch],
-            [call_id for call_id, _ in of_call],
-            [size for _, size in of_call],
+            some(instead_of),
+            [call_id for call_id, _ in of_call] or None,
+            [size for _, size in of_call] or None,
         )
     for row in rows:
         del begun[row["id"]]
@@ -107,25 +104,16 @@ def _told(instead_of: InsteadOf | None) -> dict[str, str] | None:
     }
 
 
-COLUMNS = "account, provider, number, batch_key"
-"""In SQL, of `t`: what a delivery is told of its attempt when that is over; null without one."""
+COLUMNS = "account, provider, batch_key, attempt_count"
 OF_ATTEMPT = """
     account = coalesce(t.account, d.account), provider = coalesce(t.provider, d.provider),
-    batch_key = coalesce(d.batch_key, t.batch_key), attempt_count = greatest(d.attempt_count, t.number)"""
-"""In SQL, the delivery `d` as `t` says."""
+    batch_key = coalesce(d.batch_key, t.batch_key), attempt_count = greatest(d.attempt_count, t.attempt_count)"""
+"""In SQL, what the delivery `d` is told of its attempt when that is over: `COLUMNS` of `t`, null without one."""
 
 
-def columns(
-    settled: Sequence[Settled], begun: Mapping[UUID, Begun]
-) -> tuple[Sequence[str | None], Sequence[str | None], Sequence[int | None], Sequence[UUID | None]]:
-    """Of each, as `COLUMNS` names them."""
-    made = [begun.get(s.id) for s in settled]
-    return (
-        [b and b.account for b in made],
-        [b and b.provider for b in made],
-        [b and b.number for b in made],
-        [b and b.batch_key for b in made],
-    )
+def some(column: list[T]) -> list[T] | None:
+    """Columns that are empty in every row are not worth their way: `unnest` fills them up."""
+    return column if any(value is not None for value in column) else None
 
 
 async def finish(db: Db, settled: Sequence[Settled], begun: Mapping[UUID, Begun]) -> None:

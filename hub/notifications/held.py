@@ -163,12 +163,12 @@ async def _out_of_hand(connection: Connection) -> None:
             UPDATE attempt AS a SET outcome = 'unknown', finished_at = now(), code = 'restored'
               FROM delivery AS d
              WHERE d.status = 'sending' AND a.delivery_id = d.id AND a.outcome IS NULL
-            RETURNING a.delivery_id, a.account, a.provider, a.number + 1 AS number, a.batch_key
+            RETURNING a.delivery_id, a.account, a.provider, a.batch_key, a.number + 1 AS attempt_count
         )
         UPDATE delivery AS d
-           SET status = CASE WHEN t.number IS NOT NULL AND category = 'marketing' THEN 'unknown' ELSE 'queued' END,
-               route = CASE WHEN greatest(d.attempt_count, t.number) > 0 THEN {TRIED} ELSE route END,
-               reason = 'restored', maybe_duplicate = maybe_duplicate OR t.number IS NOT NULL,
+           SET status = CASE WHEN t.attempt_count IS NOT NULL AND category = 'marketing' THEN 'unknown' ELSE 'queued' END,
+               route = CASE WHEN greatest(d.attempt_count, t.attempt_count) > 0 THEN {TRIED} ELSE route END,
+               reason = 'restored', maybe_duplicate = maybe_duplicate OR t.attempt_count IS NOT NULL,
                leased_until = NULL, leased_by = NULL, updated_at = now(), {OF_ATTEMPT}
           FROM (SELECT sending.id, {COLUMNS}
                   FROM (SELECT id FROM delivery WHERE status = 'sending') AS sending

@@ -10,7 +10,7 @@ from hub.db.plans import MANY, plan_once
 from hub.db.pool import Connection, Db, Pool
 from hub.db.text import storable
 from hub.notifications import attempts, events, statuses, steps
-from hub.notifications.attempts import COLUMNS, OF_ATTEMPT, Begun
+from hub.notifications.attempts import COLUMNS, OF_ATTEMPT, Begun, some
 from hub.notifications.claims import Claimed, held_by
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.settle import Settled
@@ -31,7 +31,7 @@ async def record(
     # In the order in which receipts lock them, too, so that the two never wait for each other in a ring.
     pairs = sorted(pairs, key=lambda pair: pair[1].id)
     sent = [(c, s) for c, s in pairs if s.status is DeliveryStatus.SENT]
-    others = [s for _, s in pairs if s.status is not DeliveryStatus.SENT]
+    others = [(c, s) for c, s in pairs if s.status is not DeliveryStatus.SENT]
     async with db.acquire() as connection, connection.transaction():
         if len(pairs) >= MANY:
             await plan_once(connection)
@@ -53,10 +53,6 @@ async def record(
         return opened + await _next_in_order(connection, kept)
 
 
-# The arguments 6 to 9 of both statements, as `COLUMNS` names them.
-_ATTEMPTS = "$6::text[], $7::text[], $8::int[], $9::uuid[]"
-
-
 async def _lock(connection: Db, ids: Sequence[UUID]) -> None:
     await connection.execute("SELECT FROM delivery WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
 
@@ -67,87 +63,117 @@ async def _record_sent(
     begun: Mapping[UUID, Begun],
     worker: UUID,
 ) -> set[UUID]:
-    """What nearly all of a campaign comes to, in one statement. Those of them that were ours.
-
-    Of their attempts nothing is written: such an end is the delivery's.
-    """
-    if not sent:
-        return set()
-    rows = await connection.fetch(
-        f"""
-        WITH moved AS (
-            UPDATE delivery AS d
-               SET status = 'sent', reason = NULL, code = NULL, {OF_ATTEMPT},
-                   provider_id = coalesce(t.provider_id, d.provider_id), cost = coalesce(t.cost, d.cost),
-                   maybe_duplicate = d.maybe_duplicate OR t.maybe_duplicate,
-                   sent_at = now(), leased_until = NULL, leased_by = NULL, updated_at = now()
-              FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::boolean[], {_ATTEMPTS})
-                AS t (id, provider_id, cost, maybe_duplicate, {COLUMNS})
-             WHERE d.id = t.id AND d.id = ANY($1)
-               AND ({held_by("$5")}
-                    OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown')))
-            RETURNING d.id, d.notification_id
-        ), told AS (
-            UPDATE notification AS n SET status = 'sent'
-             WHERE n.id = ANY((SELECT array_agg(notification_id) FROM moved)::uuid[])
-               AND n.status IN ('scheduled', 'queued', 'unknown')
-            RETURNING n.id, n.shop_id
-        )
-        -- Only what is out of the ordinary comes back: those that were not ours, and what a webhook could want.
-        SELECT 'lost' AS what, t.id FROM unnest($1::uuid[]) AS t (id) WHERE t.id NOT IN (SELECT id FROM moved)
-         UNION ALL
-        SELECT 'heard', id FROM told WHERE shop_id = ANY(ARRAY(SELECT shop_id FROM webhook WHERE active))
-        """,  # noqa: S608
-        [s.id for _, s in sent],
-        [_text(s.provider_id) for _, s in sent],
-        [s.cost for _, s in sent],
-        [s.maybe_duplicate for _, s in sent],
-        worker,
-        *attempts.columns([s for _, s in sent], begun),
-    )
-    heard = {r["id"]: DeliveryStatus.SENT for r in rows if r["what"] == "heard"}
-    await events.tell(connection, heard)
-    lost = {r["id"] for r in rows if r["what"] == "lost"}
+    """Those of them that were ours. What is the same for all of an account's is said once."""
+    of_account: dict[tuple[str, str], list[Settled]] = {}
+    for _, one in sent:
+        made = begun[one.id]
+        of_account.setdefault((made.account, made.provider), []).append(one)
+    lost: set[UUID] = set()
+    for (account, provider), some_of_them in of_account.items():
+        lost |= await _record_taken(connection, some_of_them, account, provider, worker)
     if lost:
-        await _note_late(connection, [s for _, s in sent if s.id in lost], begun)
+        await _note_late(connection, [(c, s) for c, s in sent if s.id in lost], begun)
     return {s.id for _, s in sent} - lost
 
 
+_TAKEN = f"""
+WITH moved AS (
+    UPDATE delivery AS d
+       SET status = 'sent', reason = NULL, code = NULL, account = $6, provider = $7,
+           -- Whoever took it back has counted the attempt.
+           attempt_count = d.attempt_count + (d.status = 'sending')::int,
+           provider_id = coalesce(t.provider_id, d.provider_id), cost = coalesce(t.cost, d.cost),
+           maybe_duplicate = d.maybe_duplicate OR coalesce(t.maybe_duplicate, false),
+           sent_at = now(), leased_until = NULL, leased_by = NULL, updated_at = now()
+      FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::boolean[])
+        AS t (id, provider_id, cost, maybe_duplicate)
+     WHERE d.id = t.id AND d.id = ANY($1)
+       AND ({held_by("$5")}
+            OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown')))
+    RETURNING d.id, d.notification_id
+), told AS (
+    UPDATE notification AS n SET status = 'sent'
+     WHERE n.id = ANY((SELECT array_agg(notification_id) FROM moved)::uuid[])
+       AND n.status IN ('scheduled', 'queued', 'unknown')
+    RETURNING n.id, n.shop_id
+)
+-- Only what is out of the ordinary comes back: those that were not ours, and what a webhook could want.
+SELECT 'lost' AS what, t.id FROM unnest($1::uuid[]) AS t (id) WHERE t.id NOT IN (SELECT id FROM moved)
+ UNION ALL
+SELECT 'heard', id FROM told WHERE shop_id = ANY(ARRAY(SELECT shop_id FROM webhook WHERE active))
+"""  # noqa: S608
+
+
+async def _record_taken(
+    connection: Connection, sent: Sequence[Settled], account: str, provider: str, worker: UUID
+) -> set[UUID]:
+    """What nearly all of a campaign comes to, in one statement. Those of them that were not ours.
+
+    Of their attempts nothing is written, such an end is the delivery's; nor their batch, they are not repeated.
+    """
+    rows = await connection.fetch(
+        _TAKEN,
+        [s.id for s in sent],
+        [_text(s.provider_id) for s in sent],
+        some([s.cost for s in sent]),
+        some([s.maybe_duplicate or None for s in sent]),
+        worker,
+        account,
+        provider,
+    )
+    heard = {r["id"]: DeliveryStatus.SENT for r in rows if r["what"] == "heard"}
+    await events.tell(connection, heard)
+    return {r["id"] for r in rows if r["what"] == "lost"}
+
+
 async def _note_late(
-    connection: Connection, sent: Sequence[Settled], begun: Mapping[UUID, Begun]
+    connection: Connection, sent: Sequence[tuple[Claimed, Settled]], begun: Mapping[UUID, Begun]
 ) -> None:
     """Others were faster: the status is theirs, and what the call brought is written."""
     # Of these receipts had told already.
     await connection.execute(
-        f"""
+        """
         UPDATE delivery AS d
-           SET provider_id = coalesce(d.provider_id, t.provider_id), cost = coalesce(d.cost, t.cost), {OF_ATTEMPT}
-          FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::text[], $5::text[], $6::int[], $7::uuid[])
-            AS t (id, provider_id, cost, {COLUMNS})
+           SET provider_id = coalesce(d.provider_id, t.provider_id), cost = coalesce(d.cost, t.cost),
+               account = CASE WHEN d.attempt_count < t.tried THEN t.account ELSE d.account END,
+               provider = CASE WHEN d.attempt_count < t.tried THEN t.provider ELSE d.provider END,
+               attempt_count = greatest(d.attempt_count, t.tried)
+          FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::text[], $5::text[], $6::int[])
+            AS t (id, provider_id, cost, account, provider, tried)
          WHERE d.id = t.id AND d.id = ANY($1) AND d.status IN ('delivered', 'read', 'failed')
-        """,  # noqa: S608
-        [s.id for s in sent],
-        [_text(s.provider_id) for s in sent],
-        [s.cost for s in sent],
-        *attempts.columns(sent, begun),
+        """,
+        [s.id for _, s in sent],
+        [_text(s.provider_id) for _, s in sent],
+        [s.cost for _, s in sent],
+        [begun[s.id].account for _, s in sent],
+        [begun[s.id].provider for _, s in sent],
+        [c.attempt_count + 1 for c, _ in sent],
     )
     # And of these it may stand there that nobody knows what came of them.
-    await attempts.finish(connection, sent, begun)
+    await attempts.finish(connection, [s for _, s in sent], begun)
 
 
 async def _record_others(
-    connection: Db, others: Sequence[Settled], begun: Mapping[UUID, Begun], worker: UUID
+    connection: Db,
+    others: Sequence[tuple[Claimed, Settled]],
+    begun: Mapping[UUID, Begun],
+    worker: UUID,
 ) -> set[UUID]:
     """Whatever else calls come to. Those of them that were ours."""
     if not others:
         return set()
-    await attempts.finish(connection, others, begun)
+    await attempts.finish(connection, [s for _, s in others], begun)
     return await _move(connection, others, begun, worker)
 
 
 async def _move(
-    connection: Db, settled: Sequence[Settled], begun: Mapping[UUID, Begun], worker: UUID
+    connection: Db,
+    moved: Sequence[tuple[Claimed, Settled]],
+    begun: Mapping[UUID, Begun],
+    worker: UUID,
 ) -> set[UUID]:
+    settled = [s for _, s in moved]
+    tried = [begun.get(s.id) for s in settled]
     rows = await connection.fetch(
         f"""
         UPDATE delivery AS d
@@ -157,19 +183,23 @@ async def _move(
                due_at = coalesce(t.due_at, d.due_at),
                handout_at = coalesce(t.due_at, d.handout_at),
                leased_until = NULL, leased_by = NULL, updated_at = now()
-          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $10::text[], $11::timestamptz[], {_ATTEMPTS})
-            AS t (id, status, reason, maybe_duplicate, code, due_at, {COLUMNS})
-         WHERE d.id = t.id AND d.id = ANY($1) AND {held_by("$5")}
+          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[],
+                      $7::text[], $8::text[], $9::uuid[], $10::int[])
+            AS t (id, status, reason, code, maybe_duplicate, due_at, {COLUMNS})
+         WHERE d.id = t.id AND d.id = ANY($1) AND {held_by("$11")}
         RETURNING d.id
         """,  # noqa: S608
         [s.id for s in settled],
         [s.status for s in settled],
         [s.reason for s in settled],
-        [s.maybe_duplicate for s in settled],
-        worker,
-        *attempts.columns(settled, begun),
         [_text(s.code, 100) for s in settled],
+        [s.maybe_duplicate for s in settled],
         [s.due_at for s in settled],
+        [b and b.account for b in tried],
+        [b and b.provider for b in tried],
+        [b and b.batch_key for b in tried],
+        [c.attempt_count + 1 if b else None for (c, _), b in zip(moved, tried, strict=True)],
+        worker,
     )
     return {r["id"] for r in rows}
 

@@ -124,11 +124,11 @@ async def _write(
         f"""
         UPDATE delivery AS d
            SET status = t.status, reason = t.reason, maybe_duplicate = t.maybe_duplicate,
-               route = CASE WHEN t.number > 0 THEN {TRIED} ELSE d.route END,
+               route = CASE WHEN t.attempt_count > 0 THEN {TRIED} ELSE d.route END,
                due_at = coalesce(t.due_at, d.due_at), handout_at = now() + interval '10 seconds',
                leased_until = NULL, leased_by = NULL, updated_at = now(), {OF_ATTEMPT}
           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[],
-                      $6::text[], $7::text[], $8::int[], $9::uuid[])
+                      $6::text[], $7::text[], $8::uuid[], $9::int[])
             AS t (id, status, reason, maybe_duplicate, due_at, {COLUMNS})
          WHERE d.id = t.id AND d.id = ANY($1)
         """,  # noqa: S608
@@ -139,6 +139,6 @@ async def _write(
         [s.due_at for s in settled],
         *(
             [r[name] for r in rows]
-            for name in ("account", "provider", "attempt_count", "batch_key")
+            for name in ("account", "provider", "batch_key", "attempt_count")
         ),
     )

@@ -202,14 +202,15 @@ async def test_what_a_worker_has_in_hand_is_joined_with_its_outcomes_once(full: 
         (c, Settled(c.id, DeliveryStatus.SENT, provider_id=str(c.id), word="accepted"))
         for c in claimed
     ]
-    failed = [Settled(id_, DeliveryStatus.FAILED, reason="refused") for id_ in ids]
+    failed = [(c, Settled(c.id, DeliveryStatus.FAILED, reason="refused")) for c in claimed]
+    begun = await attempts.begin(full.db, [claimed], account, new_id(), worker)
     async with full.db.acquire() as connection:
         explained = Explained(connection)
         db: Any = explained
         for write in (
             lambda: claims.give_back(db, dict.fromkeys(ids, timedelta(0)), worker),
             lambda: outcomes._move(db, failed, {}, worker),
-            lambda: outcomes._record_sent(db, sent, {}, worker),
+            lambda: outcomes._record_sent(db, sent, begun, worker),
             lambda: attempts.begin(db, [claimed], account, new_id(), worker),
         ):
             trial = connection.transaction()
@@ -218,8 +219,8 @@ async def test_what_a_worker_has_in_hand_is_joined_with_its_outcomes_once(full: 
             await trial.rollback()
 
     assert len(claimed) == 500
-    back, moved, recorded, begun = (plan for _, plan in explained.plans)
+    back, moved, recorded, tried = (plan for _, plan in explained.plans)
     recorded = recorded[recorded.index("CTE moved") : recorded.index("CTE told")]
-    for plan in (back, moved, recorded, begun):
+    for plan in (back, moved, recorded, tried):
         assert "Function Scan" in plan
         assert "Nested Loop" not in plan
