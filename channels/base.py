@@ -54,6 +54,8 @@ class Merged:
 
     skeleton: Skeleton
     fields: tuple[str, ...]
+    filling: Any = field(default=None, compare=False, repr=False)
+    """What the adapter has made of it, so that it does so once."""
 
     def put_together(self) -> tuple[str, str]:
         """Text and HTML."""

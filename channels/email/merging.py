@@ -45,11 +45,13 @@ class WithPlaces:
 
 @dataclass(slots=True)
 class Filling:
-    """One letter: what goes into the places of `letter`, in the order of its names."""
+    """One letter: what goes into the places of `letter`, in the order of its names. `beside`: its subject and the name of
+    its reader, which must be free of tags, too."""
 
     skeleton: Skeleton
     letter: WithPlaces
     values: tuple[str, ...]
+    beside: tuple[str, str]
 
     @property
     def named(self) -> dict[str, str]:
@@ -88,8 +90,11 @@ def filling(message: Message, tags: Tags) -> Filling | None:
     letter = with_places(merged.skeleton, tags) if merged else None
     if merged is None or letter is None:
         return None
+    known, beside = merged.filling, (message.subject, message.to_name)
+    if isinstance(known, Filling) and known.letter is letter and known.beside == beside:
+        return known
     values = tuple([merged.fields[number] for number in letter.numbers])
-    own = "".join((message.subject, message.to_name, *values))
+    own = "".join((*beside, *values))
     if any(sign in own for sign in tags.signs) or ("" in values and not tags.empty):
         return None
     if not message.taken_apart and (
@@ -97,7 +102,8 @@ def filling(message: Message, tags: Tags) -> Filling | None:
     ):
         # Nothing but places, and nothing in them: a letter without that part.
         return None
-    return Filling(merged.skeleton, letter, values)
+    merged.filling = found = Filling(merged.skeleton, letter, values, beside)
+    return found
 
 
 def shared(messages: Iterable[Message], tags: Tags, least: int) -> Mapping[str, Filling]:

@@ -80,10 +80,7 @@ def _stays_apart(text: Part, html: Part, values: Sequence[str]) -> bool:
     if text.would_be_stripped(values) or (html.pieces and html.would_be_stripped(values)):
         return False
     longest = sum(map(len, values))
-    return all(
-        part.stripped_off + part.constant + part.repeats * longest <= LARGEST_OUTPUT
-        for part in (text, html)
-    )
+    return text.at_most(longest) <= LARGEST_OUTPUT and html.at_most(longest) <= LARGEST_OUTPUT
 
 
 def _whole(part: Part, values: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """The text part of a letter that has none: made of its HTML, for all letters of a template at once where that is right."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import unescape
 from html.parser import HTMLParser
 from itertools import count
@@ -97,32 +97,41 @@ class PlainText:
         )
         self._known: dict[tuple[_Shape, ...], Part | None] = {}
         self._texts: dict[tuple[str | int, ...], Part] = {}
+        self._words = [_WORD] * len(self._fields)
+        self._plainly = [self._told_at_a_glance(number) for number in self._fields]
 
     def of(self, values: Sequence[str]) -> tuple[Part, list[str]] | None:
         """The text with places, and its fields. `values` are those of the HTML, escaped. None: the letter is to be
         read."""
         if not self._look.clear:
             return None
-        shapes, cores = [], list(values)
-        for number in self._fields:
-            shaped = self._shaped(number, values[number])
+        shapes, cores = self._words.copy(), list(values)
+        for at, number in enumerate(self._fields):
+            value = values[number]
+            if self._plainly[at](value):
+                continue
+            shaped = self._shaped(number, value)
             if shaped is None:
                 return None
-            shape, cores[number] = shaped
-            shapes.append(shape)
+            shapes[at], cores[number] = shaped
         text = self._of_shape(tuple(shapes))
         return None if text is None else (text, cores)
 
+    def _told_at_a_glance(self, number: int) -> Callable[[str], bool]:
+        """Whether a value of that field is a word, and stands in the text as it is; of most values `_shaped` would say
+        the same."""
+        if number not in self._look.addresses:
+            return _is_words
+        return (lambda _: False) if number in self._look.texts else _is_address
+
     def _shaped(self, number: int, value: str) -> tuple[_Shape, str] | None:
         """Of a value: its shape, and what its stand-in stands for as the text shows it."""
-        # Most values, told at a glance; what follows would say the same of them.
+        # What follows would say the same of them.
         if number not in self._look.addresses:
-            if _is_words(value) or _SIMPLE.fullmatch(value):
+            if _SIMPLE.fullmatch(value):
                 return _WORD, value
             if value.isdecimal():
                 return _NUMBER, value
-        elif number not in self._look.texts and _is_address(value):
-            return _WORD, value
         raw = unescape(value)
         # What came from a condition or a loop may be HTML, and is then no value.
         match = _VALUE.fullmatch(raw) if escaped(raw) == value else None

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from channels.base import Button, Category, Channel, Message
 from hub.content.catalog import Inline, Template
-from hub.content.model import Audience, ContentError, Rendered
+from hub.content.model import ContentError, Rendered
 from hub.content.plaintext import plain
 from hub.notifications.claims import Claimed
 from hub.notifications.interactive import Asking, Parts
@@ -138,7 +138,7 @@ def from_template(
     links = {"unsubscribe": unsubscribe, "preferences": preferences}
     return template.render(
         channel=channel,
-        audience=Audience(contact.role),
+        audience=contact.role,
         locale=locale or contact.locale or shop.settings.locale,
         timezone=contact.timezone or shop.settings.timezone,
         data=data,
