@@ -105,7 +105,7 @@ async def store(
         await reports.believe(connection, account.shop_id, account.channel, addressed)
         strays = [s for s in strays if s.provider_id or s.key]
         fresh = await _insert(connection, account, known, strays)
-        return await _apply(connection, fresh)
+        return await _apply(connection, fresh, account)
 
 
 async def match_strays(connection: Connection) -> list[Due]:
@@ -257,7 +257,10 @@ async def _insert(
     return [k for k, id_ in zip(known, ids, strict=False) if id_ in written]
 
 
-async def _apply(connection: Connection, known: Sequence[_Known]) -> list[Due]:
+async def _apply(
+    connection: Connection, known: Sequence[_Known], account: LiveAccount | None = None
+) -> list[Due]:
+    """`account`: whose receipts they are, where it is not known from their deliveries."""
     if not known:
         return []
     now = datetime.now(UTC)
@@ -266,7 +269,7 @@ async def _apply(connection: Connection, known: Sequence[_Known]) -> list[Due]:
     after = dict(before)
     for item in known:
         after[item.delivery_id] = moved(after[item.delivery_id], item.receipt, now=now)
-    await _write(connection, {i: a for i, a in after.items() if a != before[i]})
+    await _write(connection, {i: a for i, a in after.items() if a != before[i]}, account)
     for item in known:
         await _consequences(connection, item)
     lost = [k.delivery_id for k in known if k.receipt.status is ReceiptStatus.LOST]
@@ -293,13 +296,17 @@ def _too_late(row: Mapping[str, Any], now: datetime) -> bool:
     return bool(row["sent_at"]) and now - row["sent_at"] > LIFETIME[Category(row["category"])]
 
 
-async def _write(connection: Connection, after: Mapping[UUID, Reported]) -> None:
+async def _write(
+    connection: Connection, after: Mapping[UUID, Reported], account: LiveAccount | None
+) -> None:
     if not after:
         return
     await connection.execute(
         """
         UPDATE delivery AS d
            SET status = t.status, reason = t.reason, code = t.code, cost = t.cost,
+               -- Receipts may come before the outcome is written.
+               account = coalesce(d.account, $8), provider = coalesce(d.provider, $9),
                sent_at = coalesce(d.sent_at, now()), delivered_at = t.delivered_at, read_at = t.read_at,
                leased_until = NULL, leased_by = NULL, updated_at = now()
           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::numeric[],
@@ -309,6 +316,8 @@ async def _write(connection: Connection, after: Mapping[UUID, Reported]) -> None
         """,
         list(after),
         *map(list, zip(*(_columns(r) for r in after.values()), strict=True)),
+        account and account.name,
+        account and account.provider,
     )
 
 

@@ -328,6 +328,8 @@ async def test_a_receipt_during_the_call_leaves_the_outcome_its_facts(
     [letter] = providers.unisender_go.sent
 
     await hooks.call("mail", providers.unisender_go.receipt(event(letter, "delivered")))
+    [row] = await drive.rows(sent["id"])
+    assert (row["status"], row["account"], row["provider"]) == ("delivered", "mail", "unisender_go")
     settled = settle(in_hand(claimed, account), accepted, now=datetime.now(UTC))
     await outcomes.record(hub.db, [(claimed, settled)], begun, drive.worker)
 
