@@ -221,7 +221,7 @@ SELECT uuidv7(), 1, t.id, 0, $2, $3, $4, $5::uuid, CASE WHEN $5 IS NOT NULL THEN
 _SENT = """
 WITH moved AS (
     UPDATE delivery AS d
-       SET status = 'sent', provider_id = t.provider_id, attempt_count = 1, account = $3, provider = $4, batch_key = $5,
+       SET status = 'sent', provider_id = t.provider_id, attempt_count = 1, account = $3, provider = $4,
            sent_at = now(), leased_until = NULL, leased_by = NULL, updated_at = now()
       FROM unnest($1::uuid[], $2::text[]) AS t (id, provider_id) WHERE d.id = t.id AND d.id = ANY($1)
     RETURNING d.notification_id
@@ -272,7 +272,7 @@ class Sender:
             call = batch if way.whole else None
             await self.db.execute(_BEGIN, ids, way.account, way.provider, batch, call)
             names = await way.calls(self.providers, good)
-            await self.db.execute(_SENT, ids, names, way.account, way.provider, batch)
+            await self.db.execute(_SENT, ids, names, way.account, way.provider)
         if bad := [row for row in rows if row["wrong"]]:
             words = [row["wrong"] for row in bad]
             await self.db.execute(_LEFT_OUT, [row["id"] for row in bad], words)

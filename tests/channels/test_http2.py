@@ -54,8 +54,14 @@ async def door() -> AsyncIterator[Http2]:
     await http.close()
 
 
-async def post(door: Http2, server: Server, path: str = "/echo", data: bytes = b"{}") -> Reply:
-    return await door.post(f"{server.url}{path}", headers={}, data=data)
+async def post(
+    door: Http2,
+    server: Server,
+    path: str = "/echo",
+    data: bytes = b"{}",
+    within: timedelta | None = None,
+) -> Reply:
+    return await door.post(f"{server.url}{path}", headers={}, data=data, within=within)
 
 
 async def failure(door: Http2, server: Server) -> Retry:
@@ -173,7 +179,10 @@ async def test_a_call_that_finds_no_free_stream_in_time_was_not_sent(
     await post(door, server)
     server.fault = Fault(hang=True)
 
-    raised = await asyncio.gather(*(post(door, server) for _ in range(5)), return_exceptions=True)
+    # Those that have a place keep it for longer than the others wait for one.
+    waits = [2 * PATIENCE] * 3 + [PATIENCE] * 2
+    calls = (post(door, server, within=within) for within in waits)
+    raised = await asyncio.gather(*calls, return_exceptions=True)
 
     outcomes = [none.outcome for none in raised if isinstance(none, NoReply)]
     assert [o.maybe_sent for o in outcomes] == [True] * 3 + [False] * 2

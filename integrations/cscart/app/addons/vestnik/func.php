@@ -84,10 +84,13 @@ function fn_vestnik_note($kind, $id, $action, array $codes = [])
             'occurred_at' => (new DateTime('now', new DateTimeZone('UTC')))->format('Y-m-d\TH:i:s.u\Z'),
         ];
         $rows[$key] = $event + ['event_id' => $known['event_id'] ?? bin2hex(random_bytes(16))];
+        // In the order in which they happen, also within a millisecond.
+        static $noted_at = 0;
+        $noted_at = max($noted_at + 1, (int) (microtime(true) * 1000));
         db_query('REPLACE INTO ?:vestnik_events ?e', [
             'event_id' => $rows[$key]['event_id'],
             'body' => json_encode($event),
-            'created_at' => (int) (microtime(true) * 1000),
+            'created_at' => $noted_at,
             'next_at' => time(),
             'tries' => 0,
             'problem' => '',
