@@ -298,15 +298,16 @@ class Bench:
 
     async def growth(self) -> None:
         costs: dict[int, float] = {}
+        counting = 0.0
         for waiting in self.size.waiting:
-            await self._empty()
-            for part in range(0, waiting, 100_000):
-                await self.rig.db.execute(
-                    _WAITING, min(100_000, waiting - part), PEOPLE, timeout=600
-                )
-            await self.rig.db.execute("VACUUM ANALYZE notification, delivery", timeout=600)
-            await self.rig.db.execute("CHECKPOINT", timeout=600)
-            costs[waiting] = await self._cost(min(self.size.waiting))
+            tries = []
+            for _ in range(self.size.tries):
+                await self._fill(waiting)
+                # Else it falls into the second in which the messages are sent, and looks like their cost.
+                counting = await self.rig.counted()
+                await self.rig.db.execute("CHECKPOINT", timeout=600)
+                tries.append(await self._cost(min(self.size.waiting)))
+            costs[waiting] = min(tries)
         first = costs[min(costs)]
         for waiting, cost in costs.items():
             name = f"processor for a message, {waiting:,} waiting"
@@ -314,6 +315,14 @@ class Bench:
             target = None if cost is first else first * 1.2
             self.lines.append(Line(name, cost, "µs", None, target, less_is_better=True))
             self.lines.append(Line(f"  against {min(costs):,}", more, "times", less_is_better=True))
+        name = f"statistics: an hour of {max(costs):,} counted"
+        self.lines.append(Line(name, counting * 1000, "ms", less_is_better=True))
+
+    async def _fill(self, waiting: int) -> None:
+        await self._empty()
+        for part in range(0, waiting, 100_000):
+            await self.rig.db.execute(_WAITING, min(100_000, waiting - part), PEOPLE, timeout=600)
+        await self.rig.db.execute("VACUUM ANALYZE notification, delivery", timeout=600)
 
     async def _cost(self, count: int) -> float:
         """Processor time of everything, in microseconds for each of the first `count` messages, without the start of

@@ -7,9 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,11 @@ import asyncpg
 from redis.asyncio import Redis
 
 from bench.wire import Connection
+from hub.config import load
 from hub.embedded.folder import locked
 from hub.embedded.servers import Servers
+from hub.resources import open_hub
+from hub.statistics.counting import Counting
 
 SETTINGS = """
 [hub]
@@ -146,6 +151,14 @@ class Rig:
             await redis.flushdb()
         async with Connection(self.sink) as sink:
             await sink.get("/sink/forget")
+
+    async def counted(self) -> float:
+        """Counts for the statistics, as workers do for a twentieth of the time; how long that took, in seconds."""
+        settings = load(self.folder / "vestnik.toml", environ=os.environ | self.environ)
+        async with open_hub(settings) as hub:
+            began = time.perf_counter()
+            await Counting(hub).turn(datetime.now(UTC))
+            return time.perf_counter() - began
 
     @contextmanager
     def workers(self, count: int) -> Iterator[None]:
