@@ -6,6 +6,11 @@ import re
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+def storable_if_any(text: str | None, longest: int = 500) -> str | None:
+    """As `storable`; nothing stays nothing."""
+    return None if text is None else storable(text, longest)
+
+
 def storable(text: str, longest: int = 500) -> str:
     """Whatever a provider says must never make a whole batch of outcomes unwritable."""
     return _UNSTORABLE.sub("\ufffd", text[:longest])

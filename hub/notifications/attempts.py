@@ -13,7 +13,7 @@ from hub.accounts.choice import InsteadOf
 from hub.db.attempts import FINISHED_AT, TAKEN
 from hub.db.plans import planned_once
 from hub.db.pool import Db
-from hub.db.text import storable
+from hub.db.text import storable, storable_if_any
 from hub.ids import new_id
 from hub.notifications.claims import Claimed, held_by
 from hub.notifications.settle import Settled
@@ -130,8 +130,8 @@ async def finish(db: Db, settled: Sequence[Settled], begun: Mapping[UUID, Begun]
         """,
         [begun[s.id].id for s in made],
         [s.word for s in made],
-        [storable(s.code, 100) if s.code is not None else None for s in made],
-        [storable(s.detail, 500) if s.detail is not None else None for s in made],
+        [storable_if_any(s.code, 100) for s in made],
+        [storable_if_any(s.detail) for s in made],
     )
 
 

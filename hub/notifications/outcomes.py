@@ -8,7 +8,7 @@ from hub.contacts import events as contact_events
 from hub.contacts.events import Suppressed
 from hub.db.plans import MANY, plan_once
 from hub.db.pool import Connection, Db, Pool
-from hub.db.text import storable
+from hub.db.text import storable, storable_if_any
 from hub.notifications import attempts, events, statuses, steps
 from hub.notifications.attempts import COLUMNS, OF_ATTEMPT, Begun, some
 from hub.notifications.claims import Claimed, held_by
@@ -35,9 +35,11 @@ async def record(
     async with db.acquire() as connection, connection.transaction():
         if len(pairs) >= MANY:
             await plan_once(connection)
-        if sent and others:
+        of_account = _by_account(sent, begun)
+        if len(of_account) + bool(others) > 1:
+            # Several statements, each in an order of its own.
             await _lock(connection, [s.id for _, s in pairs])
-        ours = await _record_sent(connection, sent, begun, worker)
+        ours = await _record_sent(connection, of_account, begun, worker)
         ours |= await _record_others(connection, others, begun, worker)
         kept = [(c, s) for c, s in pairs if s.id in ours]
         await _suppress(connection, kept)
@@ -57,23 +59,32 @@ async def _lock(connection: Db, ids: Sequence[UUID]) -> None:
     await connection.execute("SELECT FROM delivery WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
 
 
+def _by_account(
+    sent: Sequence[tuple[Claimed, Settled]], begun: Mapping[UUID, Begun]
+) -> Mapping[tuple[str, str], list[tuple[Claimed, Settled]]]:
+    """By name and provider: what is the same for all of an account's is said once."""
+    of_account: dict[tuple[str, str], list[tuple[Claimed, Settled]]] = {}
+    for pair in sent:
+        made = begun[pair[1].id]
+        of_account.setdefault((made.account, made.provider), []).append(pair)
+    return of_account
+
+
 async def _record_sent(
     connection: Connection,
-    sent: Sequence[tuple[Claimed, Settled]],
+    of_account: Mapping[tuple[str, str], Sequence[tuple[Claimed, Settled]]],
     begun: Mapping[UUID, Begun],
     worker: UUID,
 ) -> set[UUID]:
-    """Those of them that were ours. What is the same for all of an account's is said once."""
-    of_account: dict[tuple[str, str], list[Settled]] = {}
-    for _, one in sent:
-        made = begun[one.id]
-        of_account.setdefault((made.account, made.provider), []).append(one)
-    lost: set[UUID] = set()
-    for (account, provider), some_of_them in of_account.items():
-        lost |= await _record_taken(connection, some_of_them, account, provider, worker)
-    if lost:
-        await _note_late(connection, [(c, s) for c, s in sent if s.id in lost], begun)
-    return {s.id for _, s in sent} - lost
+    """Those of them that were ours."""
+    ours: set[UUID] = set()
+    for (account, provider), pairs in of_account.items():
+        sent = [s for _, s in pairs]
+        lost = await _record_taken(connection, sent, account, provider, worker)
+        if lost:
+            await _note_late(connection, [(c, s) for c, s in pairs if s.id in lost], begun)
+        ours |= {s.id for s in sent} - lost
+    return ours
 
 
 _TAKEN = f"""
@@ -114,7 +125,7 @@ async def _record_taken(
     rows = await connection.fetch(
         _TAKEN,
         [s.id for s in sent],
-        [_text(s.provider_id) for s in sent],
+        [storable_if_any(s.provider_id) for s in sent],
         some([s.cost for s in sent]),
         some([s.maybe_duplicate or None for s in sent]),
         worker,
@@ -143,7 +154,7 @@ async def _note_late(
          WHERE d.id = t.id AND d.id = ANY($1) AND d.status IN ('delivered', 'read', 'failed')
         """,
         [s.id for _, s in sent],
-        [_text(s.provider_id) for _, s in sent],
+        [storable_if_any(s.provider_id) for _, s in sent],
         [s.cost for _, s in sent],
         [begun[s.id].account for _, s in sent],
         [begun[s.id].provider for _, s in sent],
@@ -192,7 +203,7 @@ async def _move(
         [s.id for s in settled],
         [s.status for s in settled],
         [s.reason for s in settled],
-        [_text(s.code, 100) for s in settled],
+        [storable_if_any(s.code, 100) for s in settled],
         [s.maybe_duplicate for s in settled],
         [s.due_at for s in settled],
         [b and b.account for b in tried],
@@ -246,10 +257,6 @@ async def _mark_begun(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -
             "UPDATE notification SET status = 'queued' WHERE id = ANY($1) AND status = 'scheduled'",
             again,
         )
-
-
-def _text(text: str | None, longest: int = 500) -> str | None:
-    return None if text is None else storable(text, longest)
 
 
 async def _next_in_order(connection: Db, kept: Iterable[tuple[Claimed, Settled]]) -> list[Due]:

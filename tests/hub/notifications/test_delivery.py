@@ -15,8 +15,11 @@ from channels.base import Adapter, Category, Channel, Message, Outcome
 from hub.accounts import health, recent
 from hub.accounts.book import LiveAccount
 from hub.ids import new_id
-from hub.notifications import attempts, claims, leases, tick
+from hub.notifications import attempts, claims, leases, outcomes, tick
+from hub.notifications.claims import Claimed
 from hub.notifications.leases import Job
+from hub.notifications.model import DeliveryStatus
+from hub.notifications.settle import Settled
 from hub.queue import DueRoute
 from hub.resources import Hub
 from tests.hub.api.client import Api
@@ -31,6 +34,16 @@ MARKETING: dict[str, Any] = {"template": "cart.abandoned", "data": {}}
 
 def text(channel: str, words: str = "Привет", **more: Any) -> dict[str, Any]:
     return {"content": {"text": words}, "channels": [channel]} | more
+
+
+async def letter_in_hand(hub: Hub, shop: Shop, drive: Drive) -> tuple[str, Claimed, LiveAccount]:
+    """A notification's delivery that the worker has claimed, and the account that carries it."""
+    id_ = (await shop.send(channels=["email"]))["id"]
+    [row] = await drive.rows(id_)
+    [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
+    account = hub.accounts.get(claimed.shop_id, "mail")
+    assert account
+    return id_, claimed, account
 
 
 async def tried(shop: Shop, id_: str) -> list[tuple[str, str | None, str | None]]:
@@ -517,11 +530,7 @@ async def test_before_a_call_and_after_it_one_row_each_is_written(
 async def test_of_a_worker_that_dies_in_a_call_its_attempt_tells(
     hub: Hub, shop: Shop, drive: Drive
 ) -> None:
-    id_ = (await shop.send(channels=["email"]))["id"]
-    [row] = await drive.rows(id_)
-    [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
-    account = hub.accounts.get(claimed.shop_id, "mail")
-    assert account
+    id_, claimed, account = await letter_in_hand(hub, shop, drive)
     batch_key = new_id()
     await attempts.begin(hub.db, [[claimed]], account, batch_key, drive.worker)
 
@@ -540,11 +549,7 @@ async def test_of_calls_that_a_missing_database_held_up_none_stays_open(
     hub: Hub, shop: Shop, drive: Drive
 ) -> None:
     """Begun, as far as the database knows; its answer was lost on the way, so nobody called."""
-    id_ = (await shop.send(channels=["email"]))["id"]
-    [row] = await drive.rows(id_)
-    [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
-    account = hub.accounts.get(claimed.shop_id, "mail")
-    assert account
+    id_, claimed, account = await letter_in_hand(hub, shop, drive)
     await attempts.begin(hub.db, [[claimed]], account, new_id(), drive.worker)
 
     with drive.deliverer.leases.left_for_later(Job(), [claimed.id]):
@@ -563,15 +568,45 @@ async def test_of_calls_that_a_missing_database_held_up_none_stays_open(
     ]
 
 
+async def test_outcomes_of_several_accounts_wait_for_each_row_in_its_turn(
+    hub: Hub, shop: Shop, drive: Drive
+) -> None:
+    """Receipts lock in the order of ids; whoever has a later one already would wait for them in a ring."""
+    deliveries = []
+    for channel in ("telegram", "email", "telegram"):
+        deliveries += await drive.rows((await shop.send(**text(channel)))["id"])
+    first, second, third = await claims.claim(hub.db, [d["id"] for d in deliveries], drive.worker)
+    begun: dict[UUID, attempts.Begun] = {}
+    for name, claimed in (("tg", first), ("mail", second), ("tg", third)):
+        account = hub.accounts.get(claimed.shop_id, name)
+        assert account
+        begun |= await attempts.begin(hub.db, [[claimed]], account, new_id(), drive.worker)
+    pairs = [
+        (c, Settled(c.id, DeliveryStatus.SENT, word="accepted")) for c in (first, second, third)
+    ]
+
+    async with hub.db.acquire() as receipts, receipts.transaction():
+        await receipts.execute("SELECT FROM delivery WHERE id = $1 FOR UPDATE", second.id)
+        recording = asyncio.create_task(outcomes.record(hub.db, pairs, begun, drive.worker))
+        while not await hub.db.fetchval(  # noqa: ASYNC110
+            "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        ):
+            await asyncio.sleep(0.02)
+        free = "SELECT id FROM delivery WHERE id = ANY($1) FOR UPDATE SKIP LOCKED"
+        [left] = await receipts.fetch(free, [first.id, third.id])
+        assert left["id"] == third.id
+    await recording
+
+    assert [(await drive.rows(str(c.notification_id)))[0]["status"] for c, _ in pairs] == [
+        "sent"
+    ] * 3
+
+
 async def test_that_it_may_be_a_double_is_known_before_the_call(
     hub: Hub, shop: Shop, drive: Drive
 ) -> None:
     """Should the worker die in it, nobody else could tell."""
-    id_ = (await shop.send(channels=["email"]))["id"]
-    [row] = await drive.rows(id_)
-    [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
-    account = hub.accounts.get(claimed.shop_id, "mail")
-    assert account
+    id_, claimed, account = await letter_in_hand(hub, shop, drive)
 
     doubtful = claimed._replace(maybe_duplicate=True)
     await attempts.begin(hub.db, [[doubtful]], account, new_id(), drive.worker)

@@ -177,7 +177,9 @@ async def test_what_a_campaign_repeats_is_planned_once_a_connection(full: Hub) -
             begun = await attempts.begin(connection, [claimed], account, new_id(), worker)
             pairs = [(c, Settled(c.id, DeliveryStatus.SENT, word="accepted")) for c in claimed]
             async with planned_once(connection, most):
-                await outcomes._record_sent(connection, pairs, begun, worker)
+                await outcomes._record_sent(
+                    connection, outcomes._by_account(pairs, begun), begun, worker
+                )
         plans = await connection.fetch(
             "SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements"
             " WHERE statement ~ 'claimed|begun|moved' AND statement !~ 'pg_prepared_statements'"
@@ -210,7 +212,7 @@ async def test_what_a_worker_has_in_hand_is_joined_with_its_outcomes_once(full: 
         for write in (
             lambda: claims.give_back(db, dict.fromkeys(ids, timedelta(0)), worker),
             lambda: outcomes._move(db, failed, {}, worker),
-            lambda: outcomes._record_sent(db, sent, begun, worker),
+            lambda: outcomes._record_sent(db, outcomes._by_account(sent, begun), begun, worker),
             lambda: attempts.begin(db, [claimed], account, new_id(), worker),
         ):
             trial = connection.transaction()
