@@ -75,7 +75,7 @@ class Part:
 
     def at_most(self, longest: int) -> int:
         """How long it is, or less, filled with fields that are so long together, and before it is stripped."""
-        return self.stripped_off + self.constant + self.repeats * longest
+        return self.constant + self.repeats * longest
 
     def would_be_stripped(self, fields: Sequence[str]) -> bool:
         """Whether filled with these it is empty, or has white space at an end, given that its own was stripped."""

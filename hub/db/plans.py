@@ -9,15 +9,16 @@ from hub.db.pool import Connection, Db, transaction
 # third of its rows. And whatever it took for an empty table stays in the plan: rows are found by index in any case.
 _ONCE = """
 SET LOCAL plan_cache_mode = force_generic_plan;
-SET LOCAL enable_seqscan = off
+SET LOCAL enable_seqscan = off;
 """
 MANY = 100
 """From so many rows on."""
 
 
-async def plan_once(connection: Connection) -> None:
-    """Until the end of the transaction statements are planned once a connection, for whatever arguments."""
-    await connection.execute(_ONCE)
+async def plan_once(connection: Connection, more: str = "") -> None:
+    """Until the end of the transaction statements are planned once a connection, for whatever arguments. `more`: what
+    else is to be set till then."""
+    await connection.execute(_ONCE + more)
 
 
 @asynccontextmanager

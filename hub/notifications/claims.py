@@ -116,7 +116,7 @@ _CLAIMED = """, claimed AS (
 -- In the order of `Claimed`; what that puts together comes last.
 SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d.account, d.batch_key, d.ordering_key,
        d.attempt_count, d.code, d.maybe_duplicate,
-       {doubt},
+       doubt.started_at AS doubt_since, doubt.call_id AS doubt_call, doubt.call_size AS doubt_size,
        d.due_at, d.give_up_at, n.expires_at, n.template, coalesce(n.data, '{{}}') AS data, n.content, n.interaction,
        n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
@@ -137,12 +137,9 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d
   JOIN notification AS n ON n.id = d.notification_id
   LEFT JOIN contact AS c ON c.id = d.contact_id
   LEFT JOIN address AS a ON a.id = d.address_id
-  {attempts}
+  {doubt}
 """
-_DOUBT = (
-    "doubt.started_at AS doubt_since, doubt.call_id AS doubt_call, doubt.call_size AS doubt_size"
-)
-_ATTEMPTS = """
+_DOUBT = """
   LEFT JOIN LATERAL (
        SELECT t.started_at, t.call_id, t.call_size FROM attempt AS t
         WHERE d.attempt_count > 0 AND t.delivery_id = d.id AND t.account = d.account
@@ -150,7 +147,9 @@ _ATTEMPTS = """
         ORDER BY t.started_at LIMIT 1) AS doubt ON true
 """
 # Of first tries there is none: to look for it in each month's partition would cost more than all the rest of them.
-_NO_DOUBT = "NULL::timestamptz AS doubt_since, NULL::uuid AS doubt_call, NULL::int AS doubt_size"
+_NO_DOUBT = """
+ CROSS JOIN (VALUES (NULL::timestamptz, NULL::uuid, NULL::int)) AS doubt (started_at, call_id, call_size)
+"""
 
 # The index is in order: to sort is what PostgreSQL prefers while it takes a backlog for a few rows. And everything else is
 # found by its id: to read whole tables is what it prefers where it cannot tell how many rows there will be.
@@ -160,8 +159,8 @@ SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off
 """
 
-_CLAIM = _NO_WAIT + _THESE + _CLAIMED.format(doubt=_DOUBT, attempts=_ATTEMPTS)
-_CLAIM_DUE = _NO_WAIT + _FOREMOST + _CLAIMED.format(doubt=_NO_DOUBT, attempts="")
+_CLAIM = _NO_WAIT + _THESE + _CLAIMED.format(doubt=_DOUBT)
+_CLAIM_DUE = _NO_WAIT + _FOREMOST + _CLAIMED.format(doubt=_NO_DOUBT)
 
 _CHANNELS: Mapping[str, Channel] = {str(channel): channel for channel in Channel}
 _CATEGORIES: Mapping[str, Category] = {str(category): category for category in Category}
@@ -189,8 +188,7 @@ async def claim_due(db: Db, due: DueRoute, most: int, worker: UUID) -> list[Clai
     """As `claim`, of the foremost of that route: first tries without an ordering key, `most` of them."""
     given = (worker, LEASE, SESSION, due.shop_id, due.category, due.route, most)
     async with transaction(db) as connection:
-        await connection.execute(_BY_INDEX)
-        await plan_once(connection)
+        await plan_once(connection, _BY_INDEX)
         rows = await connection.fetch(_CLAIM_DUE, *given)
     return _in_order(rows)
 
