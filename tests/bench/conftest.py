@@ -1,10 +1,8 @@
 """The benchmark's rig in small: its shop, a few of its people and its sink, with the hub in this process."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -14,10 +12,10 @@ from bench.rig import SETTINGS, TOKEN, Rig, furnish, process
 from hub import config
 from hub.api.app import make_app
 from hub.api.server import bind, serve
-from hub.db.migrate import migrate
 from hub.resources import Hub, open_hub
 from hub.shops import keys
 from hub.shops.keys import Scope
+from tests.databases import migrated
 
 ROOT = Path(bench.__file__).parent.parent
 _DATABASE = "vestnik_bench"
@@ -27,18 +25,7 @@ _PEOPLE = 20
 @pytest.fixture(scope="session")
 def bench_database(database_url: str) -> str:
     """Migrated once."""
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        return runner.run(_make(database_url))
-
-
-async def _make(database_url: str) -> str:
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)")
-    await connection.execute(f"CREATE DATABASE {_DATABASE}")
-    await connection.close()
-    url = urlsplit(database_url)._replace(path=f"/{_DATABASE}").geturl()
-    await migrate(url)
-    return url
+    return migrated(database_url, _DATABASE)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,25 @@ async def door() -> AsyncIterator[Http2]:
     yield door
     await door.close()
     await http.close()
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
+    """Takes a connection and says nothing. Its URL; when it has heard something, and when the connection was closed."""
+    greeted, over = asyncio.Event(), asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        greeted.set()
+        await reader.read()
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+        over.set()
+
+    listener = await asyncio.start_server(hold, "127.0.0.1", 0)
+    yield f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/", greeted, over
+    listener.close()
+    await listener.wait_closed()
 
 
 async def post(
@@ -150,26 +170,15 @@ async def test_silence_may_mean_that_it_was_sent(server: Server, door: Http2) ->
 
 async def test_a_call_that_waits_for_the_connection_was_not_sent() -> None:
     """Somebody takes the connection and says nothing: TLS is never agreed upon."""
-    over = asyncio.Event()
+    async with silent() as (url, _, over):
+        door = Http2(timedelta(seconds=0.4))
 
-    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
-        over.set()
+        with pytest.raises(NoReply) as raised:
+            await door.post(url, headers={}, data=b"")
 
-    listener = await asyncio.start_server(hold, "127.0.0.1", 0)
-    url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
-    door = Http2(timedelta(seconds=0.4))
-
-    with pytest.raises(NoReply) as raised:
-        await door.post(url, headers={}, data=b"")
-
-    assert raised.value.outcome == Retry("no-connection")
-    await door.close()
-    await over.wait()
-    listener.close()
-    await listener.wait_closed()
+        assert raised.value.outcome == Retry("no-connection")
+        await door.close()
+        await over.wait()
 
 
 async def test_a_call_that_finds_no_free_stream_in_time_was_not_sent(
@@ -281,28 +290,17 @@ async def test_a_call_that_is_cancelled_leaves_nothing_open(server: Server, door
 async def test_a_call_that_is_cancelled_before_tls_is_agreed_upon_leaves_nothing_open(
     door: Http2,
 ) -> None:
-    greeted, over = asyncio.Event(), asyncio.Event()
+    async with silent() as (url, greeted, over):
+        call = asyncio.create_task(
+            door.post(url, headers={}, data=b"", within=timedelta(seconds=30))
+        )
+        await greeted.wait()
 
-    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        greeted.set()
-        await reader.read()
-        writer.close()
-        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
-        over.set()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
 
-    listener = await asyncio.start_server(hold, "127.0.0.1", 0)
-    url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
-    call = asyncio.create_task(door.post(url, headers={}, data=b"", within=timedelta(seconds=30)))
-    await greeted.wait()
-
-    call.cancel()
-    await asyncio.gather(call, return_exceptions=True)
-
-    async with asyncio.timeout(5):
-        await over.wait()
-    listener.close()
-    await listener.wait_closed()
+        async with asyncio.timeout(5):
+            await over.wait()
 
 
 async def test_something_that_does_not_speak_http2_may_have_taken_it(door: Http2) -> None:

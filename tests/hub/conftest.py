@@ -1,20 +1,17 @@
 """A hub over an empty database of its own, and its API on a free port."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from pydantic import SecretStr
 
 from hub.api.app import make_app
 from hub.api.server import bind, serve
 from hub.config import HubSettings, Settings, Shop
-from hub.db.migrate import migrate
 from hub.resources import Hub, open_hub
 from hub.shops import keys
 from hub.shops.keys import Scope
+from tests.databases import migrated
 from tests.emptying import empty
 from tests.hub.api.client import Api
 
@@ -24,19 +21,7 @@ _DATABASE = "vestnik_hub"
 @pytest.fixture(scope="session")
 def hub_database(database_url: str) -> str:
     """Migrated once for all tests of the hub."""
-    # A runner of our own: the tests' event loops stay as pytest-asyncio made them.
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        return runner.run(_make(database_url))
-
-
-async def _make(database_url: str) -> str:
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)")
-    await connection.execute(f"CREATE DATABASE {_DATABASE}")
-    await connection.close()
-    url = urlsplit(database_url)._replace(path=f"/{_DATABASE}").geturl()
-    await migrate(url)
-    return url
+    return migrated(database_url, _DATABASE)
 
 
 @pytest.fixture
