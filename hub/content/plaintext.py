@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from html import unescape
 from html.parser import HTMLParser
 from itertools import count
@@ -13,6 +14,9 @@ from hub.content.flat import Part, escaped
 
 # Of so many shapes of a template's letters the text is kept; letters of any other are read one by one.
 _SHAPES = 64
+# Values of which it is remembered what they are, and how long they are at most: many are the same in all letters of a
+# campaign.
+_VALUES, _LONGEST_VALUE = 1024, 200
 
 _SPACE = re.compile(r"\s+")
 # Elements whose text is shown by its looks or elsewhere; and those after which the reader minds its pieces.
@@ -99,6 +103,7 @@ class PlainText:
         self._texts: dict[tuple[str | int, ...], Part] = {}
         self._words = [_WORD] * len(self._fields)
         self._plainly = [self._told_at_a_glance(number) for number in self._fields]
+        self._shaped = lru_cache(maxsize=_VALUES)(self._shape_of)
 
     def of(self, values: Sequence[str]) -> tuple[Part, list[str]] | None:
         """The text with places, and its fields. `values` are those of the HTML, escaped. None: the letter is to be
@@ -110,7 +115,8 @@ class PlainText:
             value = values[number]
             if self._plainly[at](value):
                 continue
-            shaped = self._shaped(number, value)
+            look = self._shaped if len(value) <= _LONGEST_VALUE else self._shape_of
+            shaped = look(number, value)
             if shaped is None:
                 return None
             shapes[at], cores[number] = shaped
@@ -118,13 +124,13 @@ class PlainText:
         return None if text is None else (text, cores)
 
     def _told_at_a_glance(self, number: int) -> Callable[[str], bool]:
-        """Whether a value of that field is a word, and stands in the text as it is; of most values `_shaped` would say
+        """Whether a value of that field is a word, and stands in the text as it is; of most values `_shape_of` would say
         the same."""
         if number not in self._look.addresses:
             return _is_words
         return (lambda _: False) if number in self._look.texts else _is_address
 
-    def _shaped(self, number: int, value: str) -> tuple[_Shape, str] | None:
+    def _shape_of(self, number: int, value: str) -> tuple[_Shape, str] | None:
         """Of a value: its shape, and what its stand-in stands for as the text shows it."""
         # What follows would say the same of them.
         if number not in self._look.addresses:

@@ -68,9 +68,10 @@ class Call:
         given = {
             name: value
             for name, value in self.data.items()
-            if value is not None and not name.startswith("_")
+            if value is not None and name[:1] != "_"
         }
-        return given | dict(zip(HUB_NAMES, (self.contact, self.shop, self.links), strict=True))
+        given.update(zip(HUB_NAMES, (self.contact, self.shop, self.links), strict=True))
+        return given
 
     def link(self, name: str) -> str:
         value = self.links.get(name)
@@ -208,12 +209,13 @@ class Engine:
     ) -> Rendered:
         """A shop's message. `apart`: see `Letter.fill`. Raises `MissingVariable`, `WrongValue`, `TemplateFault`."""
         values = call.roots()
-        values |= {"_formats": call.reader.formats, "_budget": Budget()}
+        values["_formats"], values["_budget"] = call.reader.formats, Budget()
         apart = apart and channel is Channel.EMAIL
         made = self._filled(own, values, call, apart=apart) or self._run(own, values)
-        subject, text, html = _line(made.subject), made.text, made.html
+        made.subject = _line(made.subject)
         if channel is Channel.EMAIL:
-            return Rendered(subject, text, html, made.merged)
+            return made
+        subject, text, html = made.subject, made.text, made.html
         if channel is Channel.SMS:
             text = _line_spaces(text)
         if channel not in WITH_HTML:

@@ -56,13 +56,26 @@ def as_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+_VERSION = b"\x01"
+"""Stands before the text of a jsonb in PostgreSQL's binary form (jsonb_send); before that of a json there is nothing."""
+
+
+def _encoded(value: Any) -> bytes:
+    return _VERSION + orjson.dumps(value)
+
+
+def _decoded(raw: bytes) -> Any:
+    return orjson.loads(memoryview(raw)[1:])
+
+
 async def _prepare(connection: Any) -> None:
-    for name in ("json", "jsonb"):
+    # In binary form, because COPY takes no other.
+    for name, encoder, decoder in (
+        ("json", orjson.dumps, orjson.loads),
+        ("jsonb", _encoded, _decoded),
+    ):
         await connection.set_type_codec(
-            name,
-            encoder=as_json,
-            decoder=orjson.loads,
-            schema="pg_catalog",
+            name, encoder=encoder, decoder=decoder, schema="pg_catalog", format="binary"
         )
 
 

@@ -184,10 +184,11 @@ class Deliverer:
     ) -> tuple[list[Message], list[Pair]]:
         messages: list[Message] = []
         failed: list[Pair] = []
+        key = str(batch_key)
         async for some in self._way.sliced(batch):
             for delivery in some:
                 try:
-                    messages.append(message_for(self._hub, delivery, batch_key, parts, apart=apart))
+                    messages.append(message_for(self._hub, delivery, key, parts, apart=apart))
                 except CannotRender as error:
                     failed.append((delivery, _unrenderable(delivery, str(error))))
                 except Exception:

@@ -19,6 +19,8 @@ from hub.shops.registry import Shop
 
 # Of a letter: characters up to which its text is kept for others that have the same.
 _REMEMBERED = 100_000
+# Where providers fill in templates of their own.
+_FILLED_THERE = frozenset({Channel.WHATSAPP})
 
 
 class CannotRender(Exception):
@@ -46,7 +48,7 @@ def asking_of(hub: Hub, delivery: Claimed) -> Asking:
 def message_for(
     hub: Hub,
     delivery: Claimed,
-    batch_key: UUID,
+    batch_key: str,
     parts: Mapping[UUID, Parts] | None = None,
     *,
     apart: bool = False,
@@ -76,7 +78,7 @@ def message_for(
         subject=rendered.subject,
         html=rendered.html,
         category=delivery.category,
-        batch_key=str(delivery.batch_key or batch_key),
+        batch_key=str(delivery.batch_key) if delivery.batch_key else batch_key,
         to_name=delivery.contact.name if delivery.channel is Channel.EMAIL else "",
         unsubscribe_url=unsubscribe,
         expires_at=delivery.expires_at,
@@ -84,7 +86,7 @@ def message_for(
         buttons=buttons,
         template=delivery.template or "",
         locale=delivery.locale or delivery.contact.locale or shop.settings.locale,
-        values=_values(delivery, shop),
+        values=_values(delivery, shop) if delivery.channel in _FILLED_THERE else {},
         session_open=delivery.session_open,
         merged=rendered.merged if isinstance(rendered, Rendered) else None,
     )

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
-
-import orjson
 
 from hub.db.attempts import FINISHED_AT, NUMBER, OUTCOME
 from hub.db.partitions import first_id
@@ -28,41 +27,12 @@ class IdempotencyKey:
     fingerprint: bytes
 
 
-_COLUMNS: Mapping[str, str] = {
-    "id": "uuid",
-    "shop_id": "smallint",
-    "contact_id": "uuid",
-    "template": "text",
-    "category": "text",
-    "strategy": "text",
-    "status": "text",
-    "data": "jsonb",
-    "content": "jsonb",
-    "locale": "text",
-    "plan": "jsonb",
-    "skipped": "jsonb",
-    "ordering_key": "text",
-    "collapse_key": "text",
-    "meta": "jsonb",
-    "interaction": "jsonb",
-    "send_at": "timestamptz",
-    "held_until": "timestamptz",
-    "expires_at": "timestamptz",
-    "step_at": "timestamptz",
-}
-_ENDED = (NotificationStatus.UNDELIVERABLE, NotificationStatus.EXPIRED)
-
-# JSON travels as text: a list of lists would be taken for an array of two dimensions.
-_ADD = (
-    f"INSERT INTO notification ({', '.join(_COLUMNS)}) SELECT "  # noqa: S608
-    + ", ".join(f"{name}::{kind}" for name, kind in _COLUMNS.items())
-    + " FROM unnest("
-    + ", ".join(
-        f"${i}::{'text' if kind == 'jsonb' else kind}[]"
-        for i, kind in enumerate(_COLUMNS.values(), 1)
-    )
-    + f") AS t ({', '.join(_COLUMNS)})"
+_COLUMNS = (
+    *("id", "shop_id", "contact_id", "template", "category", "strategy", "status"),
+    *("data", "content", "locale", "plan", "skipped", "ordering_key", "collapse_key"),
+    *("meta", "interaction", "send_at", "held_until", "expires_at", "step_at"),
 )
+_ENDED = (NotificationStatus.UNDELIVERABLE, NotificationStatus.EXPIRED)
 
 
 async def add(
@@ -76,12 +46,10 @@ async def add(
     ends. `handout_after` and `waiting` (ids of some of them): see `steps.add`."""
     if not made:
         return
-    await connection.execute(
-        _ADD,
-        *(
-            [_as_text(p.row[name]) if kind == "jsonb" else p.row[name] for p in made]
-            for name, kind in _COLUMNS.items()
-        ),
+    of_row = itemgetter(*_COLUMNS)
+    # For hundreds of rows at a time it costs both sides less than a statement with their columns as arrays.
+    await connection.copy_records_to_table(
+        "notification", records=[of_row(p.row) for p in made], columns=_COLUMNS
     )
     deliveries = [d for p in made for d in p.deliveries]
     if deliveries:
@@ -93,10 +61,6 @@ async def add(
     newer = [p for p in made if p.row["collapse_key"] and p.deliveries]
     if newer:
         await _collapse(connection, newer)
-
-
-def _as_text(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
 
 
 async def _collapse(connection: Connection, newer: Sequence[Prepared]) -> None:

@@ -324,7 +324,7 @@ async def test_a_receipt_during_the_call_leaves_the_outcome_its_facts(
     [row] = await drive.rows(sent["id"])
     [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
     begun = await attempts.begin(hub.db, [[claimed]], account, new_id(), drive.worker)
-    [accepted] = await account.adapter.send([message_for(hub, claimed, new_id())])
+    [accepted] = await account.adapter.send([message_for(hub, claimed, str(new_id()))])
     [letter] = providers.unisender_go.sent
 
     await hooks.call("mail", providers.unisender_go.receipt(event(letter, "delivered")))
