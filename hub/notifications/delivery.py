@@ -33,7 +33,7 @@ from hub.notifications.shares import Shares
 from hub.notifications.sorting import came_to, left_unknown, not_recognised, sort_out
 from hub.notifications.steps import Due
 from hub.notifications.way import RightOfWay
-from hub.queue import LANES, DueRoute
+from hub.queue import LANES, DueRoute, Lane
 from hub.resources import Hub
 
 log = structlog.get_logger()
@@ -102,6 +102,10 @@ class Deliverer:
             await _all(
                 self._by_account(job, a, batch, chosen) for a, batch in found.groups.values()
             )
+
+    def crowded(self, lane: Lane) -> bool:
+        """Whether more jobs of that lane would only wait here."""
+        return self._shares.crowded(lane)
 
     async def watch(self) -> None:
         """Runs beside the jobs: calls that hang are noticed before they end."""

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
+from time import monotonic
 
 from hub.queue import Lane
 
@@ -19,27 +21,62 @@ PATIENCE: Mapping[Lane, timedelta] = {
     Lane.TRANSACTIONAL: timedelta(milliseconds=200),
     Lane.BULK: timedelta(seconds=1),
 }
-"""How long a job waits for its share: an account that answers has one free in no time, and what is given back has to be
-claimed once more."""
+"""How long a job waits for its share since one was free last: an account that answers has one free in no time, and what
+is given back has to be claimed once more."""
+
+_LONGEST = 3
+"""Times that patience, however quickly they become free: its jobs keep places that others could have."""
+
+
+@dataclass(slots=True)
+class _Places:
+    """Of one account in one lane. `freed_at`: when the last one became free, by `monotonic`."""
+
+    free: asyncio.Semaphore
+    freed_at: float = field(default_factory=monotonic)
+    waiting: int = 0
+
+    async def take(self, patience: float) -> bool:
+        """False: for so long none became free, or all were others' for much longer."""
+        began = monotonic()
+        until = began + patience
+        self.waiting += 1
+        try:
+            while until > monotonic():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(until - monotonic()):
+                        await self.free.acquire()
+                        return True
+                until = min(self.freed_at + patience, began + _LONGEST * patience)
+            return False
+        finally:
+            self.waiting -= 1
+
+    def leave(self) -> None:
+        self.freed_at = monotonic()
+        self.free.release()
 
 
 class Shares:
     """One per process."""
 
     def __init__(self) -> None:
-        self._places: dict[tuple[Lane, str], asyncio.Semaphore] = {}
+        self._places: dict[tuple[Lane, str], _Places] = {}
+
+    def crowded(self, lane: Lane) -> bool:
+        """Whether some account's jobs wait for their share."""
+        return any(places.waiting for (of, _), places in self._places.items() if of is lane)
 
     @asynccontextmanager
     async def one(self, lane: Lane, account: str) -> AsyncIterator[bool]:
         """A place at the account while the context lasts; False: it has its share, come back later."""
-        places = self._places.setdefault((lane, account), asyncio.Semaphore(SHARE[lane]))
-        try:
-            async with asyncio.timeout(PATIENCE[lane].total_seconds()):
-                await places.acquire()
-        except TimeoutError:
+        places = self._places.get((lane, account))
+        if places is None:
+            places = self._places[lane, account] = _Places(asyncio.Semaphore(SHARE[lane]))
+        if not await places.take(PATIENCE[lane].total_seconds()):
             yield False
             return
         try:
             yield True
         finally:
-            places.release()
+            places.leave()

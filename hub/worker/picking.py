@@ -1,5 +1,6 @@
 """How a lane's jobs are taken from Redis: arq lists what waits, and all of it that there is room for is taken at once."""
 
+from collections.abc import Callable
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -9,15 +10,19 @@ from arq.worker import Worker
 
 # What arq asks in four round trips for each job: whether it is still waiting and nobody has it.
 _TAKE = """
-local taken = {}
-for n = 4, #ARGV do
-    if #taken >= 2 * tonumber(ARGV[1]) then break end
+local waiting = {}
+for n = 5, #ARGV do
     local score = redis.call('ZSCORE', KEYS[1], ARGV[n])
     if score and tonumber(score) <= tonumber(ARGV[2])
-       and redis.call('SET', KEYS[2] .. ARGV[n], '1', 'PX', ARGV[3], 'NX') then
-        taken[#taken + 1] = ARGV[n]
-        taken[#taken + 1] = score
+       and redis.call('EXISTS', KEYS[2] .. ARGV[n]) == 0 then
+        waiting[#waiting + 1] = {ARGV[n], score}
     end
+end
+local taken = {}
+for n = 1, math.min(tonumber(ARGV[1]), math.ceil(#waiting * tonumber(ARGV[4]))) do
+    redis.call('SET', KEYS[2] .. waiting[n][1], '1', 'PX', ARGV[3])
+    taken[#taken + 1] = waiting[n][1]
+    taken[#taken + 1] = waiting[n][2]
 end
 return taken
 """
@@ -25,21 +30,34 @@ return taken
 
 class Picker(Worker):
     """An arq worker that takes all jobs that it has room for at once: in a busy process milliseconds go by before an
-    answer of Redis is read, and order messages would wait for one another. Beside arq's own workers it can be used."""
+    answer of Redis is read, and order messages would wait for one another. Beside arq's own workers it can be used.
 
-    def __init__(self, redis: ArqRedis, **options: Any) -> None:
+    `part`: how much of what waits it takes at one look, rounded up; `crowded`: while that is true, one. Where jobs are
+    long and few, the first to look would else have all of them in hand while another process has none.
+    """
+
+    def __init__(
+        self,
+        redis: ArqRedis,
+        *,
+        part: float = 1.0,
+        crowded: Callable[[], bool] = lambda: False,
+        **options: Any,
+    ) -> None:
         super().__init__(redis_pool=redis, **options)
+        self._part = part
+        self._crowded = crowded
         self._take = redis.register_script(_TAKE)
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         others = [id_ for id_ in job_ids if id_.decode() not in self.tasks]
-        room = self.max_jobs - self.job_counter
+        room = min(self.max_jobs - self.job_counter, 1 if self._crowded() else self.max_jobs)
         if not others or room <= 0:
             return
         in_progress = int(self.in_progress_timeout_s * 1000)
         taken = await self._take(
             keys=[self.queue_name, in_progress_key_prefix],
-            args=[room, timestamp_ms(), in_progress, *others],
+            args=[room, timestamp_ms(), in_progress, self._part, *others],
         )
         for name, score in zip(taken[::2], taken[1::2], strict=True):
             id_ = name.decode()

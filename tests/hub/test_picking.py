@@ -140,3 +140,35 @@ async def test_a_job_that_somebody_has_is_left_to_him(redis: ArqRedis, running: 
     await asyncio.sleep(0.1)
     assert sum(jobs.begun.values()) == 1
     assert await redis.zrange(queue_name(LANE), 0, -1) == [id_]
+
+
+async def test_the_first_to_look_leaves_jobs_to_others(redis: ArqRedis) -> None:
+    jobs, crowded = Jobs(), asyncio.Event()
+    queue = ArqQueue(redis)
+    for _ in range(12):
+        await queue.hand_out(LANE, [uuid4()])
+    ids = await redis.zrange(queue_name(LANE), 0, -1)
+    worker = Picker(
+        redis,
+        part=0.5,
+        crowded=crowded.is_set,
+        functions=[func(jobs.deliver, name="deliver")],
+        queue_name=queue_name(LANE),
+        handle_signals=False,
+        max_jobs=20,
+        keep_result=0,
+        ctx={"name": "a"},
+    )
+
+    await worker.start_jobs(ids)
+    assert worker.job_counter == 6
+    await worker.start_jobs(ids)
+    assert worker.job_counter == 9
+    # All that it took more would only wait in its hand.
+    crowded.set()
+    await worker.start_jobs(ids)
+    assert worker.job_counter == 10
+
+    jobs.go.set()
+    await asyncio.gather(*worker.tasks.values())
+    assert sum(jobs.begun.values()) == 10
