@@ -195,7 +195,8 @@ class ReceiptStatus(StrEnum):
     """Still trying; nothing new."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen for the same reason as `Merged`.
+@dataclass(slots=True, unsafe_hash=True)
 class Receipt:
     """What a provider says later of one message, found by `key` where it echoes ours, else by `provider_id`.
 

@@ -16,6 +16,7 @@ from channels.base import BadHook
 # At most 100 events a call, each with the answer of the recipient's server.
 _MAX_BYTES = 4 * 1024 * 1024
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _AUTH = re.compile(rb'"auth"\s*:\s*"([0-9a-fA-F]{32})"')
 
 
@@ -67,8 +68,11 @@ def without(email: str, text: Any) -> str:
 
 def time(value: Any) -> datetime | None:
     """`YYYY-MM-DD hh:mm:ss` in UTC."""
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        return None
     try:
-        return datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        # strptime takes a tenth of all that a receipt costs.
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
     except ValueError:
         return None
 

@@ -13,4 +13,8 @@ def storable_if_any(text: str | None, longest: int = 500) -> str | None:
 
 def storable(text: str, longest: int = 500) -> str:
     """Whatever a provider says must never make a whole batch of outcomes unwritable."""
-    return _UNSTORABLE.sub("\ufffd", text[:longest])
+    text = text[:longest]
+    if text.isascii() and "\0" not in text:
+        # As most are.
+        return text
+    return _UNSTORABLE.sub("\ufffd", text)

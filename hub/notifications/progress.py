@@ -1,8 +1,8 @@
 """What comes next for a notification when one of its deliveries has moved or a wait is over. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from channels.base import Tells
 from hub.notifications.model import (
@@ -39,16 +39,14 @@ _BEST_FIRST: Sequence[tuple[DeliveryStatus, NotificationStatus]] = (
 _STOPPED = frozenset({DeliveryStatus.COLLAPSED, DeliveryStatus.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(NamedTuple):
     """Where one delivery stands."""
 
     step: int
     status: DeliveryStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """The notification's status now; `next_step` is to be opened at once where it is not None."""
 
     status: NotificationStatus

@@ -1,10 +1,10 @@
 """What providers say later moves deliveries forward, never back, and feeds suppressions and consents."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from channels.base import Category, Channel, Receipt, ReceiptStatus
@@ -41,8 +41,8 @@ _REASONS: Mapping[ReceiptStatus, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+# Tuples, because receipts come by the hundred.
+class Reported(NamedTuple):
     """A delivery as far as receipts can change it. `failed_at`: the latest time of a receipt that says so."""
 
     status: DeliveryStatus
@@ -54,8 +54,7 @@ class Reported:
     failed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     """A receipt with the delivery that it is about."""
 
     receipt: Receipt
@@ -71,8 +70,7 @@ def moved(delivery: Reported, receipt: Receipt, *, now: datetime) -> Reported:
         return delivery
     at = receipt.at or now
     failed = to is DeliveryStatus.FAILED
-    return replace(
-        delivery,
+    return delivery._replace(
         status=to,
         reason=_REASONS.get(receipt.status),
         code=storable(receipt.code, 100) or None,
@@ -140,12 +138,11 @@ async def forget_strays(connection: Connection, now: datetime) -> None:
 
 
 def _fit(receipt: Receipt) -> Receipt:
-    return replace(
-        receipt,
-        provider_id=storable(receipt.provider_id),
-        code=storable(receipt.code, 100),
-        text=storable(receipt.text),
-    )
+    provider_id = storable(receipt.provider_id)
+    code, text = storable(receipt.code, 100), storable(receipt.text)
+    if (provider_id, code, text) == (receipt.provider_id, receipt.code, receipt.text):
+        return receipt
+    return replace(receipt, provider_id=provider_id, code=code, text=text)
 
 
 def _receipt(row: Mapping[str, Any]) -> Receipt:
@@ -162,29 +159,28 @@ def _receipt(row: Mapping[str, Any]) -> Receipt:
 async def _find(
     connection: Connection, signer: Signer, account: LiveAccount, receipts: Sequence[Receipt]
 ) -> tuple[list[_Known], list[Receipt]]:
-    keys = [key for r in receipts if (key := _uuid(r.key))]
-    named = {r.provider_id for r in receipts if r.provider_id and not _uuid(r.key)}
+    keys = [_uuid(r.key) for r in receipts]
+    named = {r.provider_id for r, key in zip(receipts, keys, strict=True) if not key}
+    named.discard("")
     # What an erasure has put in the place of the provider's own.
     erased = {stand_in: name for name in named for stand_in in stand_ins(signer, name)}
-    found = await connection.fetch(
-        """
-        SELECT id, provider_id FROM delivery WHERE shop_id = $1 AND id = ANY($2)
-        UNION ALL
-        SELECT id, provider_id FROM delivery
-         WHERE shop_id = $1 AND account = $3 AND provider_id = ANY($4)
-        """,
-        account.shop_id,
-        keys,
-        account.name,
-        [*named, *erased],
-    )
-    rows = await _rows(connection, [r["id"] for r in found])
-    by_provider_id = {
-        erased.get(r["provider_id"], r["provider_id"]): r["id"] for r in found if r["provider_id"]
-    }
+    by_provider_id: dict[str, UUID] = {}
+    if named:
+        found = await connection.fetch(
+            """
+            SELECT id, provider_id FROM delivery
+             WHERE shop_id = $1 AND account = $2 AND provider_id = ANY($3)
+            """,
+            account.shop_id,
+            account.name,
+            [*named, *erased],
+        )
+        by_provider_id = {erased.get(r["provider_id"], r["provider_id"]): r["id"] for r in found}
+    ids = {*by_provider_id.values(), *filter(None, keys)}
+    rows = await _rows(connection, list(ids), account.shop_id)
     known, strays = [], []
-    for receipt in receipts:
-        id_ = _uuid(receipt.key) or by_provider_id.get(receipt.provider_id)
+    for receipt, key in zip(receipts, keys, strict=True):
+        id_ = key or by_provider_id.get(receipt.provider_id)
         if id_ in rows:
             if rows[id_]["erased"]:
                 receipt = replace(receipt, provider_id="", text="")  # noqa: PLW2901
@@ -194,9 +190,16 @@ async def _find(
     return known, strays
 
 
-async def _rows(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
-    """Locked in the order of their ids, so that two hooks about the same messages do not wait in a ring."""
-    await connection.execute("SELECT FROM delivery WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
+async def _rows(
+    connection: Connection, ids: Sequence[UUID], shop_id: int | None = None
+) -> dict[UUID, Mapping[str, Any]]:
+    """Those of the shop, or of whichever. Locked in the order of their ids, so that two hooks about the same messages do
+    not wait in a ring."""
+    locked = await connection.fetch(
+        "SELECT id FROM delivery WHERE id = ANY($1) AND shop_id = coalesce($2, shop_id) ORDER BY id FOR UPDATE",
+        ids,
+        shop_id,
+    )
     rows = await connection.fetch(
         """
         SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.channel, d.category, d.status,
@@ -209,7 +212,7 @@ async def _rows(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Mappi
           FROM delivery AS d LEFT JOIN address AS a ON a.id = d.address_id
          WHERE d.id = ANY($1)
         """,
-        ids,
+        [r["id"] for r in locked],
     )
     return {r["id"]: dict(r) for r in rows}
 
