@@ -227,11 +227,8 @@ class ChannelOrder(Section):
     security: tuple[Channel, ...] = (Channel.PUSH, Channel.SMS)
 
     def of(self, category: Category) -> tuple[Channel, ...]:
-        return {
-            Category.TRANSACTIONAL: self.transactional,
-            Category.MARKETING: self.marketing,
-            Category.SECURITY: self.security,
-        }[category]
+        found: tuple[Channel, ...] = getattr(self, category.value)
+        return found
 
 
 class AutoReply(Section):
@@ -262,11 +259,8 @@ class Patience(Section):
     security: Duration = timedelta(seconds=20)
 
     def of(self, category: Category) -> timedelta:
-        return {
-            Category.TRANSACTIONAL: self.transactional,
-            Category.MARKETING: self.marketing,
-            Category.SECURITY: self.security,
-        }[category]
+        found: timedelta = getattr(self, category.value)
+        return found
 
 
 class Retention(Section):

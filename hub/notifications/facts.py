@@ -9,7 +9,8 @@ from hub.config import QuietHours
 from hub.db.pool import Db
 from hub.notifications.model import AddressFacts, ContactFacts
 
-# Arrays and not JSON: PostgreSQL makes them, and we read them, in half the time.
+# Arrays and not JSON: PostgreSQL makes them, and we read them, in half the time. In the order in which `_facts` takes
+# them.
 _FACTS = """
 SELECT c.id, c.external_id, c.role, c.name, c.locale, c.timezone, c.preferences, c.attributes, a.*, k.*
   FROM contact AS c
@@ -60,37 +61,32 @@ _CATEGORIES = frozenset(Category)
 
 
 def _facts(row: Any) -> ContactFacts:
-    preferences, quiet_hours = preferences_of(row["preferences"])
+    # Unpacked at once: by their names it takes three times as long.
+    id_, external_id, role, name, locale, timezone, wishes, attributes, *more = row
+    *addresses, suppressed, categories, channels, states = more
+    preferences, quiet_hours = preferences_of(wishes)
     return ContactFacts(
-        id=row["id"],
-        external_id=row["external_id"],
-        role=row["role"],
-        name=row["name"],
-        locale=row["locale"],
-        timezone=row["timezone"],
-        attributes=row["attributes"],
+        id=id_,
+        external_id=external_id,
+        role=role,
+        name=name,
+        locale=locale,
+        timezone=timezone,
+        attributes=attributes,
         preferences=preferences,
         quiet_hours=quiet_hours,
-        consents=_consents(row) if row["states"] else {},
-        addresses=_addresses(row) if row["addresses"] else (),
+        consents=_consents(categories, channels, states) if states else {},
+        addresses=tuple(map(AddressFacts, *addresses, map(_channels, suppressed)))
+        if suppressed
+        else (),
     )
 
 
-def _consents(row: Any) -> Mapping[tuple[str, str], str]:
-    pairs = zip(row["categories"], row["channels"], strict=True)
-    return dict(zip(pairs, row["states"], strict=True))
+def _consents(
+    categories: Sequence[str], channels: Sequence[str], states: Sequence[str]
+) -> Mapping[tuple[str, str], str]:
+    return dict(zip(zip(categories, channels, strict=True), states, strict=True))
 
 
-def _addresses(row: Any) -> tuple[AddressFacts, ...]:
-    suppressed = [frozenset(s.split(",")) if s else _NOWHERE for s in row["suppressed"]]
-    return tuple(
-        map(
-            AddressFacts,
-            row["addresses"],
-            row["kinds"],
-            row["values"],
-            row["providers"],
-            row["verified"],
-            suppressed,
-        )
-    )
+def _channels(listed: str | None) -> frozenset[str]:
+    return frozenset(listed.split(",")) if listed else _NOWHERE

@@ -124,7 +124,7 @@ LIFETIME: Mapping[Category, timedelta] = {
 }
 
 
-# Addresses and targets are made by the thousand, and a tuple takes a third of the time.
+# What is made for each of thousands of notifications is a tuple: that takes a third of the time.
 class AddressFacts(NamedTuple):
     """`provider`: of push addresses, who alone can reach it. `suppressed`: on which channels."""
 
@@ -171,8 +171,7 @@ class AccountFacts:
         return provider is None or self.any_address or provider == self.provider
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """What the request says about the way."""
 
     category: Category = Category.TRANSACTIONAL
@@ -191,8 +190,7 @@ class Target(NamedTuple):
     provider: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One channel and addresses of one kind; several targets only where a person has several push devices. `until` and `wait` only in
     a cascade: what ends it here, and how long it is waited for."""
 
@@ -208,8 +206,7 @@ class Skipped:
     reason: SkipReason
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Which channels in which order, why not the others, and until when quiet hours hold it."""
 
     steps: tuple[Step, ...]

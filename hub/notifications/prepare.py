@@ -1,9 +1,8 @@
 """From a request and what is known of its receiver to the rows and the answer; no I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from channels.base import Category, Channel
@@ -31,8 +30,7 @@ _AT_ONCE = timedelta(seconds=1)
 """What begins within that begins now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """One notification ready to be stored. `row`: the columns of its table. `rendered`: where it was asked for."""
 
     id: UUID
@@ -40,7 +38,7 @@ class Prepared:
     deliveries: Sequence[NewDelivery]
     answer: Mapping[str, Any]
     plan: Plan
-    rendered: Mapping[Channel, Rendered] = field(default_factory=dict)
+    rendered: Mapping[Channel, Rendered]
 
 
 class Known:
@@ -75,7 +73,7 @@ def prepare(
     plan = known.planner.plan(shop, asked.ask(category), contact, variants=variants, now=now)
     if interaction is not None:
         prepared = _rows(shop, asked, contact, category, plan, {}, now)
-        return replace(prepared, row={**prepared.row, "interaction": interaction})
+        return prepared._replace(row={**prepared.row, "interaction": interaction})
     if template is None:
         rendered = _literal(asked, plan) if show else {}
     else:
