@@ -45,7 +45,7 @@ async def test_who_finds_an_account_that_never_answers_gives_up(held: Shares) ->
 
     began = monotonic()
     assert not await _job(held, asyncio.Event())
-    assert PATIENCE <= monotonic() - began < 2 * PATIENCE
+    assert PATIENCE <= monotonic() - began < 5 * PATIENCE
     # Others are not held up by it.
     done = asyncio.Event()
     done.set()
@@ -73,11 +73,13 @@ async def test_for_ever_nobody_waits(held: Shares) -> None:
     jobs = await _begun(held, 40)
 
     began = monotonic()
+    last, _ = jobs[-1]
     for _, end in jobs:
-        if all(task.done() for task, _ in jobs[-1:]):
+        if last.done():
             break
         await asyncio.sleep(PATIENCE / 2)
         end.set()
-    assert not await jobs[-1][0]
-    assert 3 * PATIENCE <= monotonic() - began < 4 * PATIENCE
+    assert not await last
+    # Its turn would have come after seventeen times that.
+    assert 3 * PATIENCE <= monotonic() - began < 10 * PATIENCE
     await _ended(*(task for task, _ in jobs))
