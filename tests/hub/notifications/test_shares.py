@@ -77,7 +77,8 @@ async def test_for_ever_nobody_waits(held: Shares) -> None:
     for _, end in jobs:
         if last.done():
             break
-        await asyncio.sleep(PATIENCE / 3)
+        # None at the very moment when all give up.
+        await asyncio.sleep(0.35 * PATIENCE)
         end.set()
     assert not await last
     # Its turn would have come after eleven times that.
