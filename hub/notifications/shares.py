@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from time import monotonic
 
 from hub.queue import Lane
 
@@ -28,33 +26,38 @@ _LONGEST = 3
 """Times that patience, however quickly they become free: its jobs keep places that others could have."""
 
 
-@dataclass(slots=True)
 class _Places:
-    """Of one account in one lane. `freed_at`: when the last one became free, by `monotonic`."""
+    """Of one account in one lane."""
 
-    free: asyncio.Semaphore
-    freed_at: float = field(default_factory=monotonic)
-    waiting: int = 0
+    def __init__(self, lane: Lane) -> None:
+        self._patience = PATIENCE[lane].total_seconds()
+        self._free = asyncio.Semaphore(SHARE[lane])
+        self._waiting: dict[asyncio.Timeout, float] = {}
+        """With the latest time at which each gives up."""
 
-    async def take(self, patience: float) -> bool:
+    @property
+    def crowded(self) -> bool:
+        return bool(self._waiting)
+
+    async def take(self) -> bool:
         """False: for so long none became free, or all were others' for much longer."""
-        began = monotonic()
-        until = began + patience
-        self.waiting += 1
+        now = asyncio.get_running_loop().time()
+        limit = asyncio.timeout_at(now + self._patience)
+        self._waiting[limit] = now + _LONGEST * self._patience
         try:
-            while until > monotonic():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(until - monotonic()):
-                        await self.free.acquire()
-                        return True
-                until = min(self.freed_at + patience, began + _LONGEST * patience)
+            async with limit:
+                return await self._free.acquire()
+        except TimeoutError:
             return False
         finally:
-            self.waiting -= 1
+            del self._waiting[limit]
 
     def leave(self) -> None:
-        self.freed_at = monotonic()
-        self.free.release()
+        self._free.release()
+        later = asyncio.get_running_loop().time() + self._patience
+        for limit, latest in self._waiting.items():
+            if not limit.expired():
+                limit.reschedule(min(later, latest))
 
 
 class Shares:
@@ -65,15 +68,15 @@ class Shares:
 
     def crowded(self, lane: Lane) -> bool:
         """Whether some account's jobs wait for their share."""
-        return any(places.waiting for (of, _), places in self._places.items() if of is lane)
+        return any(places.crowded for (of, _), places in self._places.items() if of is lane)
 
     @asynccontextmanager
     async def one(self, lane: Lane, account: str) -> AsyncIterator[bool]:
         """A place at the account while the context lasts; False: it has its share, come back later."""
         places = self._places.get((lane, account))
         if places is None:
-            places = self._places[lane, account] = _Places(asyncio.Semaphore(SHARE[lane]))
-        if not await places.take(PATIENCE[lane].total_seconds()):
+            places = self._places[lane, account] = _Places(lane)
+        if not await places.take():
             yield False
             return
         try:
