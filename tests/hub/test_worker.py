@@ -32,6 +32,9 @@ class Endless:
         self.begun.set()
         await asyncio.Event().wait()
 
+    def crowded(self, lane: Lane) -> bool:
+        return False
+
 
 async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(hub: Hub) -> None:
     """The second cancellation, a moment after the first, meets it while it waits for its job."""

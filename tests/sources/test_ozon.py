@@ -294,6 +294,16 @@ class TestReading:
         assert objects(read) == [old, new]
         assert len(read) == 3
 
+    async def test_history_of_just_a_month_is_read_up_to_now(
+        self, ozon: Ozon, simulator: OzonSimulator
+    ) -> None:
+        new = simulator.place()
+
+        since = datetime.now(UTC) - timedelta(days=30)
+        read = await pages(ozon, since=since, purpose=Purpose.HISTORY)
+
+        assert set(objects(read)) == {new}
+
     async def test_a_wrong_key_is_trouble(self, ozon: Ozon, simulator: OzonSimulator) -> None:
         assert (await ozon.check()).ok
         simulator.key = "another"

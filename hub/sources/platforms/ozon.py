@@ -143,15 +143,15 @@ class Ozon:
         return Page(items, {"from": zulu((instant(held.get("began")) or now) - _OVERLAP)}, False)
 
     async def _history(self, ask: Ask, held: Mapping[str, Any]) -> Page:
-        now = datetime.now(UTC)
         since = instant(held.get("from")) or ask.since
         # Beyond now: times go out in whole seconds, and a posting of this one belongs to it.
-        until = min(since + _WINDOW, now + _OVERLAP)
+        last = datetime.now(UTC) + _OVERLAP
+        until = min(since + _WINDOW, last)
         filter_ = {"since": zulu(since), "to": zulu(until)}
         items, offset = await self._postings("list", filter_, held)
         if offset:
             return Page(items, {"from": zulu(since), "offset": offset}, True)
-        return Page(items, {"from": zulu(until)}, now - until > _OVERLAP)
+        return Page(items, {"from": zulu(until)}, until < last)
 
     async def _postings(
         self, which: str, filter_: Mapping[str, Any], held: Mapping[str, Any]
