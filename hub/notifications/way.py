@@ -13,11 +13,11 @@ from hub.queue import Lane
 _LONGEST = timedelta(milliseconds=200)
 """A campaign goes on in the end, however many order messages there are."""
 
-_TOLERATED = timedelta(milliseconds=60)
+_TOLERATED = timedelta(milliseconds=30)
 """Messages that somebody waits for may be so late before campaigns slow down."""
 
 _REMEMBERED = timedelta(seconds=1)
-_LONGEST_PAUSE = timedelta(milliseconds=400)
+_LONGEST_PAUSE = timedelta(milliseconds=800)
 
 _SLICE = 50
 """Letters that are made without a look at others: some milliseconds."""
@@ -75,7 +75,7 @@ class RightOfWay:
         if monotonic() - self._noted_at > _REMEMBERED.total_seconds():
             return timedelta(0)
         late = min(self._late, default=timedelta(0))
-        return min(2 * late, _LONGEST_PAUSE) if late > _TOLERATED else timedelta(0)
+        return min(4 * late, _LONGEST_PAUSE) if late > _TOLERATED else timedelta(0)
 
     async def sliced(self, many: Sequence[T]) -> AsyncIterator[Sequence[T]]:
         """All of them, some at a time, with a breath for others in between."""
