@@ -79,10 +79,10 @@ class Message:
     `html` is a whole letter for e-mail and the messenger's own subset of HTML for Telegram and MAX; `text` is
     always there.
 
-    For providers that fill in templates of their own: `template` is the name of the hub's (empty: inline
-    content), `locale` the language it was rendered in, `values` what it was rendered with (`order`, `contact`,
-    `shop` …). `session_open`: the person wrote to this channel within the last 24 hours, so that services with
-    such a window take free text.
+    For providers that fill in templates of their own (WhatsApp's; `values` is empty elsewhere): `template` is the
+    name of the hub's (empty: inline content), `locale` the language it was rendered in, `values` what it was rendered
+    with (`order`, `contact`, `shop` …). `session_open`: the person wrote to this channel within the last 24 hours, so
+    that services with such a window take free text.
 
     `merged`: the same text and HTML for providers that fill in the fields of many letters at once; None where a letter
     is nobody else's. To adapters that are `Merging` such a letter may come with neither text nor HTML: see `whole`.

@@ -57,8 +57,6 @@ _POLL = {
     Lane.TRANSACTIONAL: timedelta(milliseconds=20),
     Lane.BULK: timedelta(milliseconds=100),
 }
-_PART = {Lane.SECURITY: 1.0, Lane.TRANSACTIONAL: 1.0, Lane.BULK: 0.5}
-"""Of what waits, what one process takes at one look: a campaign's jobs are for all of them."""
 _JOB_TIMEOUT = timedelta(minutes=10)
 _DRAIN = timedelta(seconds=9)
 _ALIVE_FOR = timedelta(seconds=15)
@@ -233,8 +231,10 @@ class _Lane:
             job_timeout=_JOB_TIMEOUT,
             keep_result=0,
             poll_delay=_POLL[self._lane],
-            part=_PART[self._lane],
-            crowded=partial(self._deliverer.crowded, self._lane),
+            # A campaign's jobs are for all processes; what somebody waits for is taken by the first that has room.
+            crowded=partial(self._deliverer.crowded, self._lane)
+            if self._lane is Lane.BULK
+            else None,
             # Attempts and their times are in the database: arq never tries a job again.
             max_tries=1,
             retry_jobs=False,

@@ -32,32 +32,33 @@ class Picker(Worker):
     """An arq worker that takes all jobs that it has room for at once: in a busy process milliseconds go by before an
     answer of Redis is read, and order messages would wait for one another. Beside arq's own workers it can be used.
 
-    `part`: how much of what waits it takes at one look, rounded up; `crowded`: while that is true, one. Where jobs are
-    long and few, the first to look would else have all of them in hand while another process has none.
+    `crowded`: given where jobs are long and few, so that the first to look does not have all of them in hand while
+    another process has none: it takes half of what waits at one look, rounded up, and one while that is true.
     """
 
     def __init__(
         self,
         redis: ArqRedis,
         *,
-        part: float = 1.0,
-        crowded: Callable[[], bool] = lambda: False,
+        crowded: Callable[[], bool] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(redis_pool=redis, **options)
-        self._part = part
         self._crowded = crowded
         self._take = redis.register_script(_TAKE)
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         others = [id_ for id_ in job_ids if id_.decode() not in self.tasks]
-        room = min(self.max_jobs - self.job_counter, 1 if self._crowded() else self.max_jobs)
+        room = self.max_jobs - self.job_counter
         if not others or room <= 0:
             return
+        part = 1.0
+        if self._crowded:
+            part, room = 0.5, 1 if self._crowded() else room
         in_progress = int(self.in_progress_timeout_s * 1000)
         taken = await self._take(
             keys=[self.queue_name, in_progress_key_prefix],
-            args=[room, timestamp_ms(), in_progress, self._part, *others],
+            args=[room, timestamp_ms(), in_progress, part, *others],
         )
         for name, score in zip(taken[::2], taken[1::2], strict=True):
             id_ = name.decode()

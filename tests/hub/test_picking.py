@@ -150,7 +150,6 @@ async def test_the_first_to_look_leaves_jobs_to_others(redis: ArqRedis) -> None:
     ids = await redis.zrange(queue_name(LANE), 0, -1)
     worker = Picker(
         redis,
-        part=0.5,
         crowded=crowded.is_set,
         functions=[func(jobs.deliver, name="deliver")],
         queue_name=queue_name(LANE),

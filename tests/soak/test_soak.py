@@ -14,7 +14,8 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-# Those that nothing else stands in for; `make soak` has them all, and the bots and the API are killed in `tests/e2e`.
+# Three of those that need no long wait. `make soak` has them all; in `tests/e2e`, too, bots and API are killed and Redis
+# is wiped.
 QUICK = (
     "kill -9 of a worker",
     "kill -9 of Redis (comes back empty)",
