@@ -15,6 +15,11 @@ from hub.config import SLOW_AFTER, Account, AccountLimits
 from hub.db.pool import Pool
 from hub.shops.registry import Shop
 
+_IN_HAND = timedelta(seconds=5)
+"""What a message mostly takes from being claimed until it is there, however busy the worker is."""
+_UNDER_WAY = timedelta(seconds=1)
+"""What a call takes to arrive, and what two clocks may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -61,7 +66,13 @@ class LiveAccount:
 
     @property
     def deduplicates(self) -> timedelta:
-        return self.adapter.deduplicates
+        """For how long after a call a repeat of it may be decided on: what is left of the provider's own time is for
+        rendering it, for its turn and for its way."""
+        return max(self.adapter.deduplicates - _IN_HAND, timedelta(0))
+
+    def in_time(self, first: datetime, now: datetime) -> bool:
+        """Whether the provider still recognises the repeat of a call of that time, if it is made now."""
+        return now - first < self.adapter.deduplicates - _UNDER_WAY
 
     @property
     def bucket(self) -> str:

@@ -30,7 +30,7 @@ from hub.notifications.recorder import Pair, Recorder
 from hub.notifications.rendering import CannotRender, asking_of, message_for
 from hub.notifications.settle import Settled
 from hub.notifications.shares import Shares
-from hub.notifications.sorting import came_to, left_unknown, not_recognised, sort_out
+from hub.notifications.sorting import came_to, left_unknown, not_recognised, sort_out, too_late
 from hub.notifications.steps import Due
 from hub.notifications.way import RightOfWay
 from hub.queue import LANES, DueRoute, Lane
@@ -271,10 +271,12 @@ class Deliverer:
         results = _not_called(call, "account-paused")
         if await gate.begins():
             try:
-                if self.leases.last(deliveries):
-                    results = await self._results(account, call)
-                else:
+                if not self.leases.last(deliveries):
                     results = _not_called(call, "lease-ran-out")
+                elif too_late(deliveries, account, datetime.now(UTC)):
+                    results = _not_called(call, "repeat-too-late")
+                else:
+                    results = await self._results(account, call)
             finally:
                 gate.ended()
         # One for the whole call: what is repeated together is recognised together.

@@ -97,6 +97,18 @@ def not_recognised(call: Sequence[Claimed], account: LiveAccount) -> list[Claime
     return [d for d in doubtful if not d.maybe_duplicate]
 
 
+def too_late(call: Sequence[Claimed], account: LiveAccount, now: datetime) -> bool:
+    """Whether one of them was to be a repeat that the provider recognises, and has waited for its turn so long that it
+    would not be any more."""
+    return any(
+        d.doubt_since
+        and d.account == account.name
+        and not d.maybe_duplicate
+        and not account.in_time(d.doubt_since, now)
+        for d in call
+    )
+
+
 def left_unknown(delivery: Claimed) -> Settled:
     """Nobody can tell whether it went out, and it is not sent again."""
     return Settled(

@@ -167,13 +167,28 @@ async def reached(crowd: Crowd, share: float) -> None:
             await asyncio.sleep(0.02)
 
 
-def check_told(crowd: Crowd, live: Live) -> list[str]:
-    """Every live order was told once, and nothing else was; the texts."""
-    texts = [sent.text for sent in crowd.telegram.sent]
-    for id_ in live.asked_at:
-        assert sum(f"{id_} " in f"{text} ".replace("\n", " ") for text in texts) <= 1, id_
+async def check_told(crowd: Crowd, live: Live) -> None:
+    """Every live order was told once, and nothing else was. Telegram recognises no repeat: what was with it when the hub
+    was killed may have come twice, and is marked."""
+    texts = [f"{sent.text} ".replace("\n", " ") for sent in crowd.telegram.sent]
+    times = {id_: sum(f"{id_} " in text for text in texts) for id_ in live.asked_at}
+    doubles = {id_: count for id_, count in times.items() if count > 1}
+    assert len(doubles) <= await marked(crowd), doubles
     assert {sent.to for sent in crowd.telegram.sent} <= {str(BUYER)}
-    return texts
+
+
+async def marked(crowd: Crowd) -> int:
+    """How many of what the live orders' buyer was sent may have come twice."""
+    count: int = 0
+    cursor = ""
+    while True:
+        query = "?contact=live-buyer&limit=200" + (f"&cursor={cursor}" if cursor else "")
+        status, _, page = await crowd.call("GET", f"/v1/notifications{query}")
+        assert status == 200, page
+        count += sum(d["maybe_duplicate"] for n in page["items"] for d in n["deliveries"])
+        cursor = page["next_cursor"]
+        if not cursor:
+            return count
 
 
 async def test_live_orders_are_answered_and_told_while_history_comes_in(
@@ -195,7 +210,7 @@ async def test_live_orders_are_answered_and_told_while_history_comes_in(
     assert told_by_then > asked_by_then / 2
     assert sorted(live.answers)[int(len(live.answers) * 0.95) - 1] < 1
     await crowd.arrived(len(live.answers), within=15)
-    check_told(crowd, live)
+    await check_told(crowd, live)
 
 
 async def test_a_killed_hub_and_a_killed_command_lose_and_double_nothing(
@@ -223,7 +238,7 @@ async def test_a_killed_hub_and_a_killed_command_lose_and_double_nothing(
     assert int(row.replace(",", "")) - stood in (0, 200)
     assert (run["state"], run["done"], run["added"], run["known"]) == ("done", ORDERS, ORDERS, 0)
     await eventually(lambda: len(crowd.telegram.sent) >= len(live.answers), within=20)
-    check_told(crowd, live)
+    await check_told(crowd, live)
 
 
 async def test_what_happens_to_an_imported_order_is_told_and_what_was_is_not(

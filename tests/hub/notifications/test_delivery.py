@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from channels.base import Adapter, Category, Channel, Message, Outcome
-from hub.accounts import health, recent
+from hub.accounts import book, health, recent
 from hub.accounts.book import LiveAccount
 from hub.ids import new_id
 from hub.notifications import attempts, claims, leases, outcomes, tick
@@ -460,6 +460,55 @@ async def test_what_was_one_call_is_tried_together_on_the_way_back(
     assert {d["maybe_duplicate"] for s in stories for d in s["deliveries"]} == {False}
     assert len(providers.unisender_go.sent) == 3
     assert not providers.smtp.sent
+
+
+async def in_doubt(shop: Shop, drive: Drive, providers: Providers, since: timedelta) -> str:
+    """A letter of which nobody knows since when it may be there; it is due again."""
+    providers.unisender_go.faults.append(Fault(status=502, after_taking=True))
+    id_ = str((await shop.send(channels=["email"]))["id"])
+    await drive.once()
+    await drive.hub.db.execute("UPDATE attempt SET started_at = now() - $1::interval", since)
+    await drive.hurry()
+    return id_
+
+
+@pytest.mark.parametrize(("seconds", "marked"), [(50, False), (56, True), (61, True)])
+async def test_a_repeat_is_decided_on_while_there_is_time_to_make_it(
+    seconds: int, marked: bool, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """The provider recognises it for a minute."""
+    id_ = await in_doubt(shop, drive, providers, timedelta(seconds=seconds))
+
+    await drive.once()
+
+    [delivery] = (await shop.story(id_))["deliveries"]
+    assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", marked)
+
+
+async def test_a_repeat_that_waited_too_long_for_its_turn_is_not_made_without_a_mark(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "_IN_HAND", timedelta(seconds=1.5))
+    id_ = await in_doubt(shop, drive, providers, timedelta(seconds=57.5))
+    account = hub.accounts.get(hub.shop("main").id, "mail")
+    assert account
+    gate = drive.deliverer._gate(account)
+    places = await gate.enter(1000)
+    waits = asyncio.create_task(drive.once())
+    while (await drive.rows(id_))[0]["status"] != "sending":  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(1.6)
+    gate.leave(places)
+    await waits
+
+    assert len(providers.unisender_go.calls) == 1
+    assert (await tried(shop, id_))[1:] == [("mail", "retry", "repeat-too-late")]
+
+    await drive.hurry()
+    await drive.once()
+
+    [delivery] = (await shop.story(id_))["deliveries"]
+    assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", True)
 
 
 async def test_an_order_message_does_not_wait_for_long_to_be_recognised(
