@@ -19,7 +19,7 @@ PAYLOADS = Path(__file__).parents[1] / "sources" / "payloads"
 
 def payload(platform: str, name: str) -> Any:
     """One of the recorded bodies, a new one each time."""
-    return json.loads((PAYLOADS / platform / f"{name}.json").read_text())
+    return json.loads((PAYLOADS / platform / f"{name}.json").read_text("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,17 @@
 """What a platform brings to the suite that all of them pass: `CASE` in `tests/sources/case_<platform>.py`."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from channels.base import HookRequest
 from hub.config import OrderStatus
 from hub.sources.base import Call
+
+JSON = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,3 +65,23 @@ def cases() -> list[SourceCase]:
     """Every platform that has one, by its name."""
     files = sorted(Path(__file__).parent.glob("case_*.py"))
     return [import_module(f"tests.sources.{file.stem}").CASE for file in files]
+
+
+def posted(
+    topic: str, said: Any, headers: Mapping[str, str] = {}, query: Mapping[str, str] = {}
+) -> Call:
+    """A call of that topic's hook. Bytes are posted as they are, all else as JSON."""
+    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    return Call(topic, HookRequest("POST", headers, query, body))
+
+
+def with_body(call: Call, body: bytes) -> Call:
+    """That call, saying something else."""
+    return replace(call, request=replace(call.request, body=body))
+
+
+def with_header(call: Call, name: str, value: str) -> Call:
+    """That call, with another value in one header."""
+    return replace(
+        call, request=replace(call.request, headers={**call.request.headers, name: value})
+    )

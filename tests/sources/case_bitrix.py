@@ -1,15 +1,13 @@
 """1C-Bitrix against the suite of sources."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from channels.base import HookRequest
 from hub.config import OrderStatus
 from hub.sources.base import Call
 from tests.simulators.bitrix import Bitrix
-from tests.sources.case import SourceCase
+from tests.sources.case import SourceCase, posted, with_body
 
 # "A", "G" and "R" are the site's own; the others a new site has.
 _FIELDS: Mapping[OrderStatus, Mapping[str, Any]] = {
@@ -50,7 +48,7 @@ def forged(given: Call) -> Call:
     """Of another order than was signed."""
     raw = given.request.body.replace(b'"id": "', b'"id": "9')
     assert raw != given.request.body
-    return replace(given, request=replace(given.request, body=raw))
+    return with_body(given, raw)
 
 
 def unknown(simulator: Bitrix, secret: str) -> Call:
@@ -63,7 +61,7 @@ def ping(simulator: Bitrix, secret: str) -> Call:
 
 def _posted(simulator: Bitrix, body: Mapping[str, Any], secret: str) -> Call:
     headers, raw = simulator.signed(body, secret=secret, key=f"{next(_posts):032x}")
-    return Call("events", HookRequest("POST", headers, {}, raw))
+    return posted("events", raw, headers)
 
 
 CASE = SourceCase(

@@ -1,15 +1,13 @@
 """CS-Cart Multi-Vendor against the suite of sources."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from channels.base import HookRequest
 from hub.config import OrderStatus
 from hub.sources.base import Call
 from tests.simulators.cscart import CsCart
-from tests.sources.case import SourceCase
+from tests.sources.case import SourceCase, posted, with_body
 
 # What a shop adds to CS-Cart's own for the way of a parcel, as docs/sources/cscart.md shows it; "K" is a second pick-up.
 _CODES: Mapping[OrderStatus, str] = {
@@ -58,7 +56,7 @@ def forged(given: Call) -> Call:
     """Of another order than was signed."""
     raw = given.request.body.replace(b'"order_id": "', b'"order_id": "9')
     assert raw != given.request.body
-    return replace(given, request=replace(given.request, body=raw))
+    return with_body(given, raw)
 
 
 def unknown(simulator: CsCart, secret: str) -> Call:
@@ -71,7 +69,7 @@ def ping(simulator: CsCart, secret: str) -> Call:
 
 def _posted(simulator: CsCart, body: Mapping[str, Any], secret: str) -> Call:
     headers, raw = simulator.signed(body, secret=secret, key=f"{next(_posts):032x}")
-    return Call("events", HookRequest("POST", headers, {}, raw))
+    return posted("events", raw, headers)
 
 
 CASE = SourceCase(

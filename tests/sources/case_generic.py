@@ -1,12 +1,11 @@
 """A shop of one's own against the suite of sources."""
 
-from dataclasses import replace
 from typing import Any
 
 from hub.config import OrderStatus
 from hub.sources.base import Call
 from tests.simulators.generic import GenericSimulator, structured
-from tests.sources.case import SourceCase
+from tests.sources.case import SourceCase, with_header
 
 _STAGES = (
     OrderStatus.CONFIRMED,
@@ -43,8 +42,7 @@ def call(simulator: GenericSimulator, id_: str, what: str, secret: str) -> Call:
 
 
 def forged(call: Call) -> Call:
-    headers = {**call.request.headers, "webhook-signature": "v1," + "A" * 43 + "="}
-    return replace(call, request=replace(call.request, headers=headers))
+    return with_header(call, "webhook-signature", "v1," + "A" * 43 + "=")
 
 
 def unknown(simulator: GenericSimulator, secret: str) -> Call:

@@ -1,15 +1,13 @@
 """MoySklad against the suite of sources."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from channels.base import HookRequest
 from hub.config import OrderStatus
 from hub.sources.base import Call
 from tests.simulators.moysklad import TOKEN, MoySkladSimulator
-from tests.sources.case import SourceCase
+from tests.sources.case import JSON, SourceCase, posted
 
 _STATES: Mapping[OrderStatus, str] = {
     OrderStatus.CONFIRMED: "Подтвержден",
@@ -45,18 +43,16 @@ def same(simulator: MoySkladSimulator, id_: str) -> None:
 def call(simulator: MoySkladSimulator, id_: str, what: str, secret: str) -> Call:
     assert not secret
     action = {"created": "CREATE", "updated": "UPDATE"}[what]
-    return posted(simulator.body("customerorder", id_, action))
+    return told(simulator.body("customerorder", id_, action))
 
 
 def unknown(simulator: MoySkladSimulator, secret: str) -> Call:
     assert not secret
-    return posted(simulator.body("demand", str(uuid4()), "CREATE"))
+    return told(simulator.body("demand", str(uuid4()), "CREATE"))
 
 
-def posted(body: Mapping[str, Any]) -> Call:
-    raw = json.dumps(body, ensure_ascii=False).encode()
-    headers = {"content-type": "application/json"}
-    return Call("events", HookRequest("POST", headers, {"requestId": str(uuid4())}, raw))
+def told(body: Mapping[str, Any]) -> Call:
+    return posted("events", body, JSON, {"requestId": str(uuid4())})
 
 
 CASE = SourceCase(

@@ -1,14 +1,12 @@
 """Ozon against the suite of sources."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from channels.base import HookRequest
 from hub.config import OrderStatus
 from hub.sources.base import Call
 from tests.simulators.ozon import API_KEY, CLIENT_ID, OzonSimulator
-from tests.sources.case import SourceCase
+from tests.sources.case import JSON, SourceCase, posted
 
 _CODES: Mapping[OrderStatus, str] = {
     OrderStatus.CONFIRMED: "posting_awaiting_registration",
@@ -43,22 +41,17 @@ def same(simulator: OzonSimulator, id_: str) -> None:
 
 def call(simulator: OzonSimulator, id_: str, what: str, secret: str) -> Call:
     assert not secret
-    return posted(simulator.said(id_, what))
+    return posted("push", simulator.said(id_, what), JSON)
 
 
 def unknown(simulator: OzonSimulator, secret: str) -> Call:
     assert not secret
-    return posted(simulator.said("", "stocks"))
+    return posted("push", simulator.said("", "stocks"), JSON)
 
 
 def ping(simulator: OzonSimulator, secret: str) -> Call:
     assert not secret
-    return posted(simulator.said("", "ping"))
-
-
-def posted(said: Mapping[str, Any]) -> Call:
-    headers = {"content-type": "application/json"}
-    return Call("push", HookRequest("POST", headers, {}, json.dumps(said).encode()))
+    return posted("push", simulator.said("", "ping"), JSON)
 
 
 CASE = SourceCase(

@@ -1,15 +1,12 @@
 """retailCRM against the suite of sources."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from channels.base import HookRequest
 from hub.config import OrderStatus
 from hub.sources.base import Call
 from tests.simulators.retailcrm import API_KEY, RetailCrmSimulator
-from tests.sources.case import SourceCase
+from tests.sources.case import JSON, SourceCase, posted, with_header
 
 _CODES: Mapping[OrderStatus, str] = {
     OrderStatus.CONFIRMED: "availability-confirmed",
@@ -42,14 +39,11 @@ def same(simulator: RetailCrmSimulator, id_: str) -> None:
 
 def call(simulator: RetailCrmSimulator, id_: str, what: str, secret: str) -> Call:
     assert what in ("created", "updated")
-    headers = {"content-type": "application/json", "x-vestnik-key": secret}
-    body = json.dumps(simulator.said(id_)).encode()
-    return Call("events", HookRequest("POST", headers, {}, body))
+    return posted("events", simulator.said(id_), JSON | {"x-vestnik-key": secret})
 
 
 def forged(call: Call) -> Call:
-    headers = {**call.request.headers, "x-vestnik-key": "whsec_" + "A" * 43 + "="}
-    return replace(call, request=replace(call.request, headers=headers))
+    return with_header(call, "x-vestnik-key", "whsec_" + "A" * 43 + "=")
 
 
 CASE = SourceCase(

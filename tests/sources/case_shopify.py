@@ -1,14 +1,12 @@
 """Shopify against the suite of sources."""
 
-from dataclasses import replace
 from typing import Any
 
-from channels.base import HookRequest
 from hub.config import OrderStatus
 from hub.sources.base import Call
 from tests.simulators.shopify import CLIENT_ID, CLIENT_SECRET, ShopifySimulator
 from tests.simulators.shopify_hooks import Delivery
-from tests.sources.case import SourceCase
+from tests.sources.case import SourceCase, posted, with_header
 
 
 def config(simulator: ShopifySimulator) -> dict[str, Any]:
@@ -49,22 +47,21 @@ def move(simulator: ShopifySimulator, id_: str, status: OrderStatus) -> None:
 def call(simulator: ShopifySimulator, id_: str, what: str, secret: str) -> Call:
     assert not secret
     topic = {"created": "orders/create", "updated": "orders/updated"}[what]
-    return posted(simulator.call(topic, simulator.orders[int(id_)]))
+    return told(simulator.call(topic, simulator.orders[int(id_)]))
 
 
 def forged(call: Call) -> Call:
-    headers = {**call.request.headers, "x-shopify-hmac-sha256": "A" * 43 + "="}
-    return replace(call, request=replace(call.request, headers=headers))
+    return with_header(call, "x-shopify-hmac-sha256", "A" * 43 + "=")
 
 
 def unknown(simulator: ShopifySimulator, secret: str) -> Call:
     assert not secret
-    return posted(simulator.call("app/uninstalled", {"id": 1, "name": "Ромашка"}))
+    return told(simulator.call("app/uninstalled", {"id": 1, "name": "Ромашка"}))
 
 
-def posted(delivery: Delivery) -> Call:
+def told(delivery: Delivery) -> Call:
     headers = {name.lower(): value for name, value in delivery.headers.items()}
-    return Call("events", HookRequest("POST", headers, {}, delivery.body))
+    return posted("events", delivery.body, headers)
 
 
 CASE = SourceCase(

@@ -1,12 +1,11 @@
 """WooCommerce against the suite of sources."""
 
-from dataclasses import replace
 from typing import Any
 
 from hub.config import OrderStatus
 from hub.sources.base import Call
 from tests.simulators.woocommerce import WooCommerceSimulator
-from tests.sources.case import SourceCase
+from tests.sources.case import SourceCase, with_header
 
 # Statuses that a plugin brought.
 OWN = ("assembly", "shipped", "ready-for-pickup", "no-show")
@@ -64,8 +63,7 @@ def call(simulator: WooCommerceSimulator, id_: str, what: str, secret: str) -> C
 
 
 def forged(call: Call) -> Call:
-    headers = {**call.request.headers, "x-wc-webhook-signature": "A" * 43 + "="}
-    return replace(call, request=replace(call.request, headers=headers))
+    return with_header(call, "x-wc-webhook-signature", "A" * 43 + "=")
 
 
 def unknown(simulator: WooCommerceSimulator, secret: str) -> Call:

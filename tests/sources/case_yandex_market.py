@@ -1,14 +1,12 @@
 """Yandex Market against the suite of sources."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from channels.base import HookRequest
 from hub.config import OrderStatus
 from hub.sources.base import Call
 from tests.simulators.yandex_market import BUSINESS, CAMPAIGN, TOKEN, YandexMarketSimulator
-from tests.sources.case import SourceCase
+from tests.sources.case import JSON, SourceCase, posted
 
 _CODES: Mapping[OrderStatus, str] = {
     OrderStatus.ASSEMBLED: "PROCESSING/READY_TO_SHIP",
@@ -42,22 +40,17 @@ def same(simulator: YandexMarketSimulator, id_: str) -> None:
 
 def call(simulator: YandexMarketSimulator, id_: str, what: str, secret: str) -> Call:
     assert not secret
-    return posted(simulator.notification(id_, what))
+    return posted("notification", simulator.notification(id_, what), JSON)
 
 
 def unknown(simulator: YandexMarketSimulator, secret: str) -> Call:
     assert not secret
-    return posted(simulator.notification("", "chat"))
+    return posted("notification", simulator.notification("", "chat"), JSON)
 
 
 def ping(simulator: YandexMarketSimulator, secret: str) -> Call:
     assert not secret
-    return posted(simulator.notification("", "ping"))
-
-
-def posted(said: Mapping[str, Any]) -> Call:
-    headers = {"content-type": "application/json"}
-    return Call("notification", HookRequest("POST", headers, {}, json.dumps(said).encode()))
+    return posted("notification", simulator.notification("", "ping"), JSON)
 
 
 CASE = SourceCase(

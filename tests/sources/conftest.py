@@ -1,8 +1,9 @@
-"""A hub with a shop that is connected to a platform's simulator."""
+"""A hub with a shop that is connected to a platform's simulator, and what a platform's module calls without one."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -11,6 +12,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from channels.http import ProviderHttp
 from hub.config import HubSettings, OrderSettings, Settings
 from hub.config import Shop as ShopSettings
 from hub.events import claims
@@ -20,10 +22,12 @@ from hub.queue import connect
 from hub.resources import Hub
 from hub.shops.keys import Scope
 from hub.sources.base import Call
+from hub.sources.http import ShopHttp
 from tests.hub.api.client import Answer, Api
 from tests.hub.conftest import api, hub, hub_database, key_for, url
 from tests.hub.notifications.conftest import Drive
-from tests.sources.case import SourceCase
+from tests.sources.alone import free
+from tests.sources.case import SourceCase, cases
 
 __all__ = ["api", "hub", "hub_database", "key_for", "url"]
 
@@ -55,6 +59,28 @@ def hub_settings(hub_database: str, redis_url: str) -> Settings:
 @pytest.fixture
 def settings(hub_settings: Settings) -> Settings:
     return hub_settings
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[ShopHttp]:
+    """For a platform's module alone; no limit is near."""
+    http = ProviderHttp(allow=[ip_network(NETWORK)])
+    yield ShopHttp(http, free)
+    await http.close()
+
+
+@pytest.fixture(params=cases(), ids=str)
+def case(request: pytest.FixtureRequest) -> SourceCase:
+    """Each platform in turn; a module of tests has a fixture of its own where it is about some of them only."""
+    found: SourceCase = request.param
+    return found
+
+
+async def apply_all(hub: Hub) -> None:
+    """What shops have told and is due, as one worker does it."""
+    while claimed := await claims.claim(hub.db, new_id(), each=50, limit=50):
+        for one in claimed:
+            await handle(hub, one)
 
 
 @dataclass(frozen=True)
@@ -102,10 +128,7 @@ class Connected:
         await self.apply()
 
     async def apply(self) -> None:
-        """All that is due, as one worker does it."""
-        while claimed := await claims.claim(self.hub.db, new_id(), each=50, limit=50):
-            for one in claimed:
-                await handle(self.hub, one)
+        await apply_all(self.hub)
 
     async def hurry(self) -> None:
         """What waits for another try is due, and the source is no longer left alone."""
@@ -184,8 +207,3 @@ async def drive(hub: Hub) -> AsyncIterator[Drive]:
         yield Drive(hub, redis)
     finally:
         await redis.aclose()
-
-
-def without_body(call: Call, body: bytes) -> Call:
-    """That call, saying something else."""
-    return replace(call, request=replace(call.request, body=body))

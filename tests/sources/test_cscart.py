@@ -5,17 +5,13 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
-from channels.base import BadHook, HookRequest
-from channels.http import ProviderHttp
 from hub.config import OrderStatus
 from hub.sources.base import (
     Ask,
-    Call,
     Fetches,
     Impossible,
     Later,
@@ -34,13 +30,14 @@ from hub.sources.model import (
     Heard,
     Incoming,
     Kind,
-    OrderFacts,
 )
 from hub.sources.platforms import cscart_carts, cscart_lists
 from hub.sources.platforms.cscart import CsCart
 from tests.simulators.base import Fault
 from tests.simulators.cscart import SECRET, payload
 from tests.simulators.cscart import CsCart as Shop
+from tests.sources.alone import kept, order_of, read_all, refused
+from tests.sources.case import posted
 
 NOW = datetime(2026, 12, 1, 9, 6, tzinfo=UTC)
 
@@ -52,39 +49,22 @@ async def shop() -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[ProviderHttp]:
-    http = ProviderHttp(allow=[ip_network("127.0.0.0/8")], timeout=timedelta(seconds=3))
-    yield http
-    await http.close()
-
-
-@pytest.fixture
-def platform(shop: Shop, http: ProviderHttp) -> CsCart:
+def platform(shop: Shop, http: ShopHttp) -> CsCart:
     return _platform(shop, http)
 
 
-def _platform(shop: Shop, http: ProviderHttp, **config: Any) -> CsCart:
-    async def take() -> None:
-        return None
-
+def _platform(shop: Shop, http: ShopHttp, **config: Any) -> CsCart:
     given = {"base_url": shop.url, "login": shop.login, "api_key": shop.api_key} | config
     return CsCart(
         CsCart.Config.model_validate(given),  # type: ignore[arg-type]
-        ShopHttp(http, take),
+        http,
         secret=SECRET,
     )
 
 
 def _heard(platform: CsCart, shop: Shop, body: Any, *, now: datetime = NOW, **signed: Any) -> Heard:
     headers, raw = shop.signed(body, at=signed.pop("at", now), **signed)
-    call = Call("events", HookRequest("POST", headers, {}, raw))
-    return platform.hear(call, now=now)
-
-
-def _order(platform: CsCart, given: dict[str, Any]) -> OrderFacts:
-    facts = platform.facts(Kind.ORDER, given)
-    assert isinstance(facts, OrderFacts)
-    return facts
+    return platform.hear(posted("events", raw, headers), now=now)
 
 
 # --- What is heard.
@@ -102,7 +82,7 @@ def test_the_full_form_brings_the_order_with_it(platform: CsCart, shop: Shop) ->
     [event] = _heard(platform, shop, payload("full")).events
     assert event.payload is not None
 
-    facts = _order(platform, dict(event.payload))
+    facts = order_of(platform, event.payload)
 
     assert facts.codes == (("P",),)
     assert facts.customer is not None
@@ -125,7 +105,7 @@ def test_a_shops_clock_does_not_say_what_is_newer(platform: CsCart, shop: Shop, 
 
     assert event.payload
     assert event.happened_at == shops
-    assert _order(platform, dict(event.payload)).changed_at == NOW
+    assert order_of(platform, event.payload).changed_at == NOW
 
 
 def test_a_ping_is_answered_and_nothing_else(platform: CsCart, shop: Shop) -> None:
@@ -165,10 +145,8 @@ def test_an_unfinished_order_is_none_yet(platform: CsCart, shop: Shop) -> None:
 def test_what_the_add_on_did_not_sign_is_forged(
     platform: CsCart, shop: Shop, forged: dict[str, Any]
 ) -> None:
-    with pytest.raises(BadHook) as caught:
+    with refused(forged=True):
         _heard(platform, shop, payload("thin"), **forged)
-
-    assert caught.value.forged
 
 
 @pytest.mark.parametrize(
@@ -188,17 +166,15 @@ def test_what_the_add_on_did_not_sign_is_forged(
     ],
 )
 def test_what_cannot_be_read_is_refused(platform: CsCart, shop: Shop, body: Any) -> None:
-    with pytest.raises(BadHook) as caught:
+    with refused(forged=False):
         _heard(platform, shop, body)
-
-    assert not caught.value.forged
 
 
 # --- What it means.
 
 
 def test_numbers_may_be_texts_and_texts_numbers(platform: CsCart) -> None:
-    facts = _order(platform, payload("order"))
+    facts = order_of(platform, payload("order"))
 
     assert (facts.id, facts.number, facts.total) == ("1042", "1042", Decimal("5980.00"))
     assert facts.created_at == datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
@@ -231,7 +207,7 @@ async def test_lines_stay_in_their_order_whatever_their_numbers_are(
 def test_the_buyer_is_known_by_his_number_and_reached_at_the_address_of_the_order(
     platform: CsCart,
 ) -> None:
-    buyer = _order(platform, payload("order")).customer
+    buyer = order_of(platform, payload("order")).customer
 
     assert buyer is not None
     assert (buyer.id, buyer.name, buyer.locale) == ("42", "Анна Петрова", "ru")
@@ -242,7 +218,7 @@ def test_one_product_may_stand_on_two_lines(platform: CsCart) -> None:
     order = payload("order")
     order["products"]["318842067"]["product_id"] = "241"
 
-    assert [line.id for line in _order(platform, order).lines] == ["2790217341", "318842067"]
+    assert [line.id for line in order_of(platform, order).lines] == ["2790217341", "318842067"]
 
 
 @pytest.mark.parametrize("empty", [[], {}, None, "", "0"])
@@ -251,14 +227,14 @@ def test_an_empty_map_may_be_anything(platform: CsCart, empty: Any) -> None:
         ("products", "shipping", "product_groups", "fields", "shipment", "shipment_ids"), empty
     )
 
-    facts = _order(platform, order)
+    facts = order_of(platform, order)
 
     assert facts.lines == ()
     assert facts.delivery == {"address": "101000, Москва, ул. Примерная, 5, кв. 12"}
 
 
-def test_without_vendors_a_company_is_a_storefront(shop: Shop, http: ProviderHttp) -> None:
-    facts = _order(_platform(shop, http, vendors=False), payload("order"))
+def test_without_vendors_a_company_is_a_storefront(shop: Shop, http: ShopHttp) -> None:
+    facts = order_of(_platform(shop, http, vendors=False), payload("order"))
 
     assert {(line.seller, line.seller_name, line.warehouse) for line in facts.lines} == {
         ("", "", "")
@@ -266,7 +242,7 @@ def test_without_vendors_a_company_is_a_storefront(shop: Shop, http: ProviderHtt
 
 
 def test_a_parent_only_holds_others_together(platform: CsCart) -> None:
-    assert _order(platform, payload("order") | {"is_parent_order": "Y"}).parent
+    assert order_of(platform, payload("order") | {"is_parent_order": "Y"}).parent
 
 
 @pytest.mark.parametrize("missing", ["order_id", "status"])
@@ -321,7 +297,7 @@ async def test_an_order_is_read_by_its_number(platform: CsCart, shop: Shop) -> N
     found = await platform.fetch(Kind.ORDER, "1042")
 
     assert found
-    assert _order(platform, dict(found)).codes == (("O",),)
+    assert order_of(platform, found).codes == (("O",),)
     assert shop.calls == [("GET", "orders/1042")]
 
 
@@ -333,7 +309,7 @@ async def test_the_tracking_number_is_the_newest_shipments(platform: CsCart, sho
     found = await platform.fetch(Kind.ORDER, "1042")
 
     assert found
-    assert _order(platform, dict(found)).delivery["tracking"] == "RA2"
+    assert order_of(platform, found).delivery["tracking"] == "RA2"
 
 
 async def test_a_login_that_may_not_see_shipments_still_brings_orders(
@@ -346,7 +322,7 @@ async def test_a_login_that_may_not_see_shipments_still_brings_orders(
     found = await platform.fetch(Kind.ORDER, "1042")
 
     assert found
-    assert "tracking" not in _order(platform, dict(found)).delivery
+    assert "tracking" not in order_of(platform, found).delivery
 
 
 @pytest.mark.parametrize(
@@ -369,7 +345,7 @@ async def test_what_is_not_there_for_us_is_not_there(
 
 
 async def test_a_shop_without_pretty_addresses_is_read_all_the_same(
-    shop: Shop, http: ProviderHttp
+    shop: Shop, http: ShopHttp
 ) -> None:
     shop.rewrites = False
     shop.add_order(1042)
@@ -398,7 +374,7 @@ async def test_trouble_is_told_from_patience(
         await platform.fetch(Kind.ORDER, "1042")
 
 
-async def test_the_check_says_what_to_look_at(shop: Shop, http: ProviderHttp) -> None:
+async def test_the_check_says_what_to_look_at(shop: Shop, http: ShopHttp) -> None:
     shop.add_order(1042)
 
     good = await _platform(shop, http).check()
@@ -415,17 +391,9 @@ async def test_the_check_says_what_to_look_at(shop: Shop, http: ProviderHttp) ->
 
 async def _all(platform: CsCart, ask: Ask) -> tuple[list[Incoming], dict[str, Any], int]:
     """All pages from `ask`, where the next reading goes on, and how many pages there were."""
-    items: list[Incoming] = []
-    position = ask.position
-    for pages in range(1, 50):
-        page = await platform.read(Ask(ask.kind, ask.since, ask.purpose, position, ask.open))
-        items += page.items
-        position = page.position
-        # It is kept as JSON.
-        assert json.loads(json.dumps(position)) == position
-        if not page.more:
-            return items, dict(position), pages
-    raise AssertionError("it never ends")
+    pages = await read_all(platform, ask)
+    items = [item for page in pages for item in page.items]
+    return items, kept(pages[-1]), len(pages)
 
 
 @pytest.fixture

@@ -2,27 +2,22 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.base import BadHook, HookRequest
-from channels.http import ProviderHttp
+from channels.base import BadHook
 from hub.config import OrderStatus
 from hub.db.pool import as_json
 from hub.sources.base import (
-    Ask,
     Call,
     Fetches,
     Impossible,
     Later,
-    Page,
     Purpose,
     Reads,
     Subscribes,
@@ -45,13 +40,11 @@ from hub.sources.registry import platform_class
 from tests.simulators.base import Fault
 from tests.simulators.insales import InSalesSimulator
 from tests.simulators.shops import payload
+from tests.sources.alone import any_json, ask, no_http, objects, order_of, read_all, refused
+from tests.sources.case import posted
 
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
 HOOKS = {topic: f"https://hub.example/hooks/t/{topic}" for topic in InSales.topics}
-
-
-async def free() -> None:
-    """No limit is near."""
 
 
 @pytest.fixture
@@ -61,15 +54,8 @@ async def shop() -> AsyncIterator[InSalesSimulator]:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[ProviderHttp]:
-    http = ProviderHttp(allow=[ip_network("127.0.0.0/8")])
-    yield http
-    await http.close()
-
-
-@pytest.fixture
-def insales(shop: InSalesSimulator, http: ProviderHttp) -> InSales:
-    return InSales(config(shop.url), ShopHttp(http, free))
+def insales(shop: InSalesSimulator, http: ShopHttp) -> InSales:
+    return InSales(config(shop.url), http)
 
 
 def config(url: str = "https://romashka.example", **changes: Any) -> InSalesConfig:
@@ -79,12 +65,11 @@ def config(url: str = "https://romashka.example", **changes: Any) -> InSalesConf
 
 def offline(**changes: Any) -> InSales:
     """For what calls nobody."""
-    return InSales(config(**changes), ShopHttp(ProviderHttp.__new__(ProviderHttp), free))
+    return InSales(config(**changes), no_http())
 
 
 def call(topic: str, said: Any) -> Call:
-    body = said if isinstance(said, bytes) else json.dumps(said).encode()
-    return Call(topic, HookRequest("POST", {}, {}, body))
+    return posted(topic, said)
 
 
 def order(**changes: Any) -> dict[str, Any]:
@@ -95,25 +80,7 @@ def order(**changes: Any) -> dict[str, Any]:
 def order_facts(said: dict[str, Any]) -> OrderFacts:
     [event] = offline().hear(call("orders.update", said), now=NOW).events
     assert event.payload is not None
-    found = offline().facts(Kind.ORDER, event.payload)
-    assert isinstance(found, OrderFacts)
-    return found
-
-
-def ask(kind: Kind = Kind.ORDER, **changes: Any) -> Ask:
-    return replace(Ask(kind, datetime.now(UTC) - timedelta(days=1), Purpose.CATCH_UP), **changes)
-
-
-async def read_all(insales: InSales, begin: Ask) -> list[Page]:
-    pages = [await insales.read(begin)]
-    while pages[-1].more:
-        assert len(pages) < 20
-        pages.append(await insales.read(replace(begin, position=pages[-1].position)))
-    return pages
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [item.object for page in pages for item in page.items]
+    return order_of(offline(), event.payload)
 
 
 def decision(
@@ -202,10 +169,8 @@ class TestHearing:
         [b"", b"{", b"[]", b"7", b'{"number": 1}', b'{"order": {"id": 7}}', b"\xff", b"null"],
     )
     def test_what_is_no_order_is_refused(self, body: bytes) -> None:
-        with pytest.raises(BadHook) as refused:
+        with refused(forged=False):
             offline().hear(call("orders.update", body), now=NOW)
-
-        assert not refused.value.forged
 
     def test_xml_is_refused_with_what_to_change(self) -> None:
         with pytest.raises(BadHook, match="format_type"):
@@ -214,13 +179,7 @@ class TestHearing:
     @settings(max_examples=60, deadline=None)
     @given(
         st.sampled_from(sorted(InSales.topics)),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-            lambda inner: (
-                st.lists(inner, max_size=3)
-                | st.dictionaries(st.sampled_from([*order(), "x"]), inner, max_size=6)
-            ),
-        ),
+        any_json(*order(), "x"),
     )
     def test_whatever_comes_is_read_or_refused(self, topic: str, said: Any) -> None:
         try:
@@ -363,8 +322,8 @@ class TestReading:
         pages = await read_all(insales, ask())
 
         # All of one second, so that only the id tells them apart.
-        assert ids(pages) == made
-        assert str(old["id"]) not in ids(pages)
+        assert objects(pages) == made
+        assert str(old["id"]) not in objects(pages)
 
     async def test_the_next_reading_goes_on_from_the_last(
         self, insales: InSales, shop: InSalesSimulator
@@ -377,7 +336,7 @@ class TestReading:
 
         pages = await read_all(insales, ask(position=kept))
 
-        assert ids(pages) == [str(first["id"])]
+        assert objects(pages) == [str(first["id"])]
         assert str(second["id"]) in kept.values()
 
     async def test_a_list_that_ends_now_is_read_again_a_little(
@@ -390,7 +349,7 @@ class TestReading:
 
         pages = await read_all(insales, ask(position=kept))
 
-        assert set(ids(pages)) == {str(first["id"]), str(second["id"])}
+        assert set(objects(pages)) == {str(first["id"]), str(second["id"])}
 
     async def test_the_position_is_json_and_stays_where_nothing_came(
         self, insales: InSales
@@ -409,16 +368,16 @@ class TestReading:
         [product] = payload("insales", "products")
         shop.products["1"] = product | {"archived": True, "updated_at": shop.stamp()}
 
-        assert ids(await read_all(insales, ask())) == [str(one["id"])]
-        assert ids(await read_all(insales, ask(Kind.PRODUCT))) == []
+        assert objects(await read_all(insales, ask())) == [str(one["id"])]
+        assert objects(await read_all(insales, ask(Kind.PRODUCT))) == []
 
     async def test_customers_and_products(self, insales: InSales, shop: InSalesSimulator) -> None:
         at = {"updated_at": shop.stamp()}
         shop.customers["5120042"] = payload("insales", "client") | at
         shop.products["300001"] = payload("insales", "products")[0] | at
 
-        assert ids(await read_all(insales, ask(Kind.CUSTOMER))) == ["5120042"]
-        assert ids(await read_all(insales, ask(Kind.PRODUCT, purpose=Purpose.HISTORY))) == [
+        assert objects(await read_all(insales, ask(Kind.CUSTOMER))) == ["5120042"]
+        assert objects(await read_all(insales, ask(Kind.PRODUCT, purpose=Purpose.HISTORY))) == [
             "300001"
         ]
 
@@ -549,8 +508,8 @@ class TestTrouble:
 
         assert wait.value.after == timedelta(seconds=7)
 
-    async def test_a_wrong_key(self, shop: InSalesSimulator, http: ProviderHttp) -> None:
-        wrong = InSales(config(shop.url, password="other"), ShopHttp(http, free))
+    async def test_a_wrong_key(self, shop: InSalesSimulator, http: ShopHttp) -> None:
+        wrong = InSales(config(shop.url, password="other"), http)
 
         with pytest.raises(Trouble) as trouble:
             await wrong.read(ask())

@@ -2,31 +2,26 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from ipaddress import ip_network
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
-from channels.base import HookRequest
-from channels.http import ProviderHttp
 from hub.config import OrderStatus
-from hub.sources.base import Ask, Call, Fetches, Page, Purpose, Reads, Trouble, Unreadable, Writes
+from hub.sources.base import Call, Fetches, Purpose, Reads, Trouble, Unreadable, Writes
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, CustomerFacts, Kind, OrderFacts
 from hub.sources.platforms.ozon import Ozon, OzonConfig
+from tests.simulators import shops
 from tests.simulators.ozon import API_KEY, CLIENT_ID, OzonSimulator
+from tests.sources.alone import ask, objects, order_of, read_all
+from tests.sources.case import posted
 
-PAYLOADS = Path(__file__).parent / "payloads" / "ozon"
+payload = partial(shops.payload, "ozon")
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
 LONG_AGO = datetime.now(UTC) - timedelta(days=40)
-
-
-async def free() -> None:
-    """No limit is near."""
 
 
 @pytest.fixture
@@ -36,43 +31,13 @@ async def simulator() -> AsyncIterator[OzonSimulator]:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[ProviderHttp]:
-    http = ProviderHttp(allow=[ip_network("127.0.0.0/8")])
-    yield http
-    await http.close()
-
-
-@pytest.fixture
-def ozon(simulator: OzonSimulator, http: ProviderHttp) -> Ozon:
+def ozon(simulator: OzonSimulator, http: ShopHttp) -> Ozon:
     config = {"client_id": CLIENT_ID, "api_key": API_KEY, "base_url": simulator.url}
-    return Ozon(OzonConfig.model_validate(config), ShopHttp(http, free))
-
-
-def payload(name: str) -> Any:
-    return json.loads((PAYLOADS / f"{name}.json").read_text())
+    return Ozon(OzonConfig.model_validate(config), http)
 
 
 def call(said: Any) -> Call:
-    body = said if isinstance(said, bytes) else json.dumps(said).encode()
-    return Call("push", HookRequest("POST", {}, {}, body))
-
-
-def ask(**changes: Any) -> Ask:
-    return replace(
-        Ask(Kind.ORDER, datetime.now(UTC) - timedelta(days=1), Purpose.CATCH_UP), **changes
-    )
-
-
-async def pages(ozon: Ozon, **changes: Any) -> list[Page]:
-    found = [await ozon.read(ask(**changes))]
-    while found[-1].more:
-        assert len(found) < 20
-        found.append(await ozon.read(ask(**changes | {"position": found[-1].position})))
-    return found
-
-
-def objects(read: list[Page]) -> list[str]:
-    return [item.object for page in read for item in page.items]
+    return posted("push", said)
 
 
 class TestHearing:
@@ -145,9 +110,8 @@ class TestHearing:
 
 class TestFacts:
     def test_a_posting_is_an_order(self, ozon: Ozon) -> None:
-        facts = ozon.facts(Kind.ORDER, payload("posting_fbs"))
+        facts = order_of(ozon, payload("posting_fbs"))
 
-        assert isinstance(facts, OrderFacts)
         assert (facts.id, facts.number) == ("24000001-0001-1", "24000001-0001-1")
         assert facts.parent_id == "24000001-0001"
         assert facts.codes == (("posting_in_pickup_point", "delivering"),)
@@ -165,9 +129,8 @@ class TestFacts:
         assert (facts.customer, facts.reason, facts.changed_at) == (None, "", None)
 
     def test_a_buyer_is_known_where_the_shop_delivers(self, ozon: Ozon) -> None:
-        facts = ozon.facts(Kind.ORDER, payload("posting_rfbs_cancelled"))
+        facts = order_of(ozon, payload("posting_rfbs_cancelled"))
 
-        assert isinstance(facts, OrderFacts)
         assert facts.customer == CustomerFacts(id="60006", name="Анна Покупателева")
         assert facts.delivery["address"] == "Казань, Примерная улица, 5, кв. 12"
         assert facts.reason == "Покупатель передумал"
@@ -175,9 +138,8 @@ class TestFacts:
     def test_one_that_was_divided_is_not_cancelled(self, ozon: Ozon) -> None:
         divided = {"status": "cancelled_from_split_pending", "substatus": "posting_canceled"}
 
-        facts = ozon.facts(Kind.ORDER, payload("posting_fbs") | divided)
+        facts = order_of(ozon, payload("posting_fbs") | divided)
 
-        assert isinstance(facts, OrderFacts)
         [[code]] = facts.codes
         assert ozon.statuses[code] is None
 
@@ -229,7 +191,7 @@ class TestReading:
         for number in numbers:
             simulator.move(number, "posting_on_way_to_city")
 
-        read = await pages(ozon)
+        read = await read_all(ozon, ask())
 
         assert objects(read) == numbers
         assert [page.more for page in read] == [True, True, True, False]
@@ -240,14 +202,14 @@ class TestReading:
         number = simulator.place(in_process_at=LONG_AGO.isoformat())
         simulator.move(number, "posting_delivered")
 
-        assert objects(await pages(ozon)) == [number]
+        assert objects(await read_all(ozon, ask())) == [number]
 
     async def test_what_changed_before_is_not(self, ozon: Ozon, simulator: OzonSimulator) -> None:
         number = simulator.place()
         simulator.move(number, "posting_delivered")
         simulator.changed[number] = LONG_AGO
 
-        assert objects(await pages(ozon)) == []
+        assert objects(await read_all(ozon, ask())) == []
 
     async def test_all_that_is_to_be_packed_is_looked_through(
         self, ozon: Ozon, simulator: OzonSimulator
@@ -256,7 +218,7 @@ class TestReading:
         numbers = [simulator.place() for _ in range(205)]
         simulator.changed = dict.fromkeys(numbers, LONG_AGO)
 
-        read = await pages(ozon)
+        read = await read_all(ozon, ask())
 
         assert objects(read) == numbers
 
@@ -265,10 +227,10 @@ class TestReading:
     ) -> None:
         before = datetime.now(UTC)
         number = simulator.place()
-        [*_, last] = await pages(ozon)
+        [*_, last] = await read_all(ozon, ask())
         simulator.move(number, "posting_delivered")
 
-        again = await pages(ozon, since=LONG_AGO, position=last.position)
+        again = await read_all(ozon, ask(since=LONG_AGO, position=last.position))
 
         assert objects(again) == [number]
         assert datetime.fromisoformat(last.position["from"]) < before
@@ -277,10 +239,10 @@ class TestReading:
         self, ozon: Ozon, simulator: OzonSimulator
     ) -> None:
         number = simulator.place()
-        first = (await pages(ozon))[0].items[0]
-        again = (await pages(ozon))[0].items[0]
+        first = (await read_all(ozon, ask()))[0].items[0]
+        again = (await read_all(ozon, ask()))[0].items[0]
         simulator.move(number, "posting_delivered")
-        moved = (await pages(ozon))[0].items[0]
+        moved = (await read_all(ozon, ask()))[0].items[0]
 
         assert first.key == again.key != moved.key
 
@@ -289,7 +251,7 @@ class TestReading:
         new = simulator.place(in_process_at=(datetime.now(UTC) - timedelta(days=1)).isoformat())
 
         since = datetime.now(UTC) - timedelta(days=80)
-        read = await pages(ozon, since=since, purpose=Purpose.HISTORY)
+        read = await read_all(ozon, ask(since=since, purpose=Purpose.HISTORY))
 
         assert objects(read) == [old, new]
         assert len(read) == 3
@@ -300,7 +262,7 @@ class TestReading:
         new = simulator.place()
 
         since = datetime.now(UTC) - timedelta(days=30)
-        read = await pages(ozon, since=since, purpose=Purpose.HISTORY)
+        read = await read_all(ozon, ask(since=since, purpose=Purpose.HISTORY))
 
         assert set(objects(read)) == {new}
 

@@ -2,26 +2,21 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from ipaddress import ip_network
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from channels.base import BadHook, HookRequest
-from channels.http import ProviderHttp
+from channels.base import BadHook
 from hub.config import OrderStatus
 from hub.sources.base import (
-    Ask,
     Call,
     Fetches,
     Impossible,
     Later,
-    Page,
     Purpose,
     Reads,
     Trouble,
@@ -31,15 +26,14 @@ from hub.sources.base import (
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, CustomerFacts, Decision, Kind, OrderFacts
 from hub.sources.platforms.retailcrm import RetailCrm, RetailCrmConfig
+from tests.simulators import shops
 from tests.simulators.retailcrm import API_KEY, RetailCrmSimulator
+from tests.sources.alone import ask, objects, order_of, read_all, refused
+from tests.sources.case import posted
 
-PAYLOADS = Path(__file__).parent / "payloads" / "retailcrm"
+payload = partial(shops.payload, "retailcrm")
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
 SECRET = "whsec_q+Pz/Nn3m0Gq1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q="
-
-
-async def free() -> None:
-    """No limit is near."""
 
 
 @pytest.fixture
@@ -49,46 +43,17 @@ async def simulator() -> AsyncIterator[RetailCrmSimulator]:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[ProviderHttp]:
-    http = ProviderHttp(allow=[ip_network("127.0.0.0/8")])
-    yield http
-    await http.close()
-
-
-@pytest.fixture
-def crm(simulator: RetailCrmSimulator, http: ProviderHttp) -> RetailCrm:
-    return RetailCrm(config(simulator.url), ShopHttp(http, free), secret=SECRET)
+def crm(simulator: RetailCrmSimulator, http: ShopHttp) -> RetailCrm:
+    return RetailCrm(config(simulator.url), http, secret=SECRET)
 
 
 def config(url: str, **changes: Any) -> RetailCrmConfig:
     return RetailCrmConfig.model_validate({"base_url": url, "api_key": API_KEY} | changes)
 
 
-def payload(name: str) -> Any:
-    return json.loads((PAYLOADS / f"{name}.json").read_text())
-
-
 def call(said: Any, *, key: str | None = SECRET, query: dict[str, str] | None = None) -> Call:
-    body = said if isinstance(said, bytes) else json.dumps(said).encode()
     headers = {} if key is None else {"x-vestnik-key": key}
-    return Call("events", HookRequest("POST", headers, query or {}, body))
-
-
-def ask(**changes: Any) -> Ask:
-    known = Ask(Kind.ORDER, datetime.now(UTC) - timedelta(days=1), Purpose.CATCH_UP)
-    return replace(known, **changes)
-
-
-async def pages(crm: RetailCrm, **changes: Any) -> list[Page]:
-    found = [await crm.read(ask(**changes))]
-    while found[-1].more:
-        assert len(found) < 20
-        found.append(await crm.read(ask(**changes | {"position": found[-1].position})))
-    return found
-
-
-def objects(read: list[Page]) -> list[str]:
-    return [item.object for page in read for item in page.items]
+    return posted("events", said, headers, query or {})
 
 
 class TestHearing:
@@ -110,13 +75,11 @@ class TestHearing:
 
     @pytest.mark.parametrize("key", [None, "", "whsec_x", SECRET[:-1], "\udcff"])
     def test_without_the_key_nobody_is_heard(self, crm: RetailCrm, key: str | None) -> None:
-        with pytest.raises(BadHook) as refusal:
+        with refused(forged=True):
             crm.hear(call(payload("trigger"), key=key), now=NOW)
 
-        assert refusal.value.forged
-
-    def test_no_secret_is_no_open_door(self, http: ProviderHttp) -> None:
-        crm = RetailCrm(config("https://crm.example"), ShopHttp(http, free), secret="")
+    def test_no_secret_is_no_open_door(self, http: ShopHttp) -> None:
+        crm = RetailCrm(config("https://crm.example"), http, secret="")
 
         with pytest.raises(BadHook):
             crm.hear(call(payload("trigger"), key=""), now=NOW)
@@ -135,17 +98,14 @@ class TestHearing:
 
     @pytest.mark.parametrize("body", [b"", b"\xff{", b"[]", b"{}", b"[" * 100_000])
     def test_rubbish_is_refused(self, crm: RetailCrm, body: bytes) -> None:
-        with pytest.raises(BadHook) as refusal:
+        with refused(forged=False):
             crm.hear(call(body), now=NOW)
-
-        assert not refusal.value.forged
 
 
 class TestFacts:
     def test_an_order(self, crm: RetailCrm) -> None:
-        facts = crm.facts(Kind.ORDER, payload("order"))
+        facts = order_of(crm, payload("order"))
 
-        assert isinstance(facts, OrderFacts)
         assert (facts.id, facts.number) == ("5001", "5001A")
         assert facts.codes == (("delivering",), ("financial:paid",))
         assert (facts.currency, facts.total) == ("RUB", Decimal("4780.50"))
@@ -173,9 +133,8 @@ class TestFacts:
     def test_a_firm_is_not_the_person_who_orders(self, crm: RetailCrm) -> None:
         firm = {"customer": {"type": "customer_corporate", "id": 77}}
 
-        facts = crm.facts(Kind.ORDER, payload("order") | firm)
+        facts = order_of(crm, payload("order") | firm)
 
-        assert isinstance(facts, OrderFacts)
         assert facts.customer
         assert (facts.customer.id, facts.customer.email) == ("", "anna@example.com")
 
@@ -220,14 +179,14 @@ class TestReading:
         assert await crm.fetch(Kind.ORDER, id_) is None
 
     async def test_another_site_is_somebody_elses(
-        self, simulator: RetailCrmSimulator, http: ProviderHttp
+        self, simulator: RetailCrmSimulator, http: ShopHttp
     ) -> None:
-        crm = RetailCrm(config(simulator.url, site="main"), ShopHttp(http, free), secret=SECRET)
+        crm = RetailCrm(config(simulator.url, site="main"), http, secret=SECRET)
         mine, other = simulator.place(), simulator.place(site="second")
 
         assert await crm.fetch(Kind.ORDER, mine)
         assert await crm.fetch(Kind.ORDER, other) is None
-        assert objects(await pages(crm)) == [mine]
+        assert objects(await read_all(crm, ask())) == [mine]
 
     async def test_what_changed_is_read_once_however_often_it_did(
         self, crm: RetailCrm, simulator: RetailCrmSimulator
@@ -236,7 +195,7 @@ class TestReading:
         for status in ("availability-confirmed", "delivering"):
             simulator.move(ids[0], status)
 
-        read = await pages(crm)
+        read = await read_all(crm, ask())
 
         assert sorted(objects(read)) == ids
         [changed] = [item for item in read[0].items if item.object == ids[0]]
@@ -248,10 +207,10 @@ class TestReading:
     ) -> None:
         ids = [simulator.place() for _ in range(130)]
 
-        read = await pages(crm)
+        read = await read_all(crm, ask())
         simulator.move(ids[5], "complete")
-        after = await pages(crm, position=read[-1].position)
-        nothing = await pages(crm, position=after[-1].position)
+        after = await read_all(crm, ask(position=read[-1].position))
+        nothing = await read_all(crm, ask(position=after[-1].position))
 
         assert sorted(objects(read)) == ids
         assert objects(after) == [ids[5]]
@@ -274,7 +233,7 @@ class TestReading:
         simulator.place(createdAt="2026-01-01 10:00:00")
         ids = [simulator.place() for _ in range(130)]
 
-        read = await pages(crm, purpose=Purpose.HISTORY)
+        read = await read_all(crm, ask(purpose=Purpose.HISTORY))
 
         assert sorted(objects(read)) == ids
         assert [page.total for page in read] == [130, 130]
@@ -286,7 +245,7 @@ class TestReading:
 
         found = await crm.fetch(Kind.CUSTOMER, "31")
         since = datetime(2026, 1, 1, tzinfo=UTC)
-        read = await pages(crm, kind=Kind.CUSTOMER, purpose=Purpose.HISTORY, since=since)
+        read = await read_all(crm, ask(kind=Kind.CUSTOMER, purpose=Purpose.HISTORY, since=since))
 
         assert found
         assert "marginSumm" not in found

@@ -5,19 +5,16 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from ipaddress import ip_network
-from pathlib import Path
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from channels.base import BadHook, HookRequest
-from channels.http import ProviderHttp
+from channels.base import BadHook
 from hub.config import OrderStatus
 from hub.sources.base import (
     Ask,
-    Call,
     Fetches,
     Later,
     Platform,
@@ -39,22 +36,16 @@ from hub.sources.model import (
 from hub.sources.platforms.shopify import Shopify, ShopifyConfig
 from hub.sources.platforms.shopify_facts import whitelisted
 from hub.sources.registry import platform_class
+from tests.simulators import shops
 from tests.simulators.base import Fault
 from tests.simulators.shopify import CLIENT_ID, CLIENT_SECRET, TOKEN, ShopifySimulator
-from tests.simulators.shopify_hooks import Delivery
+from tests.sources.alone import all_of, no_http, order_of, refused
+from tests.sources.case_shopify import told
 
-PAYLOADS = Path(__file__).parent / "payloads" / "shopify"
+payload = partial(shops.payload, "shopify")
 NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 URL = "https://hub.example.ru/hooks/abc/events"
-
-
-def payload(name: str) -> Any:
-    return json.loads((PAYLOADS / f"{name}.json").read_text("utf-8"))
-
-
-async def nothing() -> None:
-    """No limit."""
 
 
 @pytest.fixture
@@ -63,28 +54,16 @@ async def simulator() -> AsyncIterator[ShopifySimulator]:
         yield simulator
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[ShopHttp]:
-    door = ProviderHttp(allow=[ip_network("127.0.0.0/8")], timeout=timedelta(seconds=5))
-    yield ShopHttp(door, nothing)
-    await door.close()
-
-
 def built(url: str, http: ShopHttp | None = None, **more: Any) -> Shopify:
     config = {"base_url": url, "client_secret": CLIENT_SECRET, **more}
     if "client_id" not in config:
         config["token"] = TOKEN
-    return Shopify(ShopifyConfig.model_validate(config), cast("ShopHttp", http))
+    return Shopify(ShopifyConfig.model_validate(config), http or no_http())
 
 
 @pytest.fixture
 def shopify(simulator: ShopifySimulator, http: ShopHttp) -> Shopify:
     return built(simulator.url, http)
-
-
-def told(delivery: Delivery) -> Call:
-    headers = {name.lower(): value for name, value in delivery.headers.items()}
-    return Call("events", HookRequest("POST", headers, {}, delivery.body))
 
 
 def hear(topic: str, body: Any, *, event: str = "", **headers: str) -> Incoming:
@@ -94,14 +73,13 @@ def hear(topic: str, body: Any, *, event: str = "", **headers: str) -> Incoming:
     return heard
 
 
-def order_of(raw: Any) -> OrderFacts:
-    facts = built("https://x.example").facts(Kind.ORDER, whitelisted(Kind.ORDER, raw))
-    assert isinstance(facts, OrderFacts)
-    return facts
+def meant(raw: Any) -> OrderFacts:
+    """What is understood of an order as it comes."""
+    return order_of(built("https://x.example"), whitelisted(Kind.ORDER, raw))
 
 
 def codes_of(**fields: Any) -> list[str]:
-    return [chain[0] for chain in order_of({"id": 1, **fields}).codes]
+    return [chain[0] for chain in meant({"id": 1, **fields}).codes]
 
 
 # --- webhooks ---------------------------------------------------------------------------------------------------------
@@ -130,10 +108,8 @@ def test_what_is_signed_is_heard() -> None:
 
 @pytest.mark.parametrize("proof", ["", "AAAA", "\udcff", "é"])
 def test_what_is_not_signed_is_refused(proof: str) -> None:
-    with pytest.raises(BadHook) as refusal:
+    with refused(forged=True):
         hear("orders/updated", payload("order"), **{"X-Shopify-Hmac-Sha256": proof})
-
-    assert refusal.value.forged
 
 
 def test_the_signature_is_over_the_raw_bytes() -> None:
@@ -149,10 +125,8 @@ def test_the_signature_is_over_the_raw_bytes() -> None:
     "body", [b"", b"{", b"[]", b'"x"', b"{}", b'{"id": []}', b"\xff", b"[" * 9999]
 )
 def test_signed_rubbish_is_unreadable(body: bytes) -> None:
-    with pytest.raises(BadHook) as refusal:
+    with refused(forged=False):
         hear("orders/updated", body)
-
-    assert not refusal.value.forged
 
 
 def test_without_a_topic_it_is_unreadable() -> None:
@@ -233,7 +207,7 @@ def test_a_checkout_that_became_an_order_is_no_cart_any_more() -> None:
 
 
 def test_an_order() -> None:
-    order = order_of(payload("order"))
+    order = meant(payload("order"))
 
     assert (order.id, order.number) == ("5123456789012345678", "#1042")
     assert (order.total, order.currency) == (Decimal("6461.00"), "RUB")
@@ -248,7 +222,7 @@ def test_an_order() -> None:
 
 
 def test_a_line_that_was_taken_out_is_gone_and_one_that_came_back_is_not() -> None:
-    kettle, spoon = order_of(payload("order")).lines
+    kettle, spoon = meant(payload("order")).lines
 
     assert (kettle.title, kettle.quantity, kettle.price) == (
         "Чайник «Заря» - Синий",
@@ -262,11 +236,11 @@ def test_an_order_that_was_cancelled_as_a_whole_keeps_its_lines() -> None:
     order = payload("order") | {"refunds": []}
     order["line_items"] = [line | {"current_quantity": 0} for line in order["line_items"]]
 
-    assert [line.quantity for line in order_of(order).lines] == [3, 1, 1]
+    assert [line.quantity for line in meant(order).lines] == [3, 1, 1]
 
 
 def test_its_buyer() -> None:
-    buyer = order_of(payload("order")).customer
+    buyer = meant(payload("order")).customer
 
     assert buyer is not None
     assert (buyer.id, buyer.name, buyer.locale) == ("7123456789012", "Анна Смирнова", "ru")
@@ -276,7 +250,7 @@ def test_its_buyer() -> None:
 
 
 def test_a_guest_is_known_by_what_was_typed() -> None:
-    guest = order_of(payload("order") | {"customer": None, "phone": "+79160000043"}).customer
+    guest = meant(payload("order") | {"customer": None, "phone": "+79160000043"}).customer
 
     assert guest is not None
     assert (guest.id, guest.email, guest.phone) == ("", "anna@example.ru", "+79160000043")
@@ -291,7 +265,7 @@ def test_a_shop_whose_tariff_hides_its_buyers_has_none() -> None:
         "shipping_address": None,
     }
 
-    assert order_of(payload("order") | hidden).customer is None
+    assert meant(payload("order") | hidden).customer is None
 
 
 def test_a_customer_a_product_and_a_checkout() -> None:
@@ -334,7 +308,7 @@ def test_keys_tokens_cards_and_notes_are_not_kept() -> None:
         ensure_ascii=False,
     )
 
-    given = (PAYLOADS / "order.json").read_text() + (PAYLOADS / "checkout.json").read_text()
+    given = json.dumps([payload("order"), payload("checkout")], ensure_ascii=False)
     for secret in ("status-key", "order-token", "checkout-token", "203.0.113", "4242", "домофона"):
         assert secret in given
         assert secret not in kept
@@ -361,7 +335,7 @@ def test_an_order_has_three_states_at_once(fields: Any, codes: list[str]) -> Non
 
 
 def test_money_that_goes_back_after_the_parcel_is_a_return() -> None:
-    chains = order_of(
+    chains = meant(
         {"id": 1, "financial_status": "refunded", "fulfillment_status": "fulfilled"}
     ).codes
 
@@ -487,17 +461,6 @@ async def test_it_says_which_rights_the_app_lacks(
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-async def all_of(shopify: Shopify, ask: Ask) -> tuple[list[Incoming], Ask]:
-    """Everything from there on, and how to go on from its end."""
-    items: list[Incoming] = []
-    while True:
-        page = await shopify.read(ask)
-        items += page.items
-        ask = Ask(ask.kind, ask.since, ask.purpose, page.position)
-        if not page.more:
-            return items, ask
-
-
 def fill(simulator: ShopifySimulator, count: int) -> list[str]:
     """All within two seconds, which is how exactly Shopify tells times."""
     ids = []
@@ -558,7 +521,7 @@ async def test_closed_and_cancelled_orders_are_read_too(
     [item] = (await shopify.read(Ask(Kind.ORDER, LONG_AGO, Purpose.CATCH_UP))).items
 
     assert item.payload
-    assert order_of(item.payload).reason == "customer"
+    assert meant(item.payload).reason == "customer"
 
 
 async def test_reading_goes_on_where_it_ended_and_looks_two_minutes_back(
@@ -590,7 +553,7 @@ async def test_what_is_read_and_what_is_told_are_the_same_order(
     assert heard.payload
     assert item.payload
     assert fetched
-    assert order_of(item.payload) == order_of(heard.payload) == order_of(fetched)
+    assert meant(item.payload) == meant(heard.payload) == meant(fetched)
 
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMER, Kind.PRODUCT])

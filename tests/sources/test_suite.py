@@ -14,26 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from channels.base import BadHook
-from channels.http import ProviderHttp
 from hub.db.pool import as_json
 from hub.sources import service
 from hub.sources.base import Call, Unreadable
-from hub.sources.http import ShopHttp
 from hub.sources.model import Heard
 from hub.sources.registry import PLATFORMS, platform_class
 from tests.fuzz.calls import calls
 from tests.hub.notifications.conftest import Drive
 from tests.simulators.base import Fault
-from tests.sources.case import SourceCase, cases
-from tests.sources.conftest import Connected, without_body
+from tests.sources.alone import no_http
+from tests.sources.case import SourceCase, cases, with_body
+from tests.sources.conftest import Connected
 
 CASES = cases()
-
-
-@pytest.fixture(params=CASES, ids=str)
-def case(request: pytest.FixtureRequest) -> SourceCase:
-    found: SourceCase = request.param
-    return found
 
 
 def test_every_platform_is_in_it() -> None:
@@ -165,7 +158,7 @@ async def test_a_ping_is_answered_and_not_kept(shop: Connected) -> None:
 async def test_rubbish_is_refused_or_passed_over(shop: Connected, body: bytes) -> None:
     call = shop.call(shop.case.place(shop.simulator), "created")
 
-    answer = await shop.post(without_body(call, body))
+    answer = await shop.post(with_body(call, body))
     await shop.apply()
 
     assert answer.status < 500
@@ -216,20 +209,13 @@ def _built(case: SourceCase) -> tuple[Any, Call]:
             class_ = platform_class(case.platform)
             config = class_.Config.model_validate(dict(case.config(simulator)))
             call = case.call(simulator, order, "created", _SECRET if class_.signed else "")
-            http = ProviderHttp()
-            adapter = class_(config, ShopHttp(http, _free), secret=_SECRET)
-            await http.close()
-            return adapter, call
+            return class_(config, no_http(), secret=_SECRET), call
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         return runner.run(build())
 
 
 _SECRET = "whsec_" + "dGhlIHNlY3JldCBvZiB0aGUgc3VpdGUsIDMyIGJ5dGU="
-
-
-async def _free() -> None:
-    """No limit is near."""
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)

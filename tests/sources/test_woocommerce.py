@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -14,16 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.base import BadHook, HookRequest
-from channels.http import ProviderHttp
 from hub.config import OrderStatus
 from hub.db.pool import as_json
 from hub.sources.base import (
-    Ask,
     Call,
     Fetches,
     Impossible,
     Later,
-    Page,
     Purpose,
     Reads,
     Subscribes,
@@ -48,14 +44,11 @@ from hub.webhooks.signing import new_secret
 from tests.simulators.base import Fault
 from tests.simulators.shops import payload
 from tests.simulators.woocommerce import WooCommerceSimulator
+from tests.sources.alone import any_json, ask, no_http, objects, order_of, read_all, refused
 
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
 SECRET = "whsec_" + b64encode(b"k" * 32).decode()
 HOOK = {"events": "https://hub.example/hooks/t/events"}
-
-
-async def free() -> None:
-    """No limit is near."""
 
 
 @pytest.fixture
@@ -65,15 +58,8 @@ async def shop() -> AsyncIterator[WooCommerceSimulator]:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[ProviderHttp]:
-    http = ProviderHttp(allow=[ip_network("127.0.0.0/8")])
-    yield http
-    await http.close()
-
-
-@pytest.fixture
-def woo(shop: WooCommerceSimulator, http: ProviderHttp) -> WooCommerce:
-    return WooCommerce(config(shop.url), ShopHttp(http, free), secret=SECRET)
+def woo(shop: WooCommerceSimulator, http: ShopHttp) -> WooCommerce:
+    return WooCommerce(config(shop.url), http, secret=SECRET)
 
 
 def config(url: str = "https://shop.example", **changes: Any) -> WooCommerceConfig:
@@ -83,8 +69,7 @@ def config(url: str = "https://shop.example", **changes: Any) -> WooCommerceConf
 
 def offline(**changes: Any) -> WooCommerce:
     """For what calls nobody."""
-    http = ShopHttp(ProviderHttp.__new__(ProviderHttp), free)
-    return WooCommerce(config(**changes), http, secret=SECRET)
+    return WooCommerce(config(**changes), no_http(), secret=SECRET)
 
 
 def call(topic: str, said: Any) -> Call:
@@ -104,25 +89,7 @@ def order(**changes: Any) -> dict[str, Any]:
 def order_facts(said: dict[str, Any]) -> OrderFacts:
     event = hear("order.updated", said)
     assert event.payload is not None
-    found = offline().facts(Kind.ORDER, event.payload)
-    assert isinstance(found, OrderFacts)
-    return found
-
-
-def ask(kind: Kind = Kind.ORDER, **changes: Any) -> Ask:
-    return replace(Ask(kind, datetime.now(UTC) - timedelta(days=1), Purpose.CATCH_UP), **changes)
-
-
-async def read_all(woo: WooCommerce, begin: Ask) -> list[Page]:
-    pages = [await woo.read(begin)]
-    while pages[-1].more:
-        assert len(pages) < 20
-        pages.append(await woo.read(replace(begin, position=pages[-1].position)))
-    return pages
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [item.object for page in pages for item in page.items]
+    return order_of(offline(), event.payload)
 
 
 def decision(
@@ -162,27 +129,20 @@ class TestProof:
         real = call("order.updated", {"id": 727})
         forged = Call("events", replace(real.request, **change))
 
-        with pytest.raises(BadHook) as refused:
+        with refused(forged=True):
             offline().hear(forged, now=NOW)
-
-        assert refused.value.forged
 
     def test_a_hook_made_with_another_secret(self) -> None:
         other = WooCommerceSimulator().call("order.updated", order(), new_secret())
 
-        with pytest.raises(BadHook) as refused:
+        with refused(forged=True):
             offline().hear(other, now=NOW)
 
-        assert refused.value.forged
-
     def test_without_a_secret_nobody_is_believed(self) -> None:
-        http = ShopHttp(ProviderHttp.__new__(ProviderHttp), free)
         signed_with_nothing = WooCommerceSimulator().call("order.updated", order(), "")
 
-        with pytest.raises(BadHook) as refused:
-            WooCommerce(config(), http).hear(signed_with_nothing, now=NOW)
-
-        assert refused.value.forged
+        with refused(forged=True):
+            WooCommerce(config(), no_http()).hear(signed_with_nothing, now=NOW)
 
     def test_the_ping_of_a_new_hook_gets_its_200_and_leaves_nothing(self) -> None:
         heard = offline().hear(WooCommerceSimulator().ping(), now=NOW)
@@ -268,21 +228,13 @@ class TestHearing:
 
     @pytest.mark.parametrize("said", [[], 7, None, "x", {"number": "727"}, {"id": []}])
     def test_what_is_no_order_is_refused(self, said: Any) -> None:
-        with pytest.raises(BadHook) as refused:
+        with refused(forged=False):
             offline().hear(call("order.updated", said), now=NOW)
-
-        assert not refused.value.forged
 
     @settings(max_examples=60, deadline=None)
     @given(
         st.sampled_from(["order.updated", "customer.created", "product.deleted", "x.y"]),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-            lambda inner: (
-                st.lists(inner, max_size=3)
-                | st.dictionaries(st.sampled_from([*order(), "key", "value"]), inner, max_size=6)
-            ),
-        ),
+        any_json(*order(), "key", "value"),
     )
     def test_whatever_comes_is_read_or_refused(self, topic: str, said: Any) -> None:
         try:
@@ -406,7 +358,7 @@ class TestReading:
 
         pages = await read_all(woo, ask())
 
-        assert list(dict.fromkeys(ids(pages))) == made
+        assert list(dict.fromkeys(objects(pages))) == made
         assert pages[0].total == 230
 
     async def test_a_list_that_moves_while_it_is_read_loses_nobody(
@@ -424,7 +376,7 @@ class TestReading:
 
         rest = await read_all(woo, ask(position=first.position))
 
-        assert set(ids([first])) | set(ids(rest)) == set(made)
+        assert set(objects([first])) | set(objects(rest)) == set(made)
 
     async def test_the_next_reading_goes_on_from_the_last(
         self, woo: WooCommerce, shop: WooCommerceSimulator
@@ -440,7 +392,7 @@ class TestReading:
         pages = await read_all(woo, ask(position=kept))
 
         # The second from which it goes on is read again: it may not have been over.
-        assert ids(pages) == [str(second["id"]), str(first["id"])]
+        assert objects(pages) == [str(second["id"]), str(first["id"])]
 
     async def test_a_list_that_ends_now_is_read_again_a_little(
         self, woo: WooCommerce, shop: WooCommerceSimulator
@@ -453,7 +405,7 @@ class TestReading:
 
         pages = await read_all(woo, ask(position=kept))
 
-        assert ids(pages) == [str(one["id"]), str(other["id"])]
+        assert objects(pages) == [str(one["id"]), str(other["id"])]
 
     async def test_times_are_those_of_the_world_wherever_the_shop_is(
         self, woo: WooCommerce, shop: WooCommerceSimulator
@@ -461,25 +413,23 @@ class TestReading:
         shop.later = timedelta(minutes=-10)
         one = shop.order()
 
-        found = ids(await read_all(woo, ask(since=datetime.now(UTC) - timedelta(minutes=11))))
-        none = ids(await read_all(woo, ask(since=datetime.now(UTC) - timedelta(minutes=9))))
+        found = objects(await read_all(woo, ask(since=datetime.now(UTC) - timedelta(minutes=11))))
+        none = objects(await read_all(woo, ask(since=datetime.now(UTC) - timedelta(minutes=9))))
 
         assert (found, none) == ([str(one["id"])], [])
 
     async def test_a_slow_shop_is_asked_for_fewer_and_counted_anew(
-        self, shop: WooCommerceSimulator, http: ProviderHttp
+        self, shop: WooCommerceSimulator, http: ShopHttp
     ) -> None:
         shop.later = timedelta(hours=-2)
         made = [str(shop.order()["id"]) for _ in range(30)]
-        few, more = (
-            WooCommerce(config(shop.url, per_page=n), ShopHttp(http, free)) for n in (10, 20)
-        )
+        few, more = (WooCommerce(config(shop.url, per_page=n), http) for n in (10, 20))
         begun = await few.read(ask(position=(await few.read(ask())).position))
 
         rest = await read_all(more, ask(position=begun.position))
 
         assert shop.calls[0].query["per_page"] == "10"
-        assert set(ids([begun])) | set(ids(rest)) == set(made)
+        assert set(objects([begun])) | set(objects(rest)) == set(made)
 
     async def test_what_is_not_kept_is_not_asked_for(
         self, woo: WooCommerce, shop: WooCommerceSimulator
@@ -499,12 +449,12 @@ class TestReading:
     ) -> None:
         shop.order(status="checkout-draft")
 
-        assert ids(await read_all(woo, ask())) == []
+        assert objects(await read_all(woo, ask())) == []
 
     async def test_products(self, woo: WooCommerce, shop: WooCommerceSimulator) -> None:
         shop.products["93"] = payload("woocommerce", "product") | shop.stamps("modified")
 
-        assert ids(await read_all(woo, ask(Kind.PRODUCT))) == ["93"]
+        assert objects(await read_all(woo, ask(Kind.PRODUCT))) == ["93"]
 
     async def test_customers_back_from_the_newest(
         self, woo: WooCommerce, shop: WooCommerceSimulator
@@ -514,14 +464,14 @@ class TestReading:
 
         pages = await read_all(woo, ask(Kind.CUSTOMER, purpose=Purpose.HISTORY))
 
-        assert sorted(map(int, ids(pages))) == list(range(1, 251))
+        assert sorted(map(int, objects(pages))) == list(range(1, 251))
 
         register(shop, range(300, 302), timedelta(hours=-1))
         kept = json.loads(json.dumps(pages[-1].position))
         new = await read_all(woo, ask(Kind.CUSTOMER, position=kept))
 
-        assert {"300", "301"} <= set(ids(new))
-        assert not {str(id_) for id_ in range(900, 950)} & set(ids(new))
+        assert {"300", "301"} <= set(objects(new))
+        assert not {str(id_) for id_ in range(900, 950)} & set(objects(new))
 
 
 def register(shop: WooCommerceSimulator, range_: range, later: timedelta) -> None:
@@ -646,8 +596,8 @@ class TestTrouble:
             await woo.read(ask())
         assert wait.value.after > timedelta(0)
 
-    async def test_a_wrong_key(self, shop: WooCommerceSimulator, http: ProviderHttp) -> None:
-        wrong = WooCommerce(config(shop.url, consumer_secret="cs_other"), ShopHttp(http, free))
+    async def test_a_wrong_key(self, shop: WooCommerceSimulator, http: ShopHttp) -> None:
+        wrong = WooCommerce(config(shop.url, consumer_secret="cs_other"), http)
 
         with pytest.raises(Trouble) as trouble:
             await wrong.read(ask())

@@ -2,25 +2,19 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from ipaddress import ip_network
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
-from channels.base import BadHook, HookRequest
-from channels.http import ProviderHttp
 from hub.config import OrderStatus
 from hub.sources.base import (
-    Ask,
     Call,
     Fetches,
     Impossible,
     Later,
-    Page,
     Purpose,
     Reads,
     Trouble,
@@ -30,14 +24,13 @@ from hub.sources.base import (
 from hub.sources.http import ShopHttp
 from hub.sources.model import Action, CustomerFacts, DecidedLine, Decision, Kind, OrderFacts
 from hub.sources.platforms.yandex_market import YandexMarket, YandexMarketConfig
+from tests.simulators import shops
 from tests.simulators.yandex_market import BUSINESS, CAMPAIGN, TOKEN, YandexMarketSimulator
+from tests.sources.alone import ask, objects, order_of, read_all, refused
+from tests.sources.case import posted
 
-PAYLOADS = Path(__file__).parent / "payloads" / "yandex_market"
+payload = partial(shops.payload, "yandex_market")
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
-
-
-async def free() -> None:
-    """No limit is near."""
 
 
 @pytest.fixture
@@ -47,15 +40,8 @@ async def simulator() -> AsyncIterator[YandexMarketSimulator]:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[ProviderHttp]:
-    http = ProviderHttp(allow=[ip_network("127.0.0.0/8")])
-    yield http
-    await http.close()
-
-
-@pytest.fixture
-def market(simulator: YandexMarketSimulator, http: ProviderHttp) -> YandexMarket:
-    return YandexMarket(config(simulator.url), ShopHttp(http, free))
+def market(simulator: YandexMarketSimulator, http: ShopHttp) -> YandexMarket:
+    return YandexMarket(config(simulator.url), http)
 
 
 def config(url: str = "https://market.example", **changes: Any) -> YandexMarketConfig:
@@ -63,26 +49,8 @@ def config(url: str = "https://market.example", **changes: Any) -> YandexMarketC
     return YandexMarketConfig.model_validate(known | changes)
 
 
-def payload(name: str) -> Any:
-    return json.loads((PAYLOADS / f"{name}.json").read_text())
-
-
 def call(said: Any) -> Call:
-    body = said if isinstance(said, bytes) else json.dumps(said).encode()
-    return Call("notification", HookRequest("POST", {}, {}, body))
-
-
-def ask(**changes: Any) -> Ask:
-    known = Ask(Kind.ORDER, datetime.now(UTC) - timedelta(days=1), Purpose.CATCH_UP)
-    return replace(known, **changes)
-
-
-async def pages(market: YandexMarket, **changes: Any) -> list[Page]:
-    found = [await market.read(ask(**changes))]
-    while found[-1].more:
-        assert len(found) < 20
-        found.append(await market.read(ask(**changes | {"position": found[-1].position})))
-    return found
+    return posted("notification", said)
 
 
 def decision(id_: str, status: OrderStatus, lines: dict[str, tuple[int, int]]) -> Decision:
@@ -136,17 +104,14 @@ class TestHearing:
 
     @pytest.mark.parametrize("body", [b"", b"\xff{", b"[]", b"{}", b'"PING"', b"[" * 100_000])
     def test_rubbish_is_refused(self, market: YandexMarket, body: bytes) -> None:
-        with pytest.raises(BadHook) as refusal:
+        with refused(forged=False):
             market.hear(call(body), now=NOW)
-
-        assert not refusal.value.forged
 
 
 class TestFacts:
     def test_an_order_of_the_markets_own_delivery(self, market: YandexMarket) -> None:
-        facts = market.facts(Kind.ORDER, payload("order_fbs"))
+        facts = order_of(market, payload("order_fbs"))
 
-        assert isinstance(facts, OrderFacts)
         assert (facts.id, facts.number, facts.currency) == ("50000001", "50000001", "RUB")
         # Points of Plus reach the shop as money, and so does what the delivery cost.
         assert facts.total == Decimal("5029.00")
@@ -169,20 +134,18 @@ class TestFacts:
         assert facts.changed_at == datetime(2026, 12, 1, 8, 20, tzinfo=UTC)
 
     def test_a_buyer_is_known_where_the_shop_delivers(self, market: YandexMarket) -> None:
-        facts = market.facts(Kind.ORDER, payload("order_dbs"))
+        facts = order_of(market, payload("order_dbs"))
 
-        assert isinstance(facts, OrderFacts)
         # The number forwards calls, and to another buyer tomorrow.
         assert facts.customer == CustomerFacts(id="b-31", name="Анна Покупателева")
         assert facts.delivery["address"] == "Казань, Примерная улица, 5, 12"
         assert facts.delivery["tracking"] == "TRACK-1"
 
-    def test_their_phone_is_taken_where_the_shop_wants_it(self, http: ProviderHttp) -> None:
-        market = YandexMarket(config(buyer_phone=True), ShopHttp(http, free))
+    def test_their_phone_is_taken_where_the_shop_wants_it(self, http: ShopHttp) -> None:
+        market = YandexMarket(config(buyer_phone=True), http)
 
-        facts = market.facts(Kind.ORDER, payload("order_dbs"))
+        facts = order_of(market, payload("order_dbs"))
 
-        assert isinstance(facts, OrderFacts)
         assert facts.customer
         assert facts.customer.phone == "+79990000031"
 
@@ -190,16 +153,14 @@ class TestFacts:
         ("status", "paid"), [("UNPAID", False), ("PENDING", True), ("CANCELLED", False)]
     )
     def test_prepaid_is_not_yet_paid(self, market: YandexMarket, status: str, paid: bool) -> None:
-        facts = market.facts(Kind.ORDER, payload("order_fbs") | {"status": status})
+        facts = order_of(market, payload("order_fbs") | {"status": status})
 
-        assert isinstance(facts, OrderFacts)
         assert (("financial:paid",) in facts.codes) is paid
 
     def test_every_word_of_the_reference_is_known(self, market: YandexMarket) -> None:
         """And a new one is none to be alarmed about."""
-        facts = market.facts(Kind.ORDER, payload("order_fbs") | {"status": "TELEPORTED"})
+        facts = order_of(market, payload("order_fbs") | {"status": "TELEPORTED"})
 
-        assert isinstance(facts, OrderFacts)
         assert facts.codes[0][-1] == "other"
         assert market.statuses["other"] is None
 
@@ -268,12 +229,12 @@ class TestReading:
         simulator.page = 2
         ids = [simulator.place() for _ in range(5)]
 
-        read = await pages(market)
+        read = await read_all(market, ask())
 
-        assert [item.object for page in read for item in page.items] == ids
+        assert objects(read) == ids
         assert len(read) == 3
         simulator.orders = {}
-        [after] = await pages(market, position=read[-1].position)
+        [after] = await read_all(market, ask(position=read[-1].position))
         assert after.items == []
 
     async def test_a_long_time_is_read_in_months(
@@ -284,9 +245,9 @@ class TestReading:
         new = simulator.place()
 
         since = datetime.now(UTC) - timedelta(days=80)
-        read = await pages(market, since=since, purpose=Purpose.HISTORY)
+        read = await read_all(market, ask(since=since, purpose=Purpose.HISTORY))
 
-        assert [item.object for page in read for item in page.items] == [old, new]
+        assert objects(read) == [old, new]
         assert len(read) == 3
 
     async def test_catching_up_leaves_buyers_to_be_asked_for(
