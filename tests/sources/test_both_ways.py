@@ -2,28 +2,20 @@
 secret is kept."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from hub.accounts.limits import RateLimits
-from hub.events.reading import read_once
 from hub.history.running import Importer
 from hub.ids import new_id
 from hub.resources import Hub
-from hub.sources import queries
 from hub.sources.base import Trouble
 from hub.sources.registry import platform_class
 from tests.hub.api.client import Api
 from tests.hub.notifications.conftest import Drive
-from tests.sources.case import SourceCase, cases
+from tests.sources.case import SourceCase
 from tests.sources.conftest import Connected, connected
-
-
-@pytest.fixture(params=cases(), ids=str)
-def case(request: pytest.FixtureRequest) -> SourceCase:
-    found: SourceCase = request.param
-    return found
+from tests.sources.live import answer_shelf, catch_up
 
 
 def _reads(case: SourceCase) -> bool:
@@ -39,12 +31,10 @@ async def test_what_a_hook_missed_is_caught_up_with(shop: Connected) -> None:
     if not _reads(case):
         pytest.skip("it cannot be read")
 
-    await read_once(shop.hub, None, await _source(shop))
-    await shop.apply()
+    await catch_up(shop)
     _later(shop)
     case.move(shop.simulator, order, case.stages[0])
-    await read_once(shop.hub, None, await _source(shop))
-    await shop.apply()
+    await catch_up(shop)
 
     assert await shop.statuses() == [case.stages[0]]
     heard = await shop.buyer_heard()
@@ -52,8 +42,7 @@ async def test_what_a_hook_missed_is_caught_up_with(shop: Connected) -> None:
 
     # The hooks come after all, and it is read once more.
     await shop.hear(order)
-    await read_once(shop.hub, None, await _source(shop))
-    await shop.apply()
+    await catch_up(shop)
 
     assert await shop.buyer_heard() == heard
 
@@ -68,7 +57,7 @@ async def test_bad_credentials_are_told_to_the_admins_once(
         config = dict(case.bad_config(simulator))
         shop = await connected(case, simulator, hub, api, config=config)
         with pytest.raises(Trouble) as trouble:
-            await read_once(hub, None, await _source(shop))
+            await catch_up(shop)
 
     assert not any(str(value) in str(trouble.value) for value in config.values())
 
@@ -82,14 +71,8 @@ async def test_what_is_on_the_shelf_is_written_back_and_its_echo_is_no_news(
     order = case.place(shop.simulator)
     await shop.hear(order, "created")
     assert await shop.statuses() == ["awaiting_stock"]
-    [request] = (await shop.api.get("/v1/stock-requests?status=open")).json["items"]
-    lines = [{"id": line["id"], "confirmed": line["asked"]} for line in request["lines"]]
-    answered = await shop.api.post(
-        f"/v1/stock-requests/{request['id']}/answer", {"lines": lines, "by": "phone"}
-    )
-    assert answered.status == 200, answered.raw
 
-    await shop.apply()
+    await answer_shelf(shop)
 
     [written] = await shop.events(via="write")
     # Some have no word for it: they are written to only where something lacks.
@@ -112,8 +95,7 @@ async def test_secrets_of_the_platform_are_not_kept(shop: Connected) -> None:
     await shop.hear(order, "created")
     if _reads(case):
         case.move(shop.simulator, order, case.stages[0])
-        await read_once(shop.hub, None, await _source(shop))
-        await shop.apply()
+        await catch_up(shop)
 
     kept = await _everything(shop.hub)
     config = shop.case.config(shop.simulator)
@@ -121,12 +103,6 @@ async def test_secrets_of_the_platform_are_not_kept(shop: Connected) -> None:
 
     for secret in [*case.secrets, shop.secret, *map(str, sealed)]:
         assert not secret or secret not in kept
-
-
-async def _source(shop: Connected) -> Any:
-    source = await queries.of_hook(shop.hub.db, shop.id)
-    assert source
-    return source
 
 
 async def _everything(hub: Hub) -> str:
@@ -164,8 +140,7 @@ async def test_history_is_taken_over_and_told_to_nobody(
 
         # The first that it tells live, and what is read back, is what is known already.
         await shop.hear(order)
-        await read_once(hub, None, await _source(shop))
-        await shop.apply()
+        await catch_up(shop)
 
         assert await shop.told() == []
         _later(shop)

@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-from hub.events import claims
-from hub.events.processing import handle
-from hub.ids import new_id
 from hub.resources import Hub
 from tests.hub.api.client import Api
+from tests.sources.conftest import apply_all
 
 PAGE = Path(__file__).parents[2] / "docs" / "sources" / "generic.md"
 
@@ -59,9 +57,7 @@ async def test_every_example_works(hub: Hub, api: Api, url: str) -> None:
         *(1, 1, 2, 1),
         *(1, 1),
     ]
-    while claimed := await claims.claim(hub.db, new_id(), each=50, limit=50):
-        for one in claimed:
-            await handle(hub, one)
+    await apply_all(hub)
     rows = await hub.db.fetch("SELECT result, reason, payload FROM shop_event ORDER BY id")
     assert [(row["result"], row["reason"]) for row in rows] == [("applied", "")] * 9
     assert not any("password_hint" in json.dumps(row["payload"]) for row in rows)

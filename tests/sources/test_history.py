@@ -2,7 +2,6 @@
 news after it is told."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,18 +13,12 @@ from hub.sources.registry import platform_class
 from tests.simulators.base import Fault
 from tests.sources.case import SourceCase, cases
 from tests.sources.conftest import Connected
+from tests.sources.live import Unlimited
 
 CASES = [
     case for case in cases() if Kind.ORDER in getattr(platform_class(case.platform), "reads", ())
 ]
 ORDERS = 5
-
-
-class Unlimited:
-    """Platforms' own limits would make each test take half a minute."""
-
-    async def calls(self, _name: str, _limits: Any, _lane: Any, wanted: int) -> Any:
-        return type("Grant", (), {"calls": wanted, "wait": timedelta(0)})
 
 
 @pytest.fixture(params=CASES, ids=str)

@@ -11,7 +11,7 @@ from tests.simulators.shops import payload
 from tests.sources.case import SourceCase
 from tests.sources.case_insales import CASE, move, place
 from tests.sources.conftest import Connected
-from tests.sources.live import answer_shelf, read, take_history
+from tests.sources.live import answer_shelf, catch_up, change, set_up_hooks, take_history
 
 
 @pytest.fixture
@@ -21,11 +21,8 @@ def case() -> SourceCase:
 
 async def connect(shop: Connected, url: str) -> InSalesSimulator:
     """With the hooks that the hub has set up itself."""
+    assert all(await set_up_hooks(shop, url))
     simulator: InSalesSimulator = shop.simulator
-    simulator.leads = {"https://hub.example": url}
-    answer = await shop.api.post(f"/v1/sources/{shop.id}/connect", {})
-    assert answer.json["ok"], answer.json["text"]
-    assert all(hook["subscribed"] for hook in answer.json["hooks"])
     return simulator
 
 
@@ -72,7 +69,7 @@ async def test_nothing_that_is_nobodys_business_is_in_the_database(
     await simulator.push("orders/create", order)
     move(simulator, order, OrderStatus.SHIPPED)
     await shop.apply()
-    await read(shop)
+    await catch_up(shop)
 
     rows: list[Any] = []
     for table in ("shop_event", "source_object", "shop_order", "contact", "source"):
@@ -91,14 +88,14 @@ async def test_what_no_hook_told_is_read_and_then_known(shop: Connected, url: st
     await shop.apply()
     move(simulator, missed, OrderStatus.SHIPPED)
 
-    await read(shop)
+    await catch_up(shop)
 
     assert await shop.buyer_heard() == ["order.placed", "order.shipped"]
     # The hooks come after all.
     await simulator.push("orders/create", missed)
     await simulator.push("orders/update", missed)
     await shop.apply()
-    await read(shop)
+    await catch_up(shop)
     assert await shop.buyer_heard() == ["order.placed", "order.shipped"]
 
 
@@ -108,7 +105,7 @@ async def test_customers_and_products_are_read_as_well(shop: Connected, url: str
     simulator.customers["77"] = payload("insales", "client") | at | {"id": 77, "email": "b@b.ru"}
     simulator.products["300001"] = payload("insales", "products")[0] | at
 
-    await read(shop)
+    await catch_up(shop)
 
     assert (await shop.api.get("/v1/contacts/77")).json["name"] == "Анна Ромашкина"
     products = await shop.hub.db.fetch("SELECT * FROM source_object WHERE kind = 'product'")
@@ -132,7 +129,7 @@ async def test_what_the_shelf_lacks_is_written_and_its_echo_tells_nobody(
     # It tells of what the hub wrote, by hook and when it is read.
     await simulator.push("orders/update", order)
     await asking.apply()
-    await read(asking)
+    await catch_up(asking)
     assert await asking.told() == heard
     shown = (await asking.api.get(f"/v1/orders/{order}")).json
     assert shown["status"] == "partially_confirmed"
@@ -154,8 +151,7 @@ async def test_nothing_on_the_shelf_and_the_order_is_declined(asking: Connected,
 
 
 async def test_hooks_that_are_not_believed_are_hints(shop: Connected, url: str) -> None:
-    answer = await shop.api.call("PATCH", f"/v1/sources/{shop.id}", {"config": {"reread": True}})
-    assert answer.status == 200, answer.json
+    await change(shop, config={"reread": True})
     simulator = await connect(shop, url)
     order = place(simulator)
     lie = simulator.call("orders.create", simulator.orders[order] | {"fulfillment_status": "new"})
@@ -188,5 +184,5 @@ async def test_history_is_told_to_nobody_and_what_follows_is(shop: Connected, ur
     for order in orders[:2]:
         await simulator.push("orders/update", order)
     await shop.apply()
-    await read(shop)
+    await catch_up(shop)
     assert await shop.buyer_heard() == ["order.shipped"]

@@ -1,14 +1,9 @@
 """MoySklad and a hub over real HTTP: its hooks come in by themselves, and are patient for a second and a half only."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from hub.accounts.limits import RateLimits
-from hub.history.running import Importer
-from hub.ids import new_id
-from hub.queue import connect
 from hub.resources import Hub
 from hub.shops.keys import Scope
 from tests.hub.api.client import Api
@@ -17,6 +12,7 @@ from tests.simulators.moysklad_hooks import deliver
 from tests.sources.case import SourceCase
 from tests.sources.case_moysklad import CASE
 from tests.sources.conftest import Connected, connected
+from tests.sources.live import answer_shelf, change, hook_address, take_over
 
 
 @pytest.fixture
@@ -27,11 +23,10 @@ def case() -> SourceCase:
 def follow(shop: Connected, url: str, *actions: str) -> MoySkladSimulator:
     """The simulator with hooks of orders that lead to this hub."""
     simulator: MoySkladSimulator = shop.simulator
-    [hook] = shop.source["hooks"]
     for action in actions or ("CREATE", "UPDATE", "DELETE"):
         simulator.hooks[action] = {
             "id": action,
-            "url": url + urlsplit(hook["url"]).path,
+            "url": hook_address(shop, url),
             "entityType": "customerorder",
             "action": action,
             "enabled": True,
@@ -99,12 +94,11 @@ async def test_a_status_of_the_shops_own_says_nothing_until_it_is_mapped(
     unknown = (await shop.row())["unknown_codes"]
 
     mapping = {"statuses": {"В пункте выдачи": "at_pickup_point"}}
-    changed = await shop.api.call("PATCH", f"/v1/sources/{shop.id}", {"mapping": mapping})
+    await change(shop, mapping=mapping)
     simulator.change("customerorder", order)
     await simulator.push("customerorder", order)
     await shop.apply()
 
-    assert changed.status == 200, changed.raw
     assert unknown == ["В пункте выдачи"]
     assert await shop.statuses() == ["at_pickup_point"]
     assert "order.at_pickup_point" in await shop.buyer_heard()
@@ -143,7 +137,7 @@ async def test_own_fields_are_taken_over_by_their_names(shop: Connected, url: st
             "order.delivery.carrier": "attributes[?name=='Служба доставки'].value | [0]",
         }
     }
-    changed = await shop.api.call("PATCH", f"/v1/sources/{shop.id}", {"mapping": mapping})
+    await change(shop, mapping=mapping)
     order = simulator.place(
         attributes=[
             {"id": "1", "name": "Трек-номер", "type": "string", "value": "RA42RU"},
@@ -159,7 +153,6 @@ async def test_own_fields_are_taken_over_by_their_names(shop: Connected, url: st
     await simulator.push("customerorder", order, "CREATE")
     await shop.apply()
 
-    assert changed.status == 200, changed.raw
     delivery = (await shop.api.get(f"/v1/orders/{order}")).json["delivery"]
     assert (delivery["tracking"], delivery["carrier"]) == ("RA42RU", "СДЭК")
 
@@ -178,12 +171,8 @@ async def test_what_the_hub_writes_comes_back_as_nothing_new(
         order = simulator.place()
         await simulator.push("customerorder", order, "CREATE")
         await shop.apply()
-        [asked] = (await api.get("/v1/stock-requests?status=open")).json["items"]
-        lines = [{"id": line["id"], "confirmed": line["asked"]} for line in asked["lines"]]
-        answer = {"lines": lines, "by": "phone"}
-        await api.post(f"/v1/stock-requests/{asked['id']}/answer", answer)
 
-        await shop.apply()
+        await answer_shelf(shop)
         await simulator.quiet()
         heard = await shop.buyer_heard()
         await shop.apply()
@@ -200,16 +189,9 @@ async def test_history_is_taken_over_quietly_and_hooks_go_on_from_it(
     simulator = follow(shop, url)
     orders = [simulator.place() for _ in range(60)]
     simulator.move(orders[7], "Отгружен")
-    body = {"source": "shop", "months": 6, "kinds": ["customer", "product", "order"]}
-    run = (await shop.api.post("/v1/imports", body)).json
 
-    redis = connect(shop.hub.settings.hub.redis_url.get_secret_value())
-    try:
-        await Importer(shop.hub, new_id(), RateLimits(redis)).once()
-    finally:
-        await redis.aclose()
+    done = await take_over(shop, "customer", "product", "order")
 
-    done = (await shop.api.get(f"/v1/imports/{run['id']}")).json
     assert (done["state"], done["done"], done["added"]) == ("done", 60 * 4, 60 * 4)
     assert sorted(await shop.statuses()) == ["placed"] * 59 + ["shipped"]
     assert await shop.told() == []

@@ -1,7 +1,6 @@
 """Ozon and a hub over real HTTP: it looks at every answer, and stops sending where one is not as it wants it."""
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientSession
@@ -10,7 +9,7 @@ from tests.simulators.ozon import OzonSimulator
 from tests.sources.case import SourceCase
 from tests.sources.case_ozon import CASE
 from tests.sources.conftest import Connected
-from tests.sources.going_back import catch_up, take_over
+from tests.sources.live import catch_up, change, hook_address, take_over
 
 
 @pytest.fixture
@@ -18,14 +17,9 @@ def case() -> SourceCase:
     return CASE
 
 
-def address(shop: Connected, url: str) -> str:
-    [hook] = shop.source["hooks"]
-    return url + urlsplit(str(hook["url"])).path
-
-
 async def test_it_takes_every_answer_for_good(shop: Connected, url: str) -> None:
     simulator: OzonSimulator = shop.simulator
-    posting, hook = simulator.place(), address(shop, url)
+    posting, hook = simulator.place(), hook_address(shop, url)
     pushes = ("ping", "created", "updated", "cutoff", "stocks", "fbo", "strange")
 
     answers = [await simulator.push(what, posting, hook) for what in pushes]
@@ -36,7 +30,10 @@ async def test_it_takes_every_answer_for_good(shop: Connected, url: str) -> None
 
 
 async def test_it_is_refused_in_its_own_words(shop: Connected, url: str) -> None:
-    async with ClientSession() as session, session.post(address(shop, url), data=b"{") as answer:
+    async with (
+        ClientSession() as session,
+        session.post(hook_address(shop, url), data=b"{") as answer,
+    ):
         assert answer.status == 400
         assert (await answer.json())["error"]["code"] == "ERROR_UNKNOWN"
 
@@ -45,7 +42,7 @@ async def test_the_seller_hears_of_a_new_posting_and_why_it_is_cancelled(
     shop: Connected, url: str
 ) -> None:
     simulator: OzonSimulator = shop.simulator
-    posting, hook = simulator.place(), address(shop, url)
+    posting, hook = simulator.place(), hook_address(shop, url)
     await simulator.push("created", posting, hook)
     await shop.apply()
     why = {"cancellation": {"cancel_reason_id": 1, "cancel_reason": "Покупатель передумал"}}
@@ -62,7 +59,7 @@ async def test_the_seller_hears_of_a_new_posting_and_why_it_is_cancelled(
 
 async def test_a_divided_posting_goes_on_in_its_parts(shop: Connected, url: str) -> None:
     simulator: OzonSimulator = shop.simulator
-    posting, hook = simulator.place(), address(shop, url)
+    posting, hook = simulator.place(), hook_address(shop, url)
     await simulator.push("created", posting, hook)
     await shop.apply()
     simulator.move(posting, "posting_canceled", status="cancelled_from_split_pending")
@@ -78,7 +75,7 @@ async def test_a_divided_posting_goes_on_in_its_parts(shop: Connected, url: str)
 
 async def test_a_dispute_is_told_to_nobody(shop: Connected, url: str) -> None:
     simulator: OzonSimulator = shop.simulator
-    posting, hook = simulator.place(), address(shop, url)
+    posting, hook = simulator.place(), hook_address(shop, url)
     await simulator.push("created", posting, hook)
     await shop.apply()
     heard = await shop.told()
@@ -116,7 +113,7 @@ async def test_history_is_taken_over_quietly_and_gone_on_from(shop: Connected, u
 
     done = await take_over(shop, "order")
     simulator.move(old[1], "posting_received")
-    await simulator.push("updated", old[1], address(shop, url))
+    await simulator.push("updated", old[1], hook_address(shop, url))
     await shop.apply()
 
     assert (done["state"], done["added"], done["faulty"]) == ("done", 60, 0)
@@ -128,9 +125,8 @@ async def test_a_posting_may_be_to_be_packed_at_once(shop: Connected, url: str) 
     """As the page says to set it up."""
     simulator: OzonSimulator = shop.simulator
     mapping = {"statuses": {"posting_created": "paid"}}
-    changed = await shop.api.call("PATCH", f"/v1/sources/{shop.id}", {"mapping": mapping})
-    assert changed.status == 200, changed.raw
-    await simulator.push("created", simulator.place(), address(shop, url))
+    await change(shop, mapping=mapping)
+    await simulator.push("created", simulator.place(), hook_address(shop, url))
     await shop.apply()
 
     assert [(one.role, one.template) for one in await shop.told()] == [("seller", "order.assemble")]

@@ -1,14 +1,12 @@
 """retailCRM and a hub over real HTTP: a trigger calls, managers change orders, the buyer hears of it."""
 
-from urllib.parse import urlsplit
-
 import pytest
 
 from tests.simulators.retailcrm import RetailCrmSimulator, now
 from tests.sources.case import SourceCase
 from tests.sources.case_retailcrm import CASE
 from tests.sources.conftest import Connected
-from tests.sources.going_back import catch_up, take_over
+from tests.sources.live import answer_shelf, catch_up, hook_address, take_over
 
 
 @pytest.fixture
@@ -17,9 +15,9 @@ def case() -> SourceCase:
 
 
 def address(shop: Connected, url: str) -> str:
+    """Where triggers call, now that the account knows the hub's secret."""
     shop.simulator.secret = shop.secret
-    [hook] = shop.source["hooks"]
-    return url + urlsplit(str(hook["url"])).path
+    return hook_address(shop, url)
 
 
 async def test_a_trigger_makes_the_buyer_hear(shop: Connected, url: str) -> None:
@@ -101,11 +99,7 @@ async def test_what_the_shelf_says_is_written_and_its_echo_is_no_news(
     order, hook = simulator.place(), address(asking, url)
     await simulator.push("order", order, hook)
     await asking.apply()
-    [asked] = (await asking.api.get("/v1/stock-requests?status=open")).json["items"]
-    lines = [{"id": line["id"], "confirmed": line["asked"]} for line in asked["lines"]]
-    answer = {"lines": lines, "by": "phone"}
-    await asking.api.post(f"/v1/stock-requests/{asked['id']}/answer", answer)
-    await asking.apply()
+    await answer_shelf(asking)
     told = await asking.told()
 
     await simulator.push("order", order, hook)

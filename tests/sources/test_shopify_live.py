@@ -1,7 +1,6 @@
 """Shopify and a hub over real HTTP: several topics of one act, and retries that bring an old body."""
 
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,6 +9,7 @@ from tests.simulators.shopify_hooks import Delivery, deliver
 from tests.sources.case import SourceCase
 from tests.sources.case_shopify import CASE
 from tests.sources.conftest import Connected
+from tests.sources.live import hook_address
 
 TOPICS = ("orders/create", "orders/updated", "orders/paid", "orders/fulfilled")
 
@@ -22,13 +22,8 @@ def case() -> SourceCase:
 def follow(shop: Connected, url: str) -> ShopifySimulator:
     """The simulator with webhooks that lead to this hub."""
     simulator: ShopifySimulator = shop.simulator
-    simulator.hooks = [{"topic": topic, "address": address(shop, url)} for topic in TOPICS]
+    simulator.hooks = [{"topic": topic, "address": hook_address(shop, url)} for topic in TOPICS]
     return simulator
-
-
-def address(shop: Connected, url: str) -> str:
-    [hook] = shop.source["hooks"]
-    return url + urlsplit(str(hook["url"])).path
 
 
 async def test_one_act_under_several_topics_is_told_once(shop: Connected, url: str) -> None:
@@ -55,7 +50,7 @@ async def test_a_retry_hours_later_moves_nothing_back(shop: Connected, url: str)
     simulator.pay(order)
     # Made, and on its way for long.
     [late] = [
-        replace(simulator.call("orders/paid", simulator.orders[order]), url=address(shop, url))
+        replace(simulator.call("orders/paid", simulator.orders[order]), url=hook_address(shop, url))
     ]
     simulator.ship(order)
     await simulator.push("orders/updated", order)
@@ -81,7 +76,7 @@ async def test_a_parcel_s_news_is_its_order_s(shop: Connected, url: str) -> None
     simulator.track(order, "delivered")
     [parcel] = simulator.orders[order]["fulfillments"]
     told: Delivery = simulator.call("fulfillments/update", parcel)
-    await deliver(replace(told, url=address(shop, url)))
+    await deliver(replace(told, url=hook_address(shop, url)))
     await shop.apply()
 
     assert await shop.statuses() == ["delivered"]
@@ -102,7 +97,7 @@ async def test_a_checkout_is_a_cart_until_it_is_an_order(shop: Connected, url: s
 
     for body in (checkout, checkout | {"completed_at": simulator.now()}):
         told = simulator.call("checkouts/update", body)
-        await deliver(replace(told, url=address(shop, url)))
+        await deliver(replace(told, url=hook_address(shop, url)))
         await shop.apply()
         left = await shop.hub.db.fetchval(carts)
         assert left == (0 if "completed_at" in body else 1)

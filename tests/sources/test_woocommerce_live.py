@@ -11,7 +11,7 @@ from tests.simulators.woocommerce import WooCommerceSimulator
 from tests.sources.case import SourceCase
 from tests.sources.case_woocommerce import CASE, move, place
 from tests.sources.conftest import Connected
-from tests.sources.live import answer_shelf, read, take_history
+from tests.sources.live import answer_shelf, catch_up, change, set_up_hooks, take_history
 
 
 @pytest.fixture
@@ -21,11 +21,8 @@ def case() -> SourceCase:
 
 async def connect(shop: Connected, url: str) -> WooCommerceSimulator:
     """With the hooks that the hub has set up itself."""
+    assert await set_up_hooks(shop, url) == [True]
     simulator: WooCommerceSimulator = shop.simulator
-    simulator.leads = {"https://hub.example": url}
-    answer = await shop.api.post(f"/v1/sources/{shop.id}/connect", {})
-    assert answer.json["ok"], answer.json["text"]
-    assert [hook["subscribed"] for hook in answer.json["hooks"]] == [True]
     return simulator
 
 
@@ -120,7 +117,7 @@ async def test_what_no_hook_told_is_read_and_then_known(shop: Connected, url: st
     simulator.customers["77"] = payload("woocommerce", "customer") | {"id": 77} | stamps
     simulator.products["93"] = payload("woocommerce", "product") | stamps
 
-    await read(shop)
+    await catch_up(shop)
 
     assert await shop.buyer_heard() == ["order.placed", "order.shipped"]
     assert (await shop.api.get("/v1/contacts/77")).status == 200
@@ -128,7 +125,7 @@ async def test_what_no_hook_told_is_read_and_then_known(shop: Connected, url: st
     await simulator.push("order.created", missed)
     await simulator.push("order.updated", missed)
     await shop.apply()
-    await read(shop)
+    await catch_up(shop)
     assert await shop.buyer_heard() == ["order.placed", "order.shipped"]
 
 
@@ -149,7 +146,7 @@ async def test_a_paid_order_waits_for_the_shelf_and_its_echo_tells_nobody(
     heard = await asking.told()
     await simulator.push("order.updated", order)
     await asking.apply()
-    await read(asking)
+    await catch_up(asking)
     assert await asking.told() == heard
     assert await asking.statuses() == ["paid"]
     assert (await asking.api.get("/v1/stock-requests?status=open")).json["items"] == []
@@ -203,7 +200,7 @@ async def test_history_is_told_to_nobody_and_what_follows_is(shop: Connected, ur
     for order in orders[:2]:
         await simulator.push("order.updated", order)
     await shop.apply()
-    await read(shop)
+    await catch_up(shop)
     assert await shop.buyer_heard() == ["order.shipped"]
 
 
@@ -216,13 +213,11 @@ async def test_a_free_field_is_taken_over_and_can_be_tried_out_before(
     body = {"kind": "order", "payload": shop.simulator.orders[order], "mapping": mapping}
 
     tried = await shop.api.post(f"/v1/sources/{shop.id}/preview", body)
-    changes = {"config": {"meta": ["delivery_slot"]}, "mapping": mapping}
-    changed = await shop.api.call("PATCH", f"/v1/sources/{shop.id}", changes)
+    await change(shop, config={"meta": ["delivery_slot"]}, mapping=mapping)
     simulator = await connect(shop, url)
     await simulator.push("order.created", order)
     await shop.apply()
 
-    assert changed.status == 200, changed.json
     assert tried.json["order"]["delivery"]["date"] == "10–14"
     shown = (await shop.api.get(f"/v1/orders/{order}")).json
     assert shown["delivery"]["date"] == "10–14"

@@ -1,7 +1,6 @@
 """Yandex Market and a hub over real HTTP: it calls `…/notification`, and the shop's people hear of its orders."""
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -12,7 +11,7 @@ from tests.simulators.yandex_market import YandexMarketSimulator
 from tests.sources.case import SourceCase
 from tests.sources.case_yandex_market import CASE
 from tests.sources.conftest import Connected
-from tests.sources.going_back import catch_up, take_over
+from tests.sources.live import answer_shelf, catch_up, hook_address, take_over
 
 
 @pytest.fixture
@@ -22,10 +21,9 @@ def case() -> SourceCase:
 
 def address(shop: Connected, url: str) -> str:
     """As the page says to enter it at the Market: without its last part."""
-    [hook] = shop.source["hooks"]
-    path = urlsplit(str(hook["url"])).path
-    assert path.endswith("/notification")
-    return url + path.removesuffix("/notification")
+    hook = hook_address(shop, url)
+    assert hook.endswith("/notification")
+    return hook.removesuffix("/notification")
 
 
 async def test_it_takes_every_answer_for_good(shop: Connected, url: str) -> None:
@@ -108,19 +106,6 @@ async def test_a_refused_token_pauses_the_source_and_admins_hear_it_once(
     assert await shop.statuses() == []
 
 
-async def decide(shop: Connected, *confirmed: int) -> None:
-    """The shelf answers, line by line, and what follows from it is done."""
-    [asked] = (await shop.api.get("/v1/stock-requests?status=open")).json["items"]
-    lines = [
-        {"id": line["id"], "confirmed": count}
-        for line, count in zip(asked["lines"], confirmed, strict=True)
-    ]
-    answer = {"lines": lines, "by": "phone"}
-    told = await shop.api.post(f"/v1/stock-requests/{asked['id']}/answer", answer)
-    assert told.status == 200, told.raw
-    await shop.apply()
-
-
 @pytest.mark.parametrize(
     ("confirmed", "statuses", "written"),
     [
@@ -137,7 +122,7 @@ async def test_what_the_shelf_says_is_written_and_its_echo_is_no_news(
     await simulator.push("created", order, hook)
     await asking.apply()
 
-    await decide(asking, *confirmed)
+    await answer_shelf(asking, *confirmed)
     told = await asking.told()
     await simulator.push("updated", order, hook)
     await asking.apply()
@@ -157,7 +142,7 @@ async def test_a_prepaid_order_is_to_be_packed_and_ready_when_it_is(
     order, hook = simulator.place(paymentType="PREPAID"), address(asking, url)
     await simulator.push("created", order, hook)
     await asking.apply()
-    await decide(asking, 2, 3)
+    await answer_shelf(asking, 2, 3)
 
     [task] = (await asking.api.get(f"/v1/orders/{order}")).json["assemblies"]
     shop = asking.hub.shop("asking")
