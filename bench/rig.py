@@ -19,10 +19,10 @@ import asyncpg
 from redis.asyncio import Redis
 
 from bench.wire import Connection
-from hub.config import load
 from hub.embedded.folder import locked
 from hub.embedded.servers import Servers
 from hub.resources import open_hub
+from hub.settings_file import load
 from hub.statistics.counting import Counting
 
 SETTINGS = """

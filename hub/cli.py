@@ -12,13 +12,14 @@ from typing import Any
 import asyncpg
 
 from hub import garbage, logs
-from hub.config import Settings, SettingsError, load
+from hub.config import Settings, SettingsError
 from hub.db.budget import TooFewConnections
 from hub.db.migrate import CannotMigrate
 from hub.db.pool import UNREACHABLE
 from hub.embedded import secret
 from hub.embedded.folder import StartFailed
 from hub.errors import HubError
+from hub.settings_file import load
 
 # Beside what these say on the screen nobody wants to read which steps the schema took.
 _QUIET = ("keys", "operators", "demo", "backup", "restore", "held", "secrets", "scrub", "import")

@@ -9,10 +9,10 @@ import pytest
 
 import bench
 from bench.rig import SETTINGS, TOKEN, Rig, furnish, process
-from hub import config
 from hub.api.app import make_app
 from hub.api.server import bind, serve
 from hub.resources import Hub, open_hub
+from hub.settings_file import load
 from hub.shops import keys
 from hub.shops.keys import Scope
 from tests.databases import migrated
@@ -44,7 +44,7 @@ async def hub(bench_database: str, redis_url: str, sink: str, tmp_path: Path) ->
         "VESTNIK_REDIS_URL": redis_url,
         "VESTNIK_SECRET": "only-for-the-tests-of-the-benchmark",
     }
-    async with open_hub(config.load(file, data=tmp_path, environ=environ)) as hub:
+    async with open_hub(load(file, data=tmp_path, environ=environ)) as hub:
         yield hub
 
 

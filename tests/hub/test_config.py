@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from channels.base import Channel
-from hub.config import Settings, SettingsError, load
+from hub.config import Settings, SettingsError
+from hub.settings_file import load
 
 ACCOUNT = """
 [[shops.main.accounts]]

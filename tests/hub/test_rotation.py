@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from channels.base import Category, Channel
 from channels.telegram.bot_api import BotApiConfig
-from hub import config
 from hub.accounts.hooks import token_of
 from hub.api.app import make_app
 from hub.api.server import bind, serve
@@ -29,6 +28,7 @@ from hub.orders.model import Kind
 from hub.preferences import choices, unsubscribe
 from hub.preferences.unsubscribe import Leaving
 from hub.resources import Hub, open_hub
+from hub.settings_file import load
 from hub.tokens import BadToken, Signer
 from hub.webhooks.resealing import look, reseal
 from hub.webhooks.sealing import SealBroken, renewed, seal, unseal
@@ -266,7 +266,7 @@ def _secrets(data: Path) -> list[str]:
 
 @pytest.mark.parametrize("said", [f"{OLD}, {NEW}", json.dumps([OLD, NEW])])
 def test_the_environment_gives_several(said: str) -> None:
-    known = config.load(environ={"VESTNIK_PREVIOUS_SECRETS": said, "VESTNIK_CONFIG": "/dev/null"})
+    known = load(environ={"VESTNIK_PREVIOUS_SECRETS": said, "VESTNIK_CONFIG": "/dev/null"})
 
     assert [one.get_secret_value() for one in known.hub.previous_secrets] == [OLD, NEW]
 
@@ -274,7 +274,7 @@ def test_the_environment_gives_several(said: str) -> None:
 @pytest.mark.parametrize("said", ["tooshort", "[1]", "[oops"])
 def test_a_wrong_one_is_refused_without_being_shown(said: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        config.load(environ={"VESTNIK_PREVIOUS_SECRETS": said, "VESTNIK_CONFIG": "/dev/null"})
+        load(environ={"VESTNIK_PREVIOUS_SECRETS": said, "VESTNIK_CONFIG": "/dev/null"})
 
     assert "hub.previous_secrets" in str(refused.value)
     assert said not in str(refused.value)

@@ -10,7 +10,8 @@ import yaml
 from jsonschema import Draft201909Validator
 
 from hub.cli import parser
-from hub.config import HubSettings, load
+from hub.config import HubSettings
+from hub.settings_file import load
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from channels.base import Channel
-from hub import config
 from hub.accounts import check, health
 from hub.api.app import make_app
 from hub.api.server import bind, serve
 from hub.config import Settings
 from hub.resources import Hub, open_hub
+from hub.settings_file import load
 from hub.shops import keys
 from hub.shops.keys import Scope
 from tests.hub.api.client import Api
@@ -116,7 +116,7 @@ async def test_check_before_the_first_start_tells_no_address(
 ) -> None:
     file = settings_file(tmp_path, providers)
 
-    assert await check.check_all(config.load(file, data=tmp_path / "data", environ={})) == 0
+    assert await check.check_all(load(file, data=tmp_path / "data", environ={})) == 0
 
     assert "calls back" not in capsys.readouterr().out
     assert not (tmp_path / "data").exists()
@@ -181,7 +181,7 @@ def with_more(settings: Settings, tmp_path: Path) -> Settings:
         "SPARE_TOKEN": "",
         "SPARE_FROM": "",
     }
-    return config.load(file, data=tmp_path, environ=environ)
+    return load(file, data=tmp_path, environ=environ)
 
 
 async def test_check_tells_what_is_off_and_what_to_set(

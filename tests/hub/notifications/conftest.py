@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from hub import config
 from hub.accounts.limits import RateLimits
 from hub.config import Settings
 from hub.ids import new_id
@@ -18,6 +17,7 @@ from hub.notifications import recovery
 from hub.notifications.delivery import Deliverer
 from hub.queue import Lane, connect
 from hub.resources import Hub
+from hub.settings_file import load
 from hub.worker.main import work
 from tests.hub.api.client import Answer, Api
 from tests.hub.notifications.providers import Providers, providers_running, settings_file
@@ -59,7 +59,7 @@ async def settings(
         "VESTNIK_REDIS_URL": redis_url,
         "VESTNIK_SECRET": "only-for-the-tests-of-notifications",
     }
-    return config.load(settings_file(tmp_path, providers), data=tmp_path, environ=environ)
+    return load(settings_file(tmp_path, providers), data=tmp_path, environ=environ)
 
 
 _TIMES = {

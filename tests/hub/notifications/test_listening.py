@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from hub import config
 from hub.config import Settings
 from hub.resources import Hub
+from hub.settings_file import load
 from tests.hub.api.client import Api
 from tests.hub.notifications.conftest import Shop
 from tests.simulators.smpp import OK, SmppSimulator
@@ -48,7 +48,7 @@ async def settings(
         "VESTNIK_REDIS_URL": redis_url,
         "VESTNIK_SECRET": "only-for-the-tests-of-listening",
     }
-    return config.load(file, data=tmp_path, environ=environ)
+    return load(file, data=tmp_path, environ=environ)
 
 
 @pytest.fixture

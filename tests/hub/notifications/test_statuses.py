@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from hub import config
 from hub.accounts.limits import RateLimits
 from hub.config import Settings
 from hub.contacts.erasure import erase
 from hub.notifications.statuses import Asker
 from hub.notifications.steps import Due
 from hub.resources import Hub
+from hub.settings_file import load
 from tests.hub.api.client import Api
 from tests.hub.notifications.conftest import Drive, Shop
 from tests.simulators.base import Fault
@@ -56,7 +56,7 @@ provider = "sandbox"
         "VESTNIK_REDIS_URL": redis_url,
         "VESTNIK_SECRET": "only-for-the-tests-of-statuses",
     }
-    return config.load(path, data=tmp_path, environ=environ)
+    return load(path, data=tmp_path, environ=environ)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from channels.base import HookRequest
-from hub import config
 from hub.accounts.hooks import token_of
 from hub.config import Settings
 from hub.resources import Hub
+from hub.settings_file import load
 from tests.hub.api.client import Api
 from tests.hub.notifications.conftest import Drive, Shop
 from tests.simulators.viber import TOKEN, ViberSimulator, about, event
@@ -55,7 +55,7 @@ provider = "sandbox"
         "VESTNIK_REDIS_URL": redis_url,
         "VESTNIK_SECRET": "only-for-the-tests-of-viber",
     }
-    return config.load(path, data=tmp_path, environ=environ)
+    return load(path, data=tmp_path, environ=environ)
 
 
 @pytest.fixture
