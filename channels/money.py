@@ -3,6 +3,9 @@
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+# The powers of ten of its first digit. No price is beyond them, and numbers of any size would not fit the database.
+_LEAST, _MOST = -12, 12
+
 
 def money(value: Any) -> Decimal | None:
     """Prices come as numbers and as text; None where it is none."""
@@ -10,4 +13,4 @@ def money(value: Any) -> Decimal | None:
         cost = Decimal(str(value))
     except InvalidOperation:
         return None
-    return cost if cost.is_finite() else None
+    return cost if cost.is_finite() and _LEAST <= cost.adjusted() <= _MOST else None

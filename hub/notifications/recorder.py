@@ -11,7 +11,7 @@ from hub.db.pool import UNFIT, UNREACHABLE, Pool
 from hub.notifications import outcomes
 from hub.notifications.attempts import Begun
 from hub.notifications.claims import Claimed
-from hub.notifications.settle import Settled
+from hub.notifications.settle import Settled, bare
 from hub.notifications.steps import Due
 
 log = structlog.get_logger()
@@ -30,8 +30,10 @@ class Recorder:
         self._worker = worker
         self._pairs: list[Pair] = []
         self._begun: dict[UUID, Begun] = {}
-        self._next: asyncio.Future[list[Due]] | None = None
+        self._next: asyncio.Task[list[Due]] | None = None
         self._turn = asyncio.Lock()
+        self._writing: set[asyncio.Task[list[Due]]] = set()
+        """Kept here: whoever waits for them may be cancelled."""
 
     async def put(self, pairs: Sequence[Pair], begun: Mapping[UUID, Begun]) -> list[Due]:
         """Returns once written: the deliveries that the whole transaction made due, to one of its callers;
@@ -40,28 +42,47 @@ class Recorder:
             return []
         self._pairs.extend(pairs)
         self._begun.update(begun)
-        if self._next is not None:
-            await asyncio.shield(self._next)
-            return []
-        self._next = mine = asyncio.get_running_loop().create_future()
-        try:
-            async with self._turn:
-                batch, begun = self._pairs, self._begun
-                self._pairs, self._begun, self._next = [], {}, None
-                due = await self._write(batch, begun)
-        except BaseException as error:
-            if self._next is mine:
-                self._next = None
-            if not mine.done():
-                mine.set_exception(
-                    error if isinstance(error, Exception) else RuntimeError("stopped")
-                )
-                mine.exception()
-            raise
-        mine.set_result(due)
-        return due
+        first = self._next is None
+        if self._next is None:
+            self._next = asyncio.create_task(self._write_gathered())
+            self._writing.add(self._next)
+            self._next.add_done_callback(self._writing.discard)
+        # It is others' as well: one that is cancelled leaves it to them.
+        due = await asyncio.shield(self._next)
+        return due if first else []
+
+    async def _write_gathered(self) -> list[Due]:
+        async with self._turn:
+            pairs, begun = self._pairs, self._begun
+            self._pairs, self._begun, self._next = [], {}, None
+            return await self._write(pairs, begun)
 
     async def _write(self, pairs: list[Pair], begun: Mapping[UUID, Begun]) -> list[Due]:
+        try:
+            return await self._write_when_possible(pairs, begun)
+        except Exception as error:
+            if len(pairs) == 1 and pairs[0][1] == bare(pairs[0][1]):
+                raise
+            log.exception("outcomes.not_written", error=type(error).__name__, waiting=len(pairs))
+        # One that cannot be written must not take the others with it, nor what else it says itself.
+        due: list[Due] = []
+        for pair in pairs:
+            due += await self._write_alone(pair, begun)
+        return due
+
+    async def _write_alone(self, pair: Pair, begun: Mapping[UUID, Begun]) -> list[Due]:
+        claimed, settled = pair
+        for said in (settled, bare(settled)):
+            try:
+                return await self._write_when_possible([(claimed, said)], begun)
+            except Exception:
+                log.exception("outcomes.cannot_be_written", delivery=str(claimed.id))
+        # Its lease runs out, and it is treated as what a dead worker held.
+        return []
+
+    async def _write_when_possible(
+        self, pairs: list[Pair], begun: Mapping[UUID, Begun]
+    ) -> list[Due]:
         pause = 0.2
         while True:
             try:

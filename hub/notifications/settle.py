@@ -52,6 +52,19 @@ class Settled:
     """When the provider is asked what became of it, where it does not tell by itself."""
 
 
+def bare(settled: Settled) -> Settled:
+    """Without whatever a provider said: the least that has to be kept."""
+    return Settled(
+        settled.id,
+        settled.status,
+        settled.word,
+        due_at=settled.due_at,
+        reason=settled.reason,
+        maybe_duplicate=settled.maybe_duplicate,
+        ask_at=settled.ask_at,
+    )
+
+
 def backoff(category: Category, attempt: int) -> timedelta:
     """The pause after the `attempt`-th call (from 1), before jitter."""
     table = _SECONDS[category]
@@ -143,7 +156,8 @@ def _again(
             code=reason,
             maybe_duplicate=duplicate,
         )
-    if maybe_sent:
+    # By another channel marketing would perhaps be the second.
+    if maybe_sent or (delivery.doubt_since and delivery.category is Category.MARKETING):
         return Settled(delivery.id, DeliveryStatus.UNKNOWN, word, reason="maybe_sent", code=reason)
     return given_up(delivery, now=due, word=word, code=reason)
 
