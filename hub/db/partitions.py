@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from hub.db.locks import IN_THE_WAY, briefly
@@ -53,10 +54,19 @@ async def make_ahead(db: Connection, now: datetime | None = None) -> None:
         for table in GROWING:
             await _make(db, f"{table}_default", f"{table} DEFAULT")
             for ahead in range(-1, _AHEAD + 1):
-                await make(db, table, _month(now, ahead))
+                await _make_if_it_may_be(db, table, _month(now, ahead))
         await _leave_room(db)
     except IN_THE_WAY:
         log.warning("partitions.later", hint="somebody reads the tables, a backup for one")
+
+
+async def _make_if_it_may_be(db: Connection, table: str, at: datetime) -> None:
+    """Rows of that month stand in the default partition, of a time when a clock was far off: there they stay, and those
+    that come join them."""
+    try:
+        await make(db, table, at)
+    except asyncpg.CheckViolationError:
+        log.warning("partitions.rows_in_the_way", table=table, month=f"{at:%Y-%m}")
 
 
 @dataclass(frozen=True, slots=True)

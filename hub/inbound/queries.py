@@ -1,6 +1,6 @@
 """SQL of what people wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -78,13 +78,14 @@ def _event(address: str, one: Heard) -> str:
     return sha256(said.encode("utf-8", "replace")).hexdigest()
 
 
-async def waiting(db: Db, limit: int) -> list[Waiting]:
-    """The oldest first."""
+async def waiting(db: Db, shops: Collection[int], limit: int) -> list[Waiting]:
+    """Of these shops, the oldest first."""
     rows = await db.fetch(
         """
         SELECT id, shop_id, account, channel, address, digest, text, failures, received_at
-          FROM heard WHERE handled_at IS NULL ORDER BY id LIMIT $1
+          FROM heard WHERE handled_at IS NULL AND shop_id = ANY($1) ORDER BY id LIMIT $2
         """,
+        list(shops),
         limit,
     )
     return [Waiting(**{**row, "channel": Channel(row["channel"])}) for row in map(dict, rows)]

@@ -55,7 +55,7 @@ async def store(hub: Hub, account: LiveAccount, told: Told) -> list[Due]:
 async def handle_waiting(hub: Hub, connection: Connection) -> list[Due]:
     """A chore of the tick. One that fails by a bug is put aside after a few tries and holds up no other."""
     due: list[Due] = []
-    for one in await queries.waiting(connection, _AT_ONCE):
+    for one in await queries.waiting(connection, hub.shops, _AT_ONCE):
         try:
             due += await _handle(hub, one)
         except UNREACHABLE:

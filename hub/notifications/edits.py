@@ -119,18 +119,17 @@ class Editor:
 
     async def work_off(self) -> int:
         """One batch of what is due; how many there were."""
-        claimed = await _claim(self._hub, _BATCH)
+        claimed = await _claim(self._hub, _AT_ONCE)
         asked = [(c.kind, c.asking) for c in claimed if c.asking and c.status in _SENT]
         parts = await render_all(self._hub.db, self._kinds, asked)
-        some = asyncio.Semaphore(_AT_ONCE)
         ended = await asyncio.gather(
-            *(self._one(some, c, parts.get(c.id)) for c in claimed), return_exceptions=True
+            *(self._one(c, parts.get(c.id)) for c in claimed), return_exceptions=True
         )
         if failed := [error for error in ended if isinstance(error, BaseException)]:
             raise failed[0]
         return len(claimed)
 
-    async def _one(self, some: asyncio.Semaphore, edit: _Claimed, parts: Parts | None) -> None:
+    async def _one(self, edit: _Claimed, parts: Parts | None) -> None:
         if edit.status == "sending":
             # It has no name at the provider yet.
             await _put_off(self._hub.db, edit, _SENDING_PAUSE, failed=False)
@@ -141,13 +140,12 @@ class Editor:
             await _done(self._hub.db, edit)
             return
         assert edit.asking is not None  # noqa: S101 (parts are made from it)
-        async with some:
-            message = message_of(edit.asking, parts)
-            try:
-                outcome = await account.adapter.edit(edit.provider_id, message)
-            except Exception:
-                log.exception("edit.adapter_failed", delivery=str(edit.id))
-                outcome = Retry("bug")
+        message = message_of(edit.asking, parts)
+        try:
+            outcome = await account.adapter.edit(edit.provider_id, message)
+        except Exception:
+            log.exception("edit.adapter_failed", delivery=str(edit.id))
+            outcome = Retry("bug")
         await self._settle(edit, outcome, parts.until)
 
     async def _settle(self, edit: _Claimed, outcome: Outcome, until: datetime | None) -> None:

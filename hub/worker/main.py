@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from functools import partial
@@ -200,14 +200,22 @@ async def _beat(redis: Any) -> None:
         await asyncio.sleep(_ALIVE_FOR.total_seconds() / 5)
 
 
-async def _ended(tasks: Mapping[Any, asyncio.Task[Any]]) -> None:
+async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancelled meanwhile, it cancels them and still waits for their end."""
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _closed(redis: ArqRedis) -> None:
     with suppress(RedisError, OSError):
         await redis.aclose()
+
+
+async def _to_the_end(worker: Picker, redis: ArqRedis) -> None:
+    """The last one first, and each of them although another cancellation may have broken off the one before."""
+    async with AsyncExitStack() as ends:
+        ends.push_async_callback(_closed, redis)
+        ends.push_async_callback(_ended, worker.tasks.values())
+        ends.push_async_callback(_ended, worker.job_tasks.values())
 
 
 class _Lane:
@@ -218,6 +226,8 @@ class _Lane:
         self._lane = lane
         self._deliverer = deliverer
         self._worker: Picker | None = None
+        self._left: set[asyncio.Task[None]] = set()
+        """Earlier ones, with jobs that are still under way."""
         self._stopped = False
 
     async def run(self) -> None:
@@ -243,13 +253,19 @@ class _Lane:
             log_results=False,
         )
         worker.allow_pick_jobs = not self._stopped
-        # The last one first, and each of them although another cancellation may have broken off the one before.
-        async with AsyncExitStack() as ends:
-            ends.push_async_callback(_closed, redis)
-            ends.push_async_callback(_ended, worker.tasks)
-            # Jobs under way go on without arq: their outcomes belong to the database.
-            ends.push_async_callback(_ended, worker.job_tasks)
+        try:
             await worker.async_run()
+        except Exception:
+            # Jobs under way go on without arq: their outcomes belong to the database. What comes next need not wait.
+            left = asyncio.create_task(_to_the_end(worker, redis))
+            self._left.add(left)
+            left.add_done_callback(self._left.discard)
+            raise
+        except asyncio.CancelledError:
+            async with AsyncExitStack() as ends:
+                ends.push_async_callback(_ended, self._left)
+                ends.push_async_callback(_to_the_end, worker, redis)
+            raise
 
     def stop_picking(self) -> None:
         self._stopped = True
@@ -257,5 +273,6 @@ class _Lane:
             self._worker.allow_pick_jobs = False
 
     async def drained(self) -> None:
-        if self._worker and self._worker.job_tasks:
-            await asyncio.wait(list(self._worker.job_tasks.values()))
+        under_way = [*self._left, *(self._worker.job_tasks.values() if self._worker else ())]
+        if under_way:
+            await asyncio.wait(under_way)

@@ -145,6 +145,16 @@ async def test_of_two_editors_one_has_the_message(hub: Hub, message: UUID) -> No
     assert sorted(done) == [0, 0, 0, 1]
 
 
+async def test_no_more_is_taken_than_is_edited_at_once(hub: Hub) -> None:
+    """What waited for a place would be another's by the time its turn came, and be shown as it was before."""
+    await hub.db.execute(
+        "INSERT INTO message_edit (delivery_id, shop_id) SELECT uuidv7(), $1 FROM generate_series(1, 25)",
+        hub.shop("other").id,
+    )
+
+    assert [await Editor(hub, []).work_off() for _ in range(4)] == [10, 10, 5, 0]
+
+
 async def test_a_dead_editors_row_is_due_again(hub: Hub, message: UUID) -> None:
     await request_edits(hub.db, ABOUT)
     # As whoever claimed it and died leaves it, once the lease has run out.

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from channels.base import Category
@@ -20,6 +22,7 @@ from hub.notifications.steps import Due
 from hub.queue import Lane, connect
 from hub.resources import Hub
 from hub.worker.main import _Lane
+from hub.worker.picking import Picker
 
 
 class Endless:
@@ -56,6 +59,48 @@ async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(hub: H
     finally:
         await onlooker.flushdb()
         await onlooker.aclose()
+
+
+class Never(Endless):
+    """Takes any number of jobs and ends none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs = 0
+
+    async def deliver(self, ids: Sequence[UUID]) -> None:
+        self.jobs += 1
+        await super().deliver(ids)
+
+
+async def test_what_comes_after_redis_was_away_waits_for_no_job_from_before(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, away = Picker._poll_iteration, asyncio.Event()
+
+    async def poll(self: Picker) -> None:
+        if away.is_set():
+            away.clear()
+            raise RedisConnectionError("gone for a moment")
+        await real(self)
+
+    monkeypatch.setattr(Picker, "_poll_iteration", poll)
+    deliverer: Any = Never()
+    lane = _Lane(hub, Lane.TRANSACTIONAL, deliverer)
+    running = asyncio.create_task(keep_going(lane.run))
+    async with asyncio.timeout(10):
+        await hub.queue.hand_out(Lane.TRANSACTIONAL, [new_id()])
+        await deliverer.begun.wait()
+        away.set()
+        while away.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await hub.queue.hand_out(Lane.TRANSACTIONAL, [new_id()])
+        while deliverer.jobs < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+        await cancelled([running])
+
+    assert not lane._left
 
 
 async def _gone(redis: Any, before: set[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from channels.base import Channel, Heard, Told
 from hub.contacts import export
 from hub.contacts.erasure import erase
+from hub.inbound import queries
 from hub.inbound import service as inbound
 from hub.resources import Hub
 from tests.hub.api.client import Api
@@ -150,3 +151,21 @@ async def test_nobody_is_played_on_a_channel_where_nobody_writes(api: Api) -> No
     )
 
     assert answer.status == 422
+
+
+async def test_texts_for_a_shop_that_this_process_does_not_know_hold_up_no_other(hub: Hub) -> None:
+    """Settings change machine by machine."""
+    gone = await hub.db.fetchval("INSERT INTO shop (slug) VALUES ('gone') RETURNING id")
+    try:
+        strangers = [Heard("+79990000009", f"стоп {n}", id=str(n)) for n in range(60)]
+        await queries.add(hub.db, gone, "x", Channel.SMS, strangers)
+        main = hub.shop("main").id
+        await queries.add(hub.db, main, "smsc", Channel.SMS, [Heard(PHONE, "стоп", id="own")])
+
+        await handle(hub)
+
+        left = await hub.db.fetch("SELECT shop_id FROM heard WHERE handled_at IS NULL")
+        assert {row["shop_id"] for row in left} == {gone}
+    finally:
+        await hub.db.execute("DELETE FROM heard WHERE shop_id = $1", gone)
+        await hub.db.execute("DELETE FROM shop WHERE id = $1", gone)
