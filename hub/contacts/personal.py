@@ -36,7 +36,7 @@ PERSONAL: Mapping[str, Held] = {
     ),
     "address": _held(
         "value",
-        "id shop_id contact_id kind provider verified created_at updated_at one_off",
+        "id shop_id contact_id kind provider verified created_at updated_at one_off value_since",
         digest=_DIGEST,
     ),
     "consent": _held("state source changed_at", "contact_id category channel"),

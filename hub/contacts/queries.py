@@ -194,7 +194,8 @@ async def change(
             AS t (id, contact_id, kind, value, digest, provider, verified)
         ON CONFLICT (id) DO UPDATE
            SET value = excluded.value, digest = excluded.digest, provider = excluded.provider,
-               verified = excluded.verified, updated_at = now()
+               verified = excluded.verified, value_since = CASE WHEN a.digest = excluded.digest THEN a.value_since ELSE now() END,
+               updated_at = now()
         """,
         shop_id,
         *_contact_columns(after),
@@ -290,10 +291,11 @@ async def bind(conn: Connection, shop_id: int, contact_id: UUID, kind: Kind, val
     """The one address of this kind is `value` from now on, and it is proven."""
     await conn.execute(
         """
-        INSERT INTO address (id, shop_id, contact_id, kind, value, digest)
+        INSERT INTO address AS a (id, shop_id, contact_id, kind, value, digest)
         VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (contact_id, kind) WHERE kind <> 'push' DO UPDATE
            SET value = excluded.value, digest = excluded.digest, verified = true,
+               value_since = CASE WHEN a.digest = excluded.digest THEN a.value_since ELSE now() END,
                updated_at = now()
         """,
         new_id(),

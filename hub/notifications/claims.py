@@ -27,7 +27,8 @@ clocks may differ."""
 class Claimed(NamedTuple):
     """A delivery in hand with all that is needed to render and send it. A tuple, because thousands are made a second.
 
-    `value` is None where the address is gone by now. `has_next`: the plan has another channel after this.
+    `value` is None where the address is gone by now. `superseded`: a newer one of its collapse key was accepted while
+    this one was in a worker's hand, or at the same moment. `has_next`: the plan has another channel after this.
     `session_open`: see `channels.base.Message`; looked up for WhatsApp only. `contact`: as much of it as the decisions
     at sending time need.
     `doubt_since`: when the first call to `account` was made that got no clear answer, if any did; `doubt_call` and
@@ -64,7 +65,9 @@ class Claimed(NamedTuple):
     address_kind: str | None
     address_provider: str | None
     digest: bytes | None
+    verified: bool
     suppressed: bool
+    superseded: bool
     session_open: bool
     channel: Channel
     category: Category
@@ -121,8 +124,13 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d
        n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
        a.value, a.kind AS address_kind, a.provider AS address_provider, a.digest,
+       coalesce(a.verified, true) AS verified,
        EXISTS (SELECT FROM suppression AS s WHERE s.shop_id = d.shop_id AND s.digest = a.digest
                                              AND s.channel = d.channel) AS suppressed,
+       n.collapse_key IS NOT NULL AND n.status IN ('scheduled', 'queued') AND EXISTS (
+            SELECT FROM notification AS newer
+             WHERE newer.contact_id = n.contact_id AND newer.id > n.id AND newer.collapse_key = n.collapse_key
+               AND newer.status NOT IN ('undeliverable', 'cancelled')) AS superseded,
        d.channel = 'whatsapp' AND EXISTS (
             SELECT FROM heard AS h WHERE h.shop_id = d.shop_id AND h.digest = a.digest
                 AND h.channel = d.channel AND h.heard_at > now() - $3::interval) AS session_open,

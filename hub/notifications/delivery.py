@@ -26,11 +26,19 @@ from hub.notifications.gate import Gate
 from hub.notifications.interactive import Interactive, Parts, render_all
 from hub.notifications.leases import Job, Leases
 from hub.notifications.model import DeliveryStatus
+from hub.notifications.plan import quiet_until
 from hub.notifications.recorder import Pair, Recorder
 from hub.notifications.rendering import CannotRender, asking_of, message_for
 from hub.notifications.settle import Settled
 from hub.notifications.shares import Shares
-from hub.notifications.sorting import came_to, left_unknown, not_recognised, sort_out, too_late
+from hub.notifications.sorting import (
+    came_to,
+    ended_before_sending,
+    left_unknown,
+    not_recognised,
+    sort_out,
+    too_late,
+)
 from hub.notifications.steps import Due
 from hub.notifications.way import RightOfWay
 from hub.queue import LANES, DueRoute, Lane
@@ -41,6 +49,12 @@ log = structlog.get_logger()
 _LOOK_EVERY = timedelta(seconds=1)
 _SHARE_WAIT = timedelta(milliseconds=500)
 _AT_ONCE = timedelta(0)
+
+_LOOKED_AT_FOR = 15.0
+"""Seconds after which what still waits for its turn goes back: a consent, an address or a newer message of the same key may
+have come meanwhile."""
+_FRESH = 1.0
+"""Seconds in which nothing of that changes by the clock alone."""
 
 
 class Deliverer:
@@ -88,6 +102,7 @@ class Deliverer:
             await self._deliver(job, claimed)
 
     async def _deliver(self, job: Job, claimed: Sequence[Claimed]) -> None:
+        claimed = self.leases.free(claimed)
         if not claimed:
             return
         now = datetime.now(UTC)
@@ -96,7 +111,7 @@ class Deliverer:
         with way, self._chooser.job() as chosen, self.leases.held(job, claimed):
             found = sort_out(claimed, self._shop, chosen.choose, now=now)
             await self._record(found.over, {})
-            await self._give_back(found.later)
+            await self._give_back(job, found.later)
             if found.held:
                 await claims.hold(self._hub.db, found.held, self._worker)
             await _all(
@@ -130,13 +145,15 @@ class Deliverer:
         with self.leases.left_for_later(job, ids):
             async with self._shares.one(lane, _name(account)) as free:
                 if free:
-                    await self._send(account, batch)
+                    await self._send(job, account, batch)
                 else:
                     await self._limits.note_full(account.bucket)
-                    await self._give_back({i: _SHARE_WAIT * random.uniform(1.0, 1.5) for i in ids})
+                    await self._give_back(
+                        job, {i: _SHARE_WAIT * random.uniform(1.0, 1.5) for i in ids}
+                    )
         chosen.ended(account)
 
-    async def _send(self, account: LiveAccount, batch: list[Claimed]) -> None:
+    async def _send(self, job: Job, account: LiveAccount, batch: list[Claimed]) -> None:
         self._breaker.given(account, {Need(d.address_kind, d.address_provider) for d in batch})
         batch_key = new_id()
         lane = LANES[batch[0].category]
@@ -145,22 +162,26 @@ class Deliverer:
         messages, failed = await self._render(batch, batch_key, questions, apart=account.merges)
         await self._record(failed, {})
         by_key = {str(d.id): d for d in batch}
-        messages = await self._recipients_free(account, messages, by_key)
+        messages = await self._recipients_free(job, account, messages, by_key)
         calls = await self._without_doubles(account, account.adapter.split(messages), by_key)
         grant = await self._limits.calls(account.bucket, account.limits, lane, len(calls))
-        await self._give_back(_one_after_another(calls[grant.calls :], grant, by_key))
+        await self._give_back(job, _one_after_another(calls[grant.calls :], grant, by_key))
         gate = self._gate(account)
-        waiting, waves = calls[: grant.calls], []
+        waiting = calls[: grant.calls]
+        waves: list[asyncio.Task[None]] = []
         try:
             while waiting:
                 await self._way.give(lane)
                 size = await gate.enter(len(waiting))
-                if not size:
-                    await self._give_back({by_key[m.key].id: _AT_ONCE for c in waiting for m in c})
+                # Some of each job go in any case: else one whose messages take long to make would never come to an end.
+                if not size or (waves and job.age > _LOOKED_AT_FOR):
+                    gate.leave(size)
+                    left = [by_key[m.key].id for call in waiting for m in call]
+                    await self._give_back(job, dict.fromkeys(left, _AT_ONCE))
                     return
                 wave, waiting = waiting[:size], waiting[size:]
                 waves.append(
-                    asyncio.create_task(self._wave(account, wave, by_key, batch_key, gate))
+                    asyncio.create_task(self._wave(job, account, wave, by_key, batch_key, gate))
                 )
         finally:
             await _all(waves)
@@ -218,18 +239,19 @@ class Deliverer:
         return [call for call in rest if call]
 
     async def _recipients_free(
-        self, account: LiveAccount, messages: list[Message], by_key: dict[str, Claimed]
+        self, job: Job, account: LiveAccount, messages: list[Message], by_key: dict[str, Claimed]
     ) -> list[Message]:
         """Those whose receivers were not written to a moment ago; the others come back then."""
         recipients = [str(by_key[m.key].address_id) for m in messages]
         waits = await self._limits.recipients(_name(account), account.limits, recipients)
         await self._give_back(
-            {by_key[m.key].id: w for m, w in zip(messages, waits, strict=True) if w}
+            job, {by_key[m.key].id: w for m, w in zip(messages, waits, strict=True) if w}
         )
         return [m for m, w in zip(messages, waits, strict=True) if not w]
 
     async def _wave(
         self,
+        job: Job,
         account: LiveAccount,
         calls: list[list[Message]],
         by_key: dict[str, Claimed],
@@ -237,12 +259,14 @@ class Deliverer:
         gate: Gate,
     ) -> None:
         """Writes the attempts of all these calls, then makes them. Each has its place in the gate."""
-        deliveries = [by_key[m.key] for call in calls for m in call]
         begun: dict[UUID, Begun] = {}
         ours: list[list[Message]] = []
+        places = len(calls)
         try:
+            calls = await self._still_wanted(job, account, calls, by_key)
+            deliveries = [by_key[m.key] for call in calls for m in call]
             if self.draining or self._breaker.is_left(account):
-                await self._give_back({d.id: _AT_ONCE for d in deliveries})
+                await self._give_back(job, {d.id: _AT_ONCE for d in deliveries})
                 return
             begun = await attempts.begin(
                 self._hub.db,
@@ -256,11 +280,44 @@ class Deliverer:
             )
             ours = [c for call in calls if (c := [m for m in call if by_key[m.key].id in begun])]
         finally:
-            gate.leave(len(calls) - len(ours))
-        await _all(self._call(account, call, by_key, begun, gate) for call in ours)
+            gate.leave(places - len(ours))
+        await _all(self._call(job, account, call, by_key, begun, gate) for call in ours)
+
+    async def _still_wanted(
+        self,
+        job: Job,
+        account: LiveAccount,
+        calls: list[list[Message]],
+        by_key: dict[str, Claimed],
+    ) -> list[list[Message]]:
+        """Without those whose time was over before their turn came, and those that another job has by now: they go back
+        and are looked at anew."""
+        if job.age < _FRESH:
+            return calls
+        now = datetime.now(UTC)
+        mine = self.leases.of(job, [by_key[m.key].id for call in calls for m in call])
+        wanted, back = [], []
+        for call in calls:
+            deliveries = [by_key[m.key] for m in call]
+            late = {str(d.id) for d in deliveries if d.id not in mine or self._is_not_now(d, now)}
+            if late and account.whole_calls and any(d.doubt_since for d in deliveries):
+                # What is recognised as a whole call only goes back as one.
+                late = {m.key for m in call}
+            wanted.append([m for m in call if m.key not in late])
+            back += [by_key[key].id for key in late]
+        await self._give_back(job, dict.fromkeys(back, _AT_ONCE))
+        return [call for call in wanted if call]
+
+    def _is_not_now(self, delivery: Claimed, now: datetime) -> bool:
+        shop = self._shop(delivery.shop_id)
+        return bool(
+            ended_before_sending(delivery, now)
+            or (shop and quiet_until(delivery.category, delivery.contact, shop, at=now))
+        )
 
     async def _call(
         self,
+        job: Job,
         account: LiveAccount,
         call: list[Message],
         by_key: dict[str, Claimed],
@@ -271,8 +328,11 @@ class Deliverer:
         results = _not_called(call, "account-paused")
         if await gate.begins():
             try:
-                if not self.leases.last(deliveries):
-                    results = _not_called(call, "lease-ran-out")
+                if not self.leases.last(job, deliveries):
+                    # What another job has by now is that one's to write.
+                    mine = self.leases.of(job, [d.id for d in deliveries])
+                    deliveries = [d for d in deliveries if d.id in mine]
+                    results = _not_called(deliveries, "lease-ran-out")
                 elif too_late(deliveries, account, datetime.now(UTC)):
                     results = _not_called(call, "repeat-too-late")
                 else:
@@ -312,9 +372,11 @@ class Deliverer:
     async def _record(self, pairs: Sequence[Pair], begun: Mapping[UUID, Begun]) -> None:
         await self.hand_out(await self._recorder.put(pairs, begun))
 
-    async def _give_back(self, later: dict[UUID, timedelta]) -> None:
-        if later:
-            await claims.give_back(self._hub.db, later, self._worker)
+    async def _give_back(self, job: Job, later: Mapping[UUID, timedelta]) -> None:
+        """Those of them that the job still has in hand."""
+        if later and (mine := self.leases.of(job, later)):
+            rest = {id_: wait for id_, wait in later.items() if id_ in mine}
+            await claims.give_back(self._hub.db, rest, self._worker)
 
 
 async def _sent(account: LiveAccount, call: list[Message]) -> list[Outcome]:
@@ -341,7 +403,7 @@ def _one_after_another(
     }
 
 
-def _not_called(call: list[Message], why: str) -> list[Outcome]:
+def _not_called(call: Sequence[object], why: str) -> list[Outcome]:
     return [Retry(why)] * len(call)
 
 

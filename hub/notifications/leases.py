@@ -24,9 +24,16 @@ _LOOK_EVERY = timedelta(seconds=1)
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """Some deliveries on their way from claim to recorded outcome. `leased_at`: not later than their leases begin."""
+    """Some deliveries on their way from claim to recorded outcome. `leased_at`: not later than their leases begin;
+    `begun_at`: when it was looked at who may be told what, and when."""
 
     leased_at: float = field(default_factory=monotonic)
+    begun_at: float = field(default_factory=monotonic)
+
+    @property
+    def age(self) -> float:
+        """Seconds since then."""
+        return monotonic() - self.begun_at
 
 
 class Leases:
@@ -39,6 +46,8 @@ class Leases:
         """What one job gave back another one may have taken."""
         self._left: set[UUID] = set()
         """Not sent because the database went away: perhaps still ours there, to be given back."""
+        self._returning: frozenset[UUID] = frozenset()
+        """Of these: what is being given back at this moment."""
         self._renewed_at = monotonic()
 
     @contextmanager
@@ -64,12 +73,22 @@ class Leases:
                 self._in_hand.pop(id_, None)
             self._left |= left
 
-    def last(self, deliveries: Sequence[Claimed]) -> bool:
-        """Whether all of them are still ours by this process's own clock: after a standstill others may be at them
-        already."""
-        now, lease = monotonic(), claims.LEASE.total_seconds()
-        jobs = {self._in_hand.get(d.id) for d in deliveries}
-        return all(job is not None and now - job.leased_at < lease for job in jobs)
+    def free(self, claimed: Sequence[Claimed]) -> Sequence[Claimed]:
+        """Without those that are being given back at this moment, which may come after the claim; they follow them."""
+        if not self._returning:
+            return claimed
+        self._left |= {c.id for c in claimed if c.id in self._returning}
+        return [c for c in claimed if c.id not in self._returning]
+
+    def of(self, job: Job, ids: Iterable[UUID]) -> set[UUID]:
+        """Those that the job still has in hand. After a standstill another job of this very process may have them."""
+        return {id_ for id_ in ids if self._in_hand.get(id_) is job}
+
+    def last(self, job: Job, deliveries: Sequence[Claimed]) -> bool:
+        """Whether all of them are still the job's by this process's own clock: after a standstill others may be at
+        them already."""
+        lasts = monotonic() - job.leased_at < claims.LEASE.total_seconds()
+        return lasts and all(self._in_hand.get(d.id) is job for d in deliveries)
 
     async def keep(self) -> None:
         """Runs beside the jobs: what is in hand stays ours while this process lives, what is not goes back."""
@@ -98,6 +117,8 @@ class Leases:
         left, self._left = self._left - self._in_hand.keys(), set()
         if not left:
             return
+        # Whoever claims one of them meanwhile would have it taken out of his hand.
+        self._returning = frozenset(left)
         try:
             await attempts.write_not_made(self._db, list(left), self._worker)
             await claims.give_back(self._db, dict.fromkeys(left, timedelta(0)), self._worker)
@@ -105,6 +126,8 @@ class Leases:
         except UNREACHABLE:
             self._left |= left
             raise
+        finally:
+            self._returning = frozenset()
 
     def _of_job(self, job: Job, ids: Iterable[UUID]) -> set[UUID]:
         """Without those that another job has in hand by now."""

@@ -16,7 +16,7 @@ from hub.db.pool import Connection, Pool
 from hub.db.text import storable
 from hub.ids import new_id
 from hub.notifications import attempts, steps
-from hub.notifications.model import LIFETIME, DeliveryStatus, may_move
+from hub.notifications.model import ACTIVE, LIFETIME, DeliveryStatus, may_move
 from hub.notifications.steps import TRIED, Due
 from hub.preferences import consents, reports, suppressions
 from hub.preferences.reports import LEAVING, SUPPRESSING
@@ -27,6 +27,9 @@ STRAY_FOR = timedelta(hours=1)
 
 _LOST_WAIT = timedelta(minutes=1)
 """As long as providers take an equal call for a repeat of the one they lost."""
+
+SENT_THERE = "coalesce(a.value_since, '-infinity') <= coalesce(d.sent_at, d.updated_at)"
+"""In SQL, whether the delivery `d` went to what the address `a` is now, and not to what it was before."""
 
 _MOVES_TO: Mapping[ReceiptStatus, DeliveryStatus] = {
     ReceiptStatus.DELIVERED: DeliveryStatus.DELIVERED,
@@ -201,9 +204,10 @@ async def _rows(
         shop_id,
     )
     rows = await connection.fetch(
-        """
+        f"""
         SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.channel, d.category, d.status,
-               d.reason, d.code, d.cost, d.sent_at, d.delivered_at, d.read_at, a.digest,
+               d.reason, d.code, d.cost, d.sent_at, d.delivered_at, d.read_at,
+               CASE WHEN {SENT_THERE} THEN a.digest END AS digest,
                NOT EXISTS (SELECT FROM contact AS c WHERE c.id = d.contact_id) AS erased,
                CASE WHEN d.status = 'failed' THEN (
                     SELECT max(r.happened_at) FROM receipt AS r
@@ -211,7 +215,7 @@ async def _rows(
                END AS failed_at
           FROM delivery AS d LEFT JOIN address AS a ON a.id = d.address_id
          WHERE d.id = ANY($1)
-        """,
+        """,  # noqa: S608 (a constant)
         [r["id"] for r in locked],
     )
     return {r["id"]: dict(r) for r in rows}
@@ -279,7 +283,16 @@ async def _apply(
     await _send_again(connection, lost)
     late = {row["notification_id"] for row in rows.values() if _too_late(row, now)}
     touched = {row["notification_id"] for row in rows.values()}
-    return await steps.advance(connection, touched, too_late=late)
+    due = await steps.advance(connection, touched, too_late=late)
+    # Of these no outcome is written any more that would do it.
+    ended = {
+        row["notification_id"]
+        for id_, row in rows.items()
+        if before[id_].status in ACTIVE and after[id_].status not in ACTIVE
+    }
+    if ended:
+        await steps.let_pass(connection, ended)
+    return due
 
 
 def _reported(row: Mapping[str, Any]) -> Reported:

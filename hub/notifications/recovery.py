@@ -94,6 +94,7 @@ async def expired_leases(hub: Hub, connection: Connection) -> list[Due]:
             if s.status is not DeliveryStatus.QUEUED
         }
         opened = await steps.advance(connection, ended)
+        await steps.let_pass(connection, ended)
         again = [
             Due(Category(r["category"]), r["id"])
             for r, s in zip(rows, settled, strict=True)

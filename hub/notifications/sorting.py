@@ -5,17 +5,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
 from channels.base import Accepted, Category, Outcome
 from hub.accounts.book import LiveAccount
 from hub.accounts.choice import Choice, NoneUsable
 from hub.config import Shop
 from hub.notifications.claims import Claimed
-from hub.notifications.model import DeliveryStatus
+from hub.notifications.model import DeliveryStatus, SkipReason
 from hub.notifications.plan import consent_missing, quiet_until
 from hub.notifications.settle import InHand, Settled, accepted, given_up, settle
 
+log = structlog.get_logger()
+
 _NO_ACCOUNT_WAIT = timedelta(seconds=30)
 _SHORTEST_WAIT = timedelta(milliseconds=200)
+_AFTER_A_BUG = timedelta(minutes=5)
 
 AccountKey = tuple[int, str]
 """Accounts have names that are unique in their shop only, and a batch may be of several shops."""
@@ -46,13 +51,32 @@ def sort_out(
         if shop is None:
             # Settings change machine by machine: another worker may know it.
             found.later[delivery.id] = _NO_ACCOUNT_WAIT
-        elif ended := ended_before_sending(delivery, now):
-            found.over.append((delivery, ended))
-        elif quiet := quiet_until(delivery.category, delivery.contact, shop, at=now):
-            found.held[delivery.id] = quiet
-        else:
-            _with_account(delivery, choose(delivery), found, now)
+            continue
+        try:
+            _sort(delivery, shop, choose, found, now)
+        except Exception:
+            # What is stored of one person must not hold up all others.
+            log.exception("delivery.cannot_be_sorted", delivery=str(delivery.id))
+            if now < delivery.give_up_at:
+                found.later[delivery.id] = _AFTER_A_BUG
+            else:
+                found.over.append((delivery, given_up(in_hand(delivery), now=now, code="bug")))
     return found
+
+
+def _sort(
+    delivery: Claimed,
+    shop: Shop,
+    choose: Callable[[Claimed], Choice | NoneUsable],
+    found: Sorted,
+    now: datetime,
+) -> None:
+    if ended := ended_before_sending(delivery, now):
+        found.over.append((delivery, ended))
+    elif quiet := quiet_until(delivery.category, delivery.contact, shop, at=now):
+        found.held[delivery.id] = quiet
+    else:
+        _with_account(delivery, choose(delivery), found, now)
 
 
 def _with_account(
@@ -126,11 +150,26 @@ def _no_way(delivery: Claimed, none: NoneUsable) -> Settled:
 
 
 def ended_before_sending(delivery: Claimed, now: datetime) -> Settled | None:
-    """What has changed since it was planned: the time, the address, a suppression, the consent."""
+    """What has changed since it was planned: the time, what is newer, the address, a suppression, the consent."""
     if delivery.expires_at and now >= delivery.expires_at:
         return given_up(in_hand(delivery), now=now, code=delivery.code)
+    if delivery.superseded:
+        if delivery.doubt_since:
+            return left_unknown(delivery)
+        return Settled(delivery.id, DeliveryStatus.COLLAPSED, reason="collapsed")
+    ended = _ended_here(delivery, now)
+    if ended and delivery.doubt_since and delivery.category is Category.MARKETING:
+        # By another channel it would perhaps be the second.
+        return left_unknown(delivery)
+    return ended
+
+
+def _ended_here(delivery: Claimed, now: datetime) -> Settled | None:
+    """On this channel: another one may still carry it."""
     if delivery.value is None:
         return Settled(delivery.id, DeliveryStatus.FAILED, reason="no_address")
+    if not delivery.verified:
+        return Settled(delivery.id, DeliveryStatus.SUPPRESSED, reason=SkipReason.UNVERIFIED)
     if delivery.suppressed:
         return Settled(delivery.id, DeliveryStatus.SUPPRESSED, reason="suppressed")
     missing = consent_missing(delivery.channel, delivery.category, delivery.contact)

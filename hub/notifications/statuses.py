@@ -177,7 +177,7 @@ async def _claim(db: Db, account: LiveAccount, limit: int) -> list[_Question]:
     """Those due longest. While they are in hand they are due later; a process that dies with them loses
     nothing but that time."""
     rows = await db.fetch(
-        """
+        f"""
         WITH mine AS (
             SELECT delivery_id FROM status_question
              WHERE shop_id = $1 AND account = $2 AND due_at <= now()
@@ -188,12 +188,13 @@ async def _claim(db: Db, account: LiveAccount, limit: int) -> list[_Question]:
               FROM mine WHERE q.delivery_id = mine.delivery_id
             RETURNING q.delivery_id, q.asked
         )
-        SELECT t.delivery_id AS id, t.asked, d.provider_id, d.status, d.sent_at, a.value
+        SELECT t.delivery_id AS id, t.asked, d.provider_id, d.status, d.sent_at,
+               CASE WHEN {receipts.SENT_THERE} THEN a.value END AS value
           FROM taken AS t
           LEFT JOIN delivery AS d ON d.id = t.delivery_id
           LEFT JOIN address AS a ON a.id = d.address_id
          ORDER BY t.delivery_id
-        """,
+        """,  # noqa: S608 (a constant)
         account.shop_id,
         account.name,
         limit,
@@ -203,7 +204,7 @@ async def _claim(db: Db, account: LiveAccount, limit: int) -> list[_Question]:
 
 
 def _question(row: dict[str, Any]) -> _Question:
-    # On its way again, or its person erased: nothing to ask by.
+    # On its way again, its person erased or at another address now: nothing to ask by.
     askable = None not in (row["provider_id"], row["value"], row["sent_at"])
     sent_at = row["sent_at"] or datetime.now(UTC)
     return _Question(

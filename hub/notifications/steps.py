@@ -139,6 +139,13 @@ async def add(
     )
 
 
+async def lock(db: Db, notifications: Collection[UUID]) -> None:
+    """In the order in which everybody does, until the end of the caller's transaction."""
+    await db.execute(
+        "SELECT FROM notification WHERE id = ANY($1) ORDER BY id FOR UPDATE", list(notifications)
+    )
+
+
 async def advance(
     db: Db, notifications: Collection[UUID], *, too_late: Collection[UUID] = ()
 ) -> list[Due]:
@@ -152,7 +159,7 @@ async def advance(
     ids = list(notifications)
     # Two statements: the second one's snapshot is taken with the locks held, so that of two workers that
     # settle two devices of one person at once the later one sees both.
-    await db.execute("SELECT FROM notification WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
+    await lock(db, ids)
     rows = await db.fetch(
         """
         SELECT n.id, n.shop_id, n.contact_id, n.category, n.strategy, n.plan, n.ordering_key,
@@ -219,7 +226,14 @@ def step_at(row: Mapping[str, Any], step: int, start: datetime) -> datetime | No
 async def move_address(db: Db, address_id: UUID, channel: Channel, value: str) -> None:
     """The provider says that the address has a new value."""
     await db.execute(
-        "UPDATE address SET value = $2, digest = $3, updated_at = now() WHERE id = $1",
+        """
+        UPDATE address AS a
+           SET value = $2, digest = $3, value_since = now(), updated_at = now(),
+               -- Of an address there is one anonymous receiver: where it is known already, that one stays it.
+               one_off = a.one_off AND NOT EXISTS (
+                   SELECT FROM address AS o WHERE o.shop_id = a.shop_id AND o.digest = $3 AND o.one_off AND o.id <> a.id)
+         WHERE a.id = $1
+        """,
         address_id,
         value,
         addresses.digest_at(channel, value),

@@ -64,9 +64,9 @@ async def add(
 
 
 async def _collapse(connection: Connection, newer: Sequence[Prepared]) -> None:
-    """Only what has not left: a delivery that a worker holds goes its way."""
+    """Only what has not left: a delivery that a worker holds goes its way, and is not tried again (`Claimed.superseded`)."""
     rows = await connection.fetch(
-        """
+        f"""
         WITH old AS (
             SELECT DISTINCT n.id
               FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS t (contact_id, collapse_key, id)
@@ -74,15 +74,14 @@ async def _collapse(connection: Connection, newer: Sequence[Prepared]) -> None:
                 ON n.contact_id = t.contact_id AND n.collapse_key = t.collapse_key AND n.id < t.id
              WHERE n.status IN ('scheduled', 'queued')
         )
-        UPDATE delivery AS d SET status = 'collapsed', reason = 'collapsed', updated_at = now()
-          FROM old WHERE d.notification_id = old.id AND d.status = 'queued'
+        UPDATE delivery AS d SET {_stopped("collapsed")} FROM old WHERE d.notification_id = old.id AND d.status = 'queued'
         RETURNING d.notification_id
-        """,
+        """,  # noqa: S608 (constants)
         [p.row["contact_id"] for p in newer],
         [p.row["collapse_key"] for p in newer],
         [p.id for p in newer],
     )
-    await steps.advance(connection, {r["notification_id"] for r in rows})
+    await _settle(connection, {r["notification_id"] for r in rows})
 
 
 async def answers(
@@ -136,7 +135,8 @@ _LOCK_DELIVERIES = "SELECT status FROM delivery WHERE notification_id = $1 ORDER
 
 
 async def cancel(connection: Connection, shop_id: int, id_: UUID) -> str | None:
-    """The status after it: `cancelled` if nothing had left; None: there is no such notification."""
+    """The status after it: `cancelled` if nothing had left; None: there is no such notification. What perhaps had left
+    is not sent again and ends as `unknown`."""
     # Deliveries before their notification, as everybody does; then once more, since the next step may have
     # been opened in between.
     await connection.execute(_LOCK_DELIVERIES, id_)
@@ -151,16 +151,44 @@ async def cancel(connection: Connection, shop_id: int, id_: UUID) -> str | None:
         return "sending"
     if present - {"queued", "failed", "suppressed", "expired"}:
         return str(status)
-    await connection.execute(
-        "UPDATE delivery SET status = 'cancelled', reason = 'cancelled', updated_at = now()"
-        " WHERE notification_id = $1 AND status = 'queued'",
+    stopped = await connection.fetch(
+        f"UPDATE delivery AS d SET {_stopped('cancelled')}"  # noqa: S608 (constants)
+        " WHERE d.notification_id = $1 AND d.status = 'queued' RETURNING d.status",
         id_,
     )
+    if any(r["status"] == "unknown" for r in stopped):
+        await _settle(connection, {id_})
+        return "unknown"
     await connection.execute(
         "UPDATE notification SET status = 'cancelled', step_at = NULL WHERE id = $1", id_
     )
     await steps.let_pass(connection, [id_])
     return "cancelled"
+
+
+_PERHAPS_SENT = """
+EXISTS (SELECT FROM attempt AS t
+         WHERE d.attempt_count > 0 AND t.delivery_id = d.id AND t.outcome IN ('maybe_sent', 'unknown'))
+"""
+
+
+def _stopped(status: str) -> str:
+    """In SQL, what becomes of a queued delivery `d` that is not to be sent. Of one whose call got no clear answer nobody
+    can say that nothing had left; it is not repeated either."""
+    return f"""
+    status = CASE WHEN {_PERHAPS_SENT} THEN 'unknown' ELSE '{status}' END,
+    reason = CASE WHEN {_PERHAPS_SENT} THEN 'maybe_sent' ELSE '{status}' END, updated_at = now()
+    """
+
+
+async def _settle(connection: Connection, ids: Collection[UUID]) -> None:
+    """Deliveries of these were stopped: no further channel is opened, and what they held back may go."""
+    if not ids:
+        return
+    await steps.lock(connection, ids)
+    await connection.execute("UPDATE notification SET step_at = NULL WHERE id = ANY($1)", list(ids))
+    await steps.advance(connection, ids)
+    await steps.let_pass(connection, ids)
 
 
 _SHOWN = f"""

@@ -289,7 +289,8 @@ async def list_(request: web.Request) -> web.StreamResponse:
     problems=[404, 409],
 )
 async def cancel(request: web.Request) -> web.StreamResponse:
-    """200 if nothing had left, also when it was cancelled before."""
+    """200 if nothing had left, also when it was cancelled before. 409 if something had, or perhaps had: of that no
+    further try is made, and it ends as `unknown`."""
     hub, shop, id_ = request.app[HUB], request[SHOP], path_id(request)
     async with hub.db.acquire() as connection, connection.transaction():
         status = await storage.cancel(connection, shop.id, id_)
