@@ -1,10 +1,11 @@
 """Fixtures that every test may use: real PostgreSQL and Redis, started once."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from hub.embedded.folder import locked
 from hub.embedded.servers import Servers
@@ -25,6 +26,13 @@ __all__ = [
     "pytest_runtest_makereport",
     "pytest_xdist_make_scheduler",
 ]
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that all roles have; beside that, it takes a quarter less of the machine than asyncio's own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

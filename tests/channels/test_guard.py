@@ -111,6 +111,9 @@ async def _resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> No
     left = list(answers)
 
     async def getaddrinfo(host: str, port: int, **_: object) -> list[object]:
+        if host.replace(".", "").isdigit():
+            # An address already: this is how the loop connects to it.
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))]
         found = left.pop(0) if len(left) > 1 else left[0]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found]
 
