@@ -1,15 +1,14 @@
 """Puts questions to the people at the shelf, changes them while they are open, and takes them back."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from channels.base import Channel
 from hub.contacts.model import Role
-from hub.db.pool import Connection
 from hub.notifications.edits import request_edits
-from hub.orders import assembly_queries, events, people, rules, stock_queries, telling
+from hub.orders import events, people, rules, stock_queries, telling
 from hub.orders.hours import Hours
 from hub.orders.model import Kind, Line, Order
 from hub.orders.rules import NextStep
@@ -168,71 +167,17 @@ async def close(work: Work, order: Order, requests: Sequence[UUID], reason: str)
 
 async def _take_back(work: Work, order: Order, request_id: UUID, reason: str) -> None:
     said = {"order": {"number": order.number}, "stock": {"reason": reason}}
-    asked = await stock_queries.asked(work.conn, request_id)
-    unchanged = [who for who, channels in asked.items() if channels and not channels & _EDITABLE]
-    if reason == CANCELLED and unchanged:
+    asked = unchanged(await stock_queries.asked(work.conn, request_id))
+    if reason == CANCELLED and asked:
         hearing = await telling.hearers(work, order)
-        unchanged = [who for who in unchanged if who not in hearing]
-    for contact_id in unchanged:
+        asked = [who for who in asked if who not in hearing]
+    for contact_id in asked:
         await telling.send(work, contact_id, "stock.cancelled", said)
 
 
-async def ask_to_assemble(work: Work, order: Order) -> None:
-    """One assembly for each place that has something to pack and none yet."""
-    known = await _assembled_places(work.conn, order.id)
-    packed = [line for line in order.lines if line.confirmed != 0]
-    for place, lines in places(packed).items():
-        if place not in known:
-            await _ask_to_assemble(work, order, place, lines)
-
-
-async def _assembled_places(conn: Connection, order_id: UUID) -> set[Place]:
-    rows = await conn.fetch(
-        "SELECT seller_id, warehouse_id FROM assembly WHERE order_id = $1", order_id
-    )
-    return {(row["seller_id"], row["warehouse_id"]) for row in rows}
-
-
-async def _ask_to_assemble(work: Work, order: Order, place: Place, lines: Sequence[Line]) -> None:
-    seller_id, warehouse_id = place
-    assembly_id = await assembly_queries.add(
-        work.conn,
-        work.shop.id,
-        order.id,
-        seller_id=seller_id,
-        warehouse_id=warehouse_id,
-        now=work.now,
-    )
-    staff = await people.staff(work.conn, work.shop.id, warehouse_id) if warehouse_id else []
-    reached = [
-        await _put_task(work, order, assembly_id, who, Role.WAREHOUSE, lines) for who in staff
-    ]
-    if not any(reached) and seller_id:
-        await assembly_queries.seller_was_asked(work.conn, assembly_id)
-        await _put_task(work, order, assembly_id, seller_id, Role.SELLER, lines)
-
-
-async def _put_task(
-    work: Work,
-    order: Order,
-    assembly_id: UUID,
-    contact_id: UUID,
-    role: Role,
-    lines: Sequence[Line],
-) -> bool:
-    sent = await telling.send(
-        work,
-        contact_id,
-        "order.assemble",
-        telling.data_of(order, role, lines),
-        interaction={"kind": Kind.ASSEMBLY, "id": str(assembly_id)},
-    )
-    if sent is None:
-        return False
-    await assembly_queries.add_message(
-        work.conn, work.shop.id, assembly_id, contact_id, notification_id=sent.id
-    )
-    return sent.channel is not None
+def unchanged(asked: Mapping[UUID, Set[Channel]]) -> list[UUID]:
+    """Who was asked by nothing but what cannot be changed: letters, SMS, pushes."""
+    return [who for who, channels in asked.items() if channels and not channels & _EDITABLE]
 
 
 def places(lines: Sequence[Line]) -> Mapping[Place, list[Line]]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from channels.base import Channel
 from hub.db.pool import Connection, Db
 from hub.ids import new_id
 from hub.orders.model import Answerer, Assembly, AssemblyStatus, Via
@@ -82,6 +83,24 @@ async def open_ones(conn: Connection, order_id: UUID) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+async def at_places(conn: Connection, order_id: UUID) -> list[Mapping[str, Any]]:
+    """Of one order, the oldest first: those that were not cancelled."""
+    rows = await conn.fetch(
+        """
+        SELECT id, seller_id, warehouse_id, status FROM assembly
+         WHERE order_id = $1 AND status <> 'cancelled' ORDER BY id
+        """,
+        order_id,
+    )
+    return [dict(row) for row in rows]
+
+
+async def all_done(conn: Connection, order_id: UUID) -> bool:
+    """Whether something of it was packed, and nothing waits any more."""
+    statuses = {row["status"] for row in await at_places(conn, order_id)}
+    return statuses == {AssemblyStatus.ASSEMBLED}
+
+
 async def of_orders(db: Db, orders: Sequence[UUID]) -> Mapping[UUID, list[Assembly]]:
     """Of each order, the oldest first."""
     rows = await db.fetch(
@@ -126,3 +145,19 @@ async def add_message(
         shop_id,
         contact_id,
     )
+
+
+async def asked(conn: Connection, id_: UUID) -> dict[UUID, set[Channel]]:
+    """Who was asked so far, and by which channels."""
+    rows = await conn.fetch(
+        """
+        SELECT m.contact_id, d.channel FROM assembly_message AS m
+          JOIN delivery AS d ON d.notification_id = m.notification_id
+         WHERE m.assembly_id = $1 ORDER BY m.notification_id
+        """,
+        id_,
+    )
+    found: dict[UUID, set[Channel]] = {}
+    for row in rows:
+        found.setdefault(row["contact_id"], set()).add(Channel(row["channel"]))
+    return found

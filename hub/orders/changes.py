@@ -5,7 +5,16 @@ from dataclasses import replace
 from uuid import UUID
 
 from hub.notifications.edits import request_edits
-from hub.orders import asking, assembly_queries, events, queries, rules, stock_queries, telling
+from hub.orders import (
+    asking,
+    assembly_queries,
+    events,
+    packing,
+    queries,
+    rules,
+    stock_queries,
+    telling,
+)
 from hub.orders.model import STAGES, Answerer, Change, Line, Order, OrderStatus, Source
 from hub.orders.work import Work
 
@@ -79,6 +88,13 @@ async def settle(work: Work, order_id: UUID, *, corrected: bool = False) -> Orde
     return order
 
 
+async def settle_packing(work: Work, order: Order) -> None:
+    """Nothing of a paid order is left to pack: the last open part was taken out of it."""
+    if order.status is OrderStatus.PAID and await assembly_queries.all_done(work.conn, order.id):
+        order = await enter(work, order, OrderStatus.ASSEMBLED, Source.HUB)
+        await events.assembled(work, order)
+
+
 async def reload(work: Work, order_id: UUID) -> Order:
     """The order as this transaction has written it."""
     order = await queries.by_id(work.conn, work.shop.id, order_id)
@@ -94,7 +110,7 @@ async def _close_questions(work: Work, order: Order) -> None:
 
 async def _follow_assembly(work: Work, order: Order) -> None:
     if order.status is OrderStatus.PAID:
-        await asking.ask_to_assemble(work, order)
+        await packing.ask(work, order)
         return
     if STAGES[order.status] < STAGES[OrderStatus.ASSEMBLED]:
         return

@@ -9,7 +9,17 @@ from uuid import UUID
 from hub.errors import Fault, Unprocessable
 from hub.ids import id_at, new_id
 from hub.notifications.edits import request_edits
-from hub.orders import answering, asking, changes, people, queries, rules, stock_queries, warehouses
+from hub.orders import (
+    answering,
+    asking,
+    changes,
+    packing,
+    people,
+    queries,
+    rules,
+    stock_queries,
+    warehouses,
+)
 from hub.orders.model import STAGES, Change, Line, Order, OrderStatus, Source
 from hub.orders.request import DeliveryIn, LineIn, OrderIn, StatusIn
 from hub.orders.rules import Ignored
@@ -160,7 +170,7 @@ async def _change(
     if given.status is not None:
         after, ignored = await _told(work, after, given.status, reason)
     if not work.quiet:
-        await _review(work, after, poorer)
+        await _review(work, before, after, poorer)
     return ignored
 
 
@@ -225,15 +235,16 @@ async def _told(
     return order, ignored
 
 
-async def _review(work: Work, order: Order, poorer: set[UUID]) -> None:
+async def _review(work: Work, before: Order, order: Order, poorer: set[UUID]) -> None:
     """After its lines were changed: questions that lost lines are shown anew, closed or complete; what nobody
-    was asked for is asked."""
+    was asked for is asked, and what is packed is what is ordered now."""
     order = await changes.reload(work, order.id)
     open_ = {row["id"] for row in await stock_queries.active(work.conn, order.id)}
     if _waits_for_shelf(order) and changes.unasked(order):
         order = await changes.ask_again(work, order)
-    elif order.status is OrderStatus.PAID:
-        await asking.ask_to_assemble(work, order)
+    elif order.status is OrderStatus.PAID and before.status is OrderStatus.PAID:
+        await packing.change(work, before, order)
+        await changes.settle_packing(work, order)
     for request_id in poorer & open_:
         await _review_request(work, order, request_id)
     await changes.settle(work, order.id)

@@ -1,5 +1,6 @@
 """Paid: the parcels are made ready."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,31 @@ ANNA = Answerer(None, "Анна Кладова", "telegram:71")
 
 async def pack(hub: Hub, assembly: str, by: Answerer = ANNA) -> Assembled:
     return await service.assembled(hub, hub.shop("main"), UUID(assembly), by=by, via=Via.TELEGRAM)
+
+
+async def edits(hub: Hub, assembly: str) -> int:
+    """How many messages that ask for it are to be changed."""
+    count: int = await hub.db.fetchval(
+        """
+        SELECT count(*) FROM message_edit AS e
+          JOIN delivery AS d ON d.id = e.delivery_id
+          JOIN notification AS n ON n.id = d.notification_id
+         WHERE n.interaction ->> 'id' = $1
+        """,
+        assembly,
+    )
+    return count
+
+
+async def packed(hub: Hub, assembly: str) -> list[tuple[str, int]]:
+    """The lines of the parcel and how many of each."""
+    task = await views.task(hub.db, hub.shop("main").id, UUID(assembly))
+    assert task is not None
+    return [(row.id, row.asked) for row in task.lines]
+
+
+def statuses(shown: dict[str, Any]) -> list[str]:
+    return [one["status"] for one in shown["assemblies"]]
 
 
 async def test_paid_the_warehouse_is_asked_to_pack_what_there_is(
@@ -99,3 +125,127 @@ async def test_without_staff_the_seller_packs(place: Place, book: Book) -> None:
     await place(line("1", warehouse=None), status="paid")
 
     assert await book.who_heard("order.assemble") == ["seller-7"]
+
+
+class TestAPaidOrderThatChanges:
+    async def test_the_message_shows_what_is_packed_now(self, hub: Hub, place: Place) -> None:
+        [assembly] = (await place(line("1", 2), status="paid"))["assemblies"]
+
+        shown = await place(line("1", 5), status="paid")
+
+        assert statuses(shown) == ["open"]
+        assert await packed(hub, assembly["id"]) == [("1", 5)]
+        assert await edits(hub, assembly["id"]) == 2
+
+    async def test_the_same_once_more_changes_no_message(
+        self, hub: Hub, place: Place, book: Book
+    ) -> None:
+        [assembly] = (await place(line("1"), status="paid"))["assemblies"]
+        heard = await book.told()
+
+        await place(line("1"), status="paid")
+
+        assert await edits(hub, assembly["id"]) == 0
+        assert await book.told() == heard
+
+    async def test_paid_and_changed_at_once_there_is_nothing_to_correct(
+        self, hub: Hub, place: Place
+    ) -> None:
+        await place(line("1", 2))
+
+        [assembly] = (await place(line("1", 5), status="paid"))["assemblies"]
+
+        assert await edits(hub, assembly["id"]) == 0
+
+    async def test_what_comes_for_a_place_that_has_packed_is_packed_too(
+        self, hub: Hub, api: Api, place: Place
+    ) -> None:
+        elsewhere = line("9", warehouse="wh-8")
+        first, second = (await place(line("1"), elsewhere, status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+
+        shown = await place(line("1"), line("2"), elsewhere, status="paid")
+
+        assert statuses(shown) == ["assembled", "open", "open"]
+        new = shown["assemblies"][2]
+        assert new["warehouse"] == {"external_id": "wh-7"}
+        await pack(hub, second["id"])
+        assert (await get_order(api))["status"] == "paid"
+        await pack(hub, new["id"])
+        assert (await get_order(api))["status"] == "assembled"
+
+    @pytest.mark.parametrize(
+        ("change", "asked"),
+        [
+            ({"quantity": 3}, True),
+            ({"sku": "B-1"}, True),
+            ({"quantity": 1}, False),
+            ({"title": "Чайник новый", "price": "1.00"}, False),
+        ],
+    )
+    async def test_only_goods_that_are_not_packed_yet_are_asked_for(
+        self, hub: Hub, place: Place, change: dict[str, Any], asked: bool
+    ) -> None:
+        elsewhere = line("9", warehouse="wh-8")
+        first, _ = (await place(line("1"), elsewhere, status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+
+        shown = await place(line("1") | change, elsewhere, status="paid")
+
+        assert (statuses(shown) == ["assembled", "open", "open"]) is asked
+
+    async def test_a_place_that_has_nothing_left_holds_up_no_other(
+        self, hub: Hub, api: Api, place: Place
+    ) -> None:
+        elsewhere = line("9", warehouse="wh-8")
+        first, second = (await place(line("1"), elsewhere, status="paid"))["assemblies"]
+
+        shown = await place(line("1"), status="paid")
+
+        assert statuses(shown) == ["open", "cancelled"]
+        assert await edits(hub, second["id"]) == 1
+        await pack(hub, first["id"])
+        assert (await get_order(api))["status"] == "assembled"
+
+    async def test_where_the_others_have_packed_it_is_assembled_with_that(
+        self, hub: Hub, place: Place, book: Book
+    ) -> None:
+        elsewhere = line("9", warehouse="wh-8")
+        first, _ = (await place(line("1"), elsewhere, status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+
+        shown = await place(line("1"), status="paid")
+
+        assert shown["status"] == "assembled"
+        assert len(await book.events("order.assembled")) == 1
+
+    async def test_goods_that_come_back_are_asked_for_anew(self, place: Place) -> None:
+        elsewhere = line("9", warehouse="wh-8")
+        await place(line("1"), elsewhere, status="paid")
+        await place(line("1"), status="paid")
+
+        shown = await place(line("1"), elsewhere, status="paid")
+
+        assert statuses(shown) == ["open", "cancelled", "open"]
+
+    async def test_asked_by_letter_one_hears_of_it_by_another(
+        self, place: Place, book: Book
+    ) -> None:
+        def mine(quantity: int) -> dict[str, Any]:
+            return line("9", quantity, seller="seller-8", warehouse=None)
+
+        await place(line("1"), mine(2), status="paid")
+
+        await place(line("1"), mine(3), status="paid")
+        assert await heard_of(book, "seller-8") == [2, 3]
+        await place(line("1"), mine(3) | {"title": "Чайник новый"}, status="paid")
+        assert await heard_of(book, "seller-8") == [2, 3]
+        await place(line("1"), status="paid")
+        assert await heard_of(book, "seller-8") == [2, 3, None]
+
+
+async def heard_of(book: Book, contact: str) -> list[int | None]:
+    """How many pieces of the first line, by each message that asked to pack; None: there was no line."""
+    asked = [one for one in await book.told() if (one.contact, one.kind) == (contact, "assembly")]
+    lines = [one.data["order"]["lines"] for one in asked]
+    return [one[0]["quantity"] if one else None for one in lines]
