@@ -198,8 +198,10 @@ def _total(thing: _Given, currency: str, reader: Reader) -> str:
             return ""
         ordered += quantity * (price or 0)
         missing += lacking * (price or 0)
-    # A total below the sum of the lines was brought down by the shop already.
-    return _as_money(total - missing if total >= ordered else total, currency, reader, thing.path)
+    if missing and total < ordered:
+        # Either the shop took the missing goods off already, or a coupon brought it down: it does not say which.
+        return ""
+    return _as_money(total - missing, currency, reader, thing.path)
 
 
 def _facts(thing: _Given, reader: Reader) -> dict[str, Any]:

@@ -329,13 +329,26 @@ def test_of_a_partly_confirmed_order_only_what_is_there_is_to_be_paid(render: Re
     assert "Итого: 2 290 ₽" in text
 
 
-def test_a_total_that_the_shop_brought_down_itself_stays(render: Render) -> None:
+@pytest.mark.parametrize("total", ["1990.00", "3582.00"])
+def test_a_total_below_that_of_the_goods_is_not_shown_where_some_are_missing(
+    render: Render, total: str
+) -> None:
+    """It may be brought down by a coupon, or for the missing goods already."""
     lines = [{"title": "Чайник", "quantity": 2, "price": "1990", "confirmed": 1}]
-    order = {"number": "1", "lines": lines, "total": "1990.00"}
+    order = {"number": "1", "lines": lines, "total": total}
 
-    text = render("order.partially_confirmed", data={"order": order}).text.replace("\xa0", " ")
+    assert "Итого" not in render("order.partially_confirmed", data={"order": order}).text
+    sms = render("order.partially_confirmed", "sms", data={"order": order}).text
+    assert "Сумма" not in sms
 
-    assert "Итого: 1 990 ₽" in text
+
+def test_with_a_coupon_all_that_is_there_costs_what_the_shop_says(render: Render) -> None:
+    lines = [{"title": "Чайник", "quantity": 2, "price": "1990", "confirmed": 2}]
+    order = {"number": "1", "lines": lines, "total": "3582.00"}
+
+    text = render("order.confirmed", data={"order": order}).text.replace("\xa0", " ")
+
+    assert "Итого: 3 582 ₽" in text
 
 
 def test_a_total_that_nobody_can_work_out_is_not_shown(render: Render) -> None:
