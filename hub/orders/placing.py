@@ -227,9 +227,12 @@ async def _told(
         order = replace(order, told_status=status)
         return await changes.enter(work, order, status, Source.API, reason), None
     if ignored is Ignored.LATE:
+        if await queries.came_late_last(work.conn, order.id) is status:
+            return order, Ignored.REPEATED
         why = f"the order is {order.status} already"
         late = Change(status, work.now, Source.API, late=True, reason=why)
         await queries.add_change(work.conn, order, late)
+        return order, ignored
     order = replace(order, told_status=status)
     await queries.change(work.conn, order, work.now)
     return order, ignored

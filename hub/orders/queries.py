@@ -202,6 +202,18 @@ async def add_change(conn: Connection, order: Order, change: Change) -> None:
     )
 
 
+async def came_late_last(conn: Connection, order_id: UUID) -> OrderStatus | None:
+    """The late status that nothing has come after; None: the last one was not late."""
+    found = await conn.fetchval(
+        """
+        SELECT CASE WHEN late THEN status END FROM order_history
+         WHERE order_id = $1 ORDER BY id DESC LIMIT 1
+        """,
+        order_id,
+    )
+    return OrderStatus(found) if found else None
+
+
 async def history(db: Db, orders: Sequence[UUID]) -> Mapping[UUID, list[Change]]:
     """Of each order, the oldest first."""
     rows = await db.fetch(

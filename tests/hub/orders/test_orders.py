@@ -116,6 +116,31 @@ async def test_a_late_status_is_kept_changes_nothing_and_tells_nobody(
     assert await book.told() == heard
 
 
+async def test_a_late_status_repeated_leaves_no_trace(api: Api, place: Place) -> None:
+    await place(status="paid")
+    await tell(api, "placed")
+
+    again = await tell(api, "placed")
+
+    assert again["ignored"] == "repeated"
+    assert statuses(again) == [("paid", False), ("placed", True)]
+
+
+async def test_after_a_late_status_the_shop_still_has_decided(
+    api: Api, place: Place, book: Book
+) -> None:
+    await place(line("1"))
+    await tell(api, "confirmed")
+    heard = await book.told()
+
+    shown = await place(line("1"), line("2"), status="placed")
+
+    assert shown["status"] == "confirmed"
+    assert [one["status"] for one in shown["stock_requests"]] == ["cancelled"]
+    assert (await tell(api, "confirmed"))["ignored"] == "repeated"
+    assert await book.told() == heard
+
+
 async def test_a_repeated_status_leaves_no_trace(api: Api, place: Place) -> None:
     await place(status="paid")
 
