@@ -33,6 +33,20 @@ async def change(work: Work, before: Order, order: Order) -> None:
             await _ask(work, order, place, lines)
 
 
+async def show(work: Work, before: Order, order: Order) -> None:
+    """The messages that ask to pack it, and those that say who has, show of the order what is true now: its labels
+    come when it is packed."""
+    if _heading(before) != _heading(order):
+        for row in await assembly_queries.at_places(work.conn, order.id):
+            await request_edits(work.conn, row["id"])
+
+
+def _heading(order: Order) -> Sequence[str | None]:
+    """What is shown beside the lines."""
+    delivery = [order.delivery.get(name) for name in ("method", "carrier", "date")]
+    return [order.number, order.currency, order.labels_url, *delivery]
+
+
 async def _follow(
     work: Work,
     order: Order,

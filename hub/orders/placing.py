@@ -60,11 +60,13 @@ async def place(
 
 async def move(work: Work, order_id: UUID, given: StatusIn) -> Ignored | None:
     """Of an order that is locked. Why the status changed nothing, where it did not."""
-    order = await changes.reload(work, order_id)
-    order = replace(order, delivery=_delivery(order.delivery, given.delivery))
+    before = await changes.reload(work, order_id)
+    order = replace(before, delivery=_delivery(before.delivery, given.delivery))
     if "labels_url" in given.model_fields_set:
         order = replace(order, labels_url=given.labels_url)
     await queries.change(work.conn, order, work.now)
+    if not work.quiet:
+        await packing.show(work, before, order)
     _, ignored = await _told(work, order, given.status, given.reason)
     return ignored
 
@@ -242,6 +244,7 @@ async def _review(work: Work, before: Order, order: Order, poorer: set[UUID]) ->
     """After its lines were changed: questions that lost lines are shown anew, closed or complete; what nobody
     was asked for is asked, and what is packed is what is ordered now."""
     order = await changes.reload(work, order.id)
+    await packing.show(work, before, order)
     open_ = {row["id"] for row in await stock_queries.active(work.conn, order.id)}
     if _waits_for_shelf(order) and changes.unasked(order):
         order = await changes.ask_again(work, order)

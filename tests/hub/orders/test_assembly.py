@@ -121,6 +121,40 @@ async def test_shipped_by_the_shop_it_was_packed(hub: Hub, api: Api, place: Plac
     assert not (await pack(hub, assembly["id"])).first
 
 
+async def test_labels_that_come_after_it_was_packed_reach_those_who_packed(
+    hub: Hub, api: Api, place: Place
+) -> None:
+    [assembly] = (await place(line("1"), status="paid"))["assemblies"]
+    await pack(hub, assembly["id"])
+    await hub.db.execute("DELETE FROM message_edit")
+
+    again = await tell(api, "assembled", labels_url="https://shop.example/l.pdf")
+
+    assert again["ignored"] == "repeated"
+    assert await edits(hub, assembly["id"]) == 2
+
+
+async def test_labels_of_an_order_that_is_put_again_reach_them_too(hub: Hub, place: Place) -> None:
+    [assembly] = (await place(line("1"), status="paid"))["assemblies"]
+    await pack(hub, assembly["id"])
+    await hub.db.execute("DELETE FROM message_edit")
+
+    await place(line("1"), status="assembled", delivery={"tracking": "RA123"})
+    assert await edits(hub, assembly["id"]) == 0
+    await place(line("1"), status="assembled", labels_url="https://shop.example/l.pdf")
+    assert await edits(hub, assembly["id"]) == 2
+
+
+async def test_another_way_of_delivery_is_shown_to_those_who_pack(
+    hub: Hub, api: Api, place: Place
+) -> None:
+    [assembly] = (await place(line("1"), status="paid"))["assemblies"]
+
+    await tell(api, "paid", delivery={"carrier": "СДЭК"})
+
+    assert await edits(hub, assembly["id"]) == 2
+
+
 async def test_without_staff_the_seller_packs(place: Place, book: Book) -> None:
     await place(line("1", warehouse=None), status="paid")
 
