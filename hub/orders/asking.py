@@ -63,10 +63,32 @@ async def _open(work: Work, order: Order, place: Place, lines: Sequence[Line]) -
 async def _grow(
     work: Work, order: Order, request_id: UUID, place: Place, lines: Sequence[Line]
 ) -> None:
-    """The open question changes in place, and its time starts anew."""
+    """The open question changes in place, and its time starts anew. Where the message cannot be changed it is put
+    again."""
     await stock_queries.ask_lines(work.conn, work.shop.id, order.id, request_id, lines)
     await _start_clock(work, request_id, place[1])
     await request_edits(work.conn, request_id)
+    again = unchanged(await stock_queries.asked(work.conn, request_id))
+    if not again:
+        return
+    held = await stock_queries.lines(work.conn, request_id)
+    open_ = [line for line in order.lines if line.id in held and held[line.id]["confirmed"] is None]
+    roles = await _roles(work, place)
+    for who in again:
+        if who in roles:
+            await put_question(work, order, request_id, who, roles[who], open_)
+
+
+async def _roles(work: Work, place: Place) -> Mapping[UUID, Role]:
+    """As what each is asked who may answer for the place now."""
+    seller_id, warehouse_id = place
+    roles = dict.fromkeys(await people.admins(work.conn, work.shop.id), Role.ADMIN)
+    if warehouse_id:
+        staff = await people.staff(work.conn, work.shop.id, warehouse_id)
+        roles |= dict.fromkeys(staff, Role.WAREHOUSE)
+    if seller_id:
+        roles[seller_id] = Role.SELLER
+    return roles
 
 
 async def _start_clock(work: Work, request_id: UUID, warehouse_id: UUID | None) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -345,6 +346,45 @@ async def test_an_open_question_changes_in_place(
     ]
     assert len(await book.told()) == heard
     assert await hub.db.fetchval("SELECT count(*) FROM message_edit") == 2
+
+
+@pytest.mark.parametrize(
+    ("addresses", "channel"),
+    [
+        ({"telegram": None, "phone": None, "email": "anna@example.com"}, "email"),
+        ({"telegram": None}, "sms"),
+    ],
+)
+async def test_whose_message_cannot_be_changed_is_asked_for_more_goods_anew(
+    api: Api, place: Place, reply: Reply, book: Book, addresses: dict[str, Any], channel: str
+) -> None:
+    changed = await api.put("/v1/contacts/wh-7-anna", {"addresses": addresses})
+    assert changed.status == 200
+    [request] = (await place(line("1", 2), line("2"), line("3")))["stock_requests"]
+    await reply(request, ("2", 2))
+    heard = len(await book.told())
+
+    await place(line("1", 20), line("2"), line("3"))
+
+    [again] = (await book.told())[heard:]
+    assert (again.contact, again.template, again.channel) == ("wh-7-anna", "stock.request", channel)
+    asked = [(row["id"], row["quantity"]) for row in again.data["order"]["lines"]]
+    assert asked == [("1", 20), ("3", 2)]
+    await place(line("1", 20), line("2"), line("3") | {"title": "Чашка"})
+    assert len(await book.told()) == heard + 1
+
+
+async def test_who_left_the_place_is_not_asked_for_more_goods(
+    api: Api, place: Place, book: Book
+) -> None:
+    await api.put("/v1/contacts/wh-7-anna", {"addresses": {"telegram": None}})
+    await place(line("1", 2))
+    assert (await api.put("/v1/contacts/wh-7-anna", {"warehouses": []})).status == 200
+    heard = len(await book.told())
+
+    await place(line("1", 20))
+
+    assert len(await book.told()) == heard
 
 
 async def test_taking_out_what_was_open_completes_the_answer(
