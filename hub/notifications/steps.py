@@ -224,7 +224,7 @@ def step_at(row: Mapping[str, Any], step: int, start: datetime) -> datetime | No
 
 
 async def move_address(db: Db, address_id: UUID, channel: Channel, value: str) -> None:
-    """The provider says that the address has a new value."""
+    """The provider says that the address has a new value. A place's group keeps its place."""
     await db.execute(
         """
         UPDATE address AS a
@@ -237,6 +237,22 @@ async def move_address(db: Db, address_id: UUID, channel: Channel, value: str) -
         address_id,
         value,
         addresses.digest_at(channel, value),
+    )
+    # One that was bound once more by its new value before this was known is asked once.
+    await db.execute(
+        """
+        WITH moved AS (
+            DELETE FROM warehouse_chat AS h USING address AS a
+             WHERE a.id = $1 AND h.contact_id = a.contact_id AND h.channel = $2
+            RETURNING h.*
+        )
+        INSERT INTO warehouse_chat (shop_id, warehouse_id, contact_id, channel, value, created_at)
+        SELECT shop_id, warehouse_id, contact_id, channel, $3, created_at FROM moved
+        ON CONFLICT (warehouse_id, channel, value) DO NOTHING
+        """,
+        address_id,
+        channel,
+        value,
     )
 
 

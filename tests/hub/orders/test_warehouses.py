@@ -6,10 +6,13 @@ import pytest
 
 from channels.base import Channel
 from hub.contacts.links import Redeemed
+from hub.notifications import steps
 from hub.orders import warehouses
 from hub.orders.warehouses import ChatLink
 from hub.resources import Hub
 from tests.hub.api.client import Api
+from tests.hub.orders.conftest import Place as OrderPlace
+from tests.hub.orders.conftest import line
 
 pytestmark = pytest.mark.usefixtures("people")
 
@@ -153,3 +156,76 @@ async def test_a_group_that_the_bot_left_is_asked_no_more(hub: Hub, api: Api) ->
         await warehouses.forget_chat(conn, hub.shop("main").id, Channel.TELEGRAM, "-1001")
 
     assert (await api.get("/v1/warehouses/wh-7")).json["chats"] == []
+
+
+class TestAGroupThatBecameASupergroup:
+    """Telegram gives it a new id then."""
+
+    async def test_bound_once_more_it_is_asked_once(
+        self, hub: Hub, api: Api, place: OrderPlace
+    ) -> None:
+        await api.put("/v1/warehouses/wh-9", PLACE)
+        await bind(hub, "-55")
+        await move(hub, "-55", "-10055")
+        await bind(hub, "-10055")
+
+        await place(line("1", warehouse="wh-9"))
+
+        assert await asked(hub) == ["-10055"]
+        assert (await api.get("/v1/warehouses/wh-9")).json["chats"] == ["telegram"]
+
+    async def test_bound_before_its_move_was_known_it_is_asked_once(
+        self, hub: Hub, api: Api, place: OrderPlace
+    ) -> None:
+        await api.put("/v1/warehouses/wh-9", PLACE)
+        await bind(hub, "-55")
+        await bind(hub, "-10055")
+        await move(hub, "-55", "-10055")
+
+        await place(line("1", warehouse="wh-9"))
+
+        assert await asked(hub) == ["-10055"]
+
+    async def test_that_the_bot_left_is_forgotten(self, hub: Hub, api: Api) -> None:
+        await api.put("/v1/warehouses/wh-9", PLACE)
+        await bind(hub, "-55")
+        await move(hub, "-55", "-10055")
+
+        async with hub.db.acquire() as conn:
+            await warehouses.forget_chat(conn, hub.shop("main").id, Channel.TELEGRAM, "-10055")
+
+        assert (await api.get("/v1/warehouses/wh-9")).json["chats"] == []
+
+    async def test_another_group_of_the_place_stays_what_it_is(self, hub: Hub, api: Api) -> None:
+        await api.put("/v1/warehouses/wh-9", PLACE)
+        await bind(hub, "-55")
+        await bind(hub, "-66")
+        await move(hub, "-55", "-10055")
+
+        values = await hub.db.fetch("SELECT value FROM warehouse_chat ORDER BY created_at")
+        assert [row["value"] for row in values] == ["-10055", "-66"]
+
+
+async def bind(hub: Hub, chat: str) -> None:
+    shop = hub.shop("main")
+    async with hub.db.acquire() as conn, conn.transaction():
+        place = (await warehouses.ids(conn, shop.id, ["wh-9"]))["wh-9"]
+        await warehouses.bind_chat(conn, shop.id, place, Channel.TELEGRAM, chat)
+
+
+async def move(hub: Hub, chat: str, to: str) -> None:
+    """The messenger says so when it is written to."""
+    address = await hub.db.fetchval("SELECT id FROM address WHERE value = $1", chat)
+    async with hub.db.acquire() as conn, conn.transaction():
+        await steps.move_address(conn, address, Channel.TELEGRAM, to)
+
+
+async def asked(hub: Hub) -> list[str]:
+    """The groups that were written to."""
+    rows = await hub.db.fetch(
+        """
+        SELECT a.value FROM delivery AS d JOIN address AS a ON a.id = d.address_id
+         WHERE a.value LIKE '-%'
+        """
+    )
+    return [row["value"] for row in rows]
