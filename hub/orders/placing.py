@@ -168,6 +168,8 @@ async def _change(
     poorer = await stock_queries.withdraw(work.conn, lost)
     await queries.set_lines(work.conn, after, after.lines)
     await queries.change(work.conn, after, work.now)
+    if not work.quiet:
+        await packing.show(work, before, after)
     ignored = None
     if given.status is not None:
         after, ignored = await _told(work, after, given.status, reason)
@@ -244,7 +246,6 @@ async def _review(work: Work, before: Order, order: Order, poorer: set[UUID]) ->
     """After its lines were changed: questions that lost lines are shown anew, closed or complete; what nobody
     was asked for is asked, and what is packed is what is ordered now."""
     order = await changes.reload(work, order.id)
-    await packing.show(work, before, order)
     open_ = {row["id"] for row in await stock_queries.active(work.conn, order.id)}
     if _waits_for_shelf(order) and changes.unasked(order):
         order = await changes.ask_again(work, order)
