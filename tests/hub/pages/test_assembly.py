@@ -52,5 +52,6 @@ async def test_a_cancelled_order_is_not_packed(orders: Orders, phone: Phone, pag
     after = await phone.send(page.path, [])
 
     assert "собирать не нужно" in after.text
+    assert "Этих товаров в заказе больше нет, или он отменён." in after.text
     assert not after.all("form")
     assert (await orders.get())["status"] == "cancelled"
