@@ -18,7 +18,7 @@ from hub.db.pool import UNREACHABLE, Connection
 from hub.errors import Unprocessable
 from hub.ids import new_id
 from hub.inbound import queries
-from hub.inbound.model import Answer, Wish, is_keyword, understood
+from hub.inbound.model import Wish, is_keyword, understood
 from hub.inbound.queries import Waiting
 from hub.inbound.stock import Shelf
 from hub.inbound.words import words
@@ -102,16 +102,12 @@ async def _reply_to(
     hub: Hub, shop: Shop, one: Waiting, known: Sequence[Contact], locale: Locale
 ) -> str | None:
     """Does what the text asks for. None: there is nothing to say to it."""
-    meaning = understood(one.text)
-    shelf = Shelf(hub, shop, one.channel, known, words(locale))
-    match meaning:
-        case Wish():
-            return await _wish(hub, one.channel, known, meaning, locale)
+    match understood(one.text):
+        case Wish() as wish:
+            return await _wish(hub, one.channel, known, wish, locale)
         case _ if own := _own_reply(shop, one, locale):
             return own
-        case Answer():
-            return await shelf.take(meaning)
-    return await shelf.hint()
+    return await Shelf(hub, shop, one.channel, known, words(locale)).reply_to(one.text)
 
 
 async def _wish(
@@ -119,15 +115,18 @@ async def _wish(
 ) -> str | None:
     """About advertising only: what belongs to an order is still told. Whoever never left cannot come back."""
     changed = False
-    for contact in known:
-        state = contact.consents.get(Category.MARKETING, {}).get(channel)
-        if wish is Wish.START and state != ConsentState.UNSUBSCRIBED:
-            continue
-        to = ConsentState.UNSUBSCRIBED if wish is Wish.STOP else ConsentState.SUBSCRIBED
-        await consents.set_state(
-            hub.db, contact.id, channel, Category.MARKETING, to, source="reply"
-        )
-        changed = True
+    # All of it or nothing: whoever has left is not told a second time, so what tells the backend must not be lost.
+    async with hub.db.acquire() as connection, connection.transaction():
+        # In one order for everybody, so that two of them never wait for each other.
+        for contact in sorted(known, key=lambda one: one.id):
+            state = contact.consents.get(Category.MARKETING, {}).get(channel)
+            if wish is Wish.START and state != ConsentState.UNSUBSCRIBED:
+                continue
+            to = ConsentState.UNSUBSCRIBED if wish is Wish.STOP else ConsentState.SUBSCRIBED
+            await consents.set_state(
+                connection, contact.id, channel, Category.MARKETING, to, source="reply"
+            )
+            changed = True
     if not changed:
         return None
     return words(locale).stopped if wish is Wish.STOP else words(locale).started

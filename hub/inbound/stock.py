@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from channels.base import Channel
 from hub.contacts.model import Contact, Role
 from hub.db.pool import Db
-from hub.inbound.model import Answer
+from hub.ids import id_at
+from hub.inbound.model import Answer, understood
 from hub.inbound.words import Words
 from hub.orders import service, views
-from hub.orders.model import ACTIVE, Answered, Answerer, Kind, Question, Via
+from hub.orders.model import ACTIVE, CORRECTION, Answered, Answerer, Kind, Question, Via
 from hub.orders.pressing import may_answer
 from hub.resources import Hub
 from hub.shops.registry import Shop
@@ -18,6 +20,9 @@ from hub.shops.registry import Shop
 _STAFF = frozenset({Role.WAREHOUSE, Role.SELLER, Role.ADMIN})
 _SHOWN = 5
 """Numbers of orders in one SMS."""
+
+_SIGNS = ("#", "№")
+"""That platforms put before the number of an order, and people leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +39,36 @@ class Shelf:
     def staff(self) -> Sequence[Contact]:
         return [contact for contact in self.contacts if contact.role in _STAFF]
 
-    async def open_numbers(self) -> list[str]:
-        """Of the orders that wait for an answer of theirs, those waiting longest first."""
-        found: list[str] = []
-        for contact in self.staff:
-            items = await views.board(
-                self.hub.db, self.shop.id, contact.id, offset=0, limit=_SHOWN * 2
-            )
-            found += [item.order_number for item in items if item.kind is Kind.STOCK]
-        return list(dict.fromkeys(found))[:_SHOWN]
+    async def _open_numbers(self) -> list[str]:
+        """Of all orders that wait for an answer of theirs, those waiting longest first."""
+        staff = [contact.id for contact in self.staff]
+        return await views.open_numbers(self.hub.db, self.shop.id, staff) if staff else []
 
-    async def hint(self) -> str | None:
-        """How to answer; None for those of whom nothing is asked."""
-        numbers = await self.open_numbers()
-        return self.words.how.format(number=numbers[0]) if numbers else None
-
-    async def take(self, said: Answer) -> str | None:
-        """Does what was said, and tells what came of it. Safe to do twice. None: whoever writes has no say."""
+    async def reply_to(self, text: str) -> str | None:
+        """Does what was said, and tells what came of it, or how to answer. Safe to do twice. None: of whoever
+        writes nothing is asked."""
         if not self.staff:
             return None
-        open_numbers = await self.open_numbers()
-        number = said.number
+        open_ = await self._open_numbers()
+        lately = await _answered_lately(self.hub.db, self.shop.id, [c.id for c in self.staff])
+        match understood(text, [*open_, *lately]):
+            case Answer() as said:
+                return await self._take(said, open_)
+        return self.words.how.format(number=open_[0]) if open_ else None
+
+    async def _take(self, said: Answer, open_: Sequence[str]) -> str:
+        number, listed = said.number, ", ".join(open_[:_SHOWN])
         if number is None:
-            if not open_numbers:
+            if not open_:
                 return self.words.nothing_open
-            if len(open_numbers) > 1:
-                listed = ", ".join(open_numbers)
-                return self.words.which.format(number=open_numbers[0], numbers=listed)
-            [number] = open_numbers
+            if len(open_) > 1:
+                return self.words.which.format(number=open_[0], numbers=listed)
+            [number] = open_
         questions = await self._questions(number)
         if not questions:
-            if not open_numbers:
+            if not open_:
                 return self.words.nothing_open
-            return self.words.unknown.format(number=number, numbers=", ".join(open_numbers))
+            return self.words.unknown.format(number=number, numbers=listed)
         return await self._answer(questions, said)
 
     async def _questions(self, number: str) -> list[Question]:
@@ -134,14 +136,34 @@ def _quantities(question: Question, said: Answer) -> Mapping[str, int] | None:
 
 
 async def _requests_of(db: Db, shop_id: int, number: str) -> list[UUID]:
-    """The stock requests of the orders with that number, the oldest first."""
+    """The stock requests of the orders with that number, the oldest first. Where none has exactly this one, it may
+    have been written without its sign."""
+    for written in ([number], [f"{sign}{number}" for sign in _SIGNS]):
+        rows = await db.fetch(
+            """
+            SELECT r.id FROM shop_order AS o JOIN stock_request AS r ON r.order_id = o.id
+             WHERE o.shop_id = $1 AND lower(o.number) = ANY(ARRAY(SELECT lower(unnest($2::text[]))))
+             ORDER BY r.id DESC LIMIT 50
+            """,
+            shop_id,
+            written,
+        )
+        if rows:
+            break
+    return [row["id"] for row in reversed(rows)]
+
+
+async def _answered_lately(db: Db, shop_id: int, contacts: Sequence[UUID]) -> list[str]:
+    """Numbers of the orders whose questions they have answered so lately that they may correct themselves."""
     rows = await db.fetch(
         """
-        SELECT r.id FROM shop_order AS o JOIN stock_request AS r ON r.order_id = o.id
-         WHERE o.shop_id = $1 AND lower(o.number) = lower($2)
-         ORDER BY r.id DESC LIMIT 50
+        SELECT DISTINCT o.number FROM stock_answer AS a
+          JOIN stock_request AS r ON r.id = a.stock_request_id
+          JOIN shop_order AS o ON o.id = r.order_id
+         WHERE a.id > $3 AND a.shop_id = $1 AND a.contact_id = ANY($2)
         """,
         shop_id,
-        number,
+        list(contacts),
+        id_at(datetime.now(UTC) - CORRECTION),
     )
-    return [row["id"] for row in reversed(rows)]
+    return [row["number"] for row in rows]

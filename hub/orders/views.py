@@ -93,41 +93,46 @@ async def task(db: Db, shop_id: int, id_: UUID) -> Task | None:
 
 
 # Each place, and each seller, is read off an index of what is open: what is done costs nothing.
-_MINE = """
+_ASKED = """
 WITH place AS (
     SELECT w.id FROM contact AS c
       JOIN warehouse AS w ON w.shop_id = c.shop_id AND w.external_id = ANY(c.warehouses)
      WHERE c.id = $2 AND c.shop_id = $1 AND c.role = 'warehouse'
     UNION
     SELECT warehouse_id FROM warehouse_chat WHERE contact_id = $2 AND shop_id = $1
-), mine AS (
-    SELECT 'stock' AS kind, r.* FROM place CROSS JOIN LATERAL (
+), asked AS (
+    SELECT r.* FROM place CROSS JOIN LATERAL (
         SELECT id, opened_at FROM stock_request
          WHERE warehouse_id = place.id AND status IN ('open', 'overdue', 'escalated')
          ORDER BY opened_at, id LIMIT $3) AS r
     UNION
-    SELECT 'stock', r.* FROM (
+    SELECT r.* FROM (
         SELECT id, opened_at FROM stock_request
          WHERE seller_id = $2 AND status IN ('open', 'overdue', 'escalated') AND seller_asked
          ORDER BY opened_at, id LIMIT $3) AS r
     UNION
-    SELECT 'stock', r.* FROM (
+    SELECT r.* FROM (
         SELECT id, opened_at FROM stock_request
          WHERE shop_id = $1 AND status = 'escalated'
            AND EXISTS (SELECT FROM contact WHERE id = $2 AND shop_id = $1 AND role = 'admin')
          ORDER BY id LIMIT $3) AS r
-    UNION
-    SELECT 'assembly', a.* FROM place CROSS JOIN LATERAL (
-        SELECT id, opened_at FROM assembly
-         WHERE warehouse_id = place.id AND status = 'open'
-         ORDER BY opened_at, id LIMIT $3) AS a
-    UNION
-    SELECT 'assembly', a.* FROM (
-        SELECT id, opened_at FROM assembly
-         WHERE seller_id = $2 AND status = 'open' AND seller_asked
-         ORDER BY opened_at, id LIMIT $3) AS a
 )
 """
+_MINE = f"""{_ASKED}, mine AS (
+    SELECT 'stock' AS kind, id, opened_at FROM asked
+    UNION ALL
+    SELECT 'assembly', parcel.* FROM (
+        SELECT a.* FROM place CROSS JOIN LATERAL (
+            SELECT id, opened_at FROM assembly
+             WHERE warehouse_id = place.id AND status = 'open'
+             ORDER BY opened_at, id LIMIT $3) AS a
+        UNION
+        SELECT a.* FROM (
+            SELECT id, opened_at FROM assembly
+             WHERE seller_id = $2 AND status = 'open' AND seller_asked
+             ORDER BY opened_at, id LIMIT $3) AS a) AS parcel
+)
+"""  # noqa: S608 (constants)
 BOARD = f"""{_MINE}, shown AS (
     SELECT * FROM mine ORDER BY opened_at, id OFFSET $4 LIMIT $5
 )
@@ -165,6 +170,13 @@ SELECT shown.kind, shown.id, shown.opened_at, o.id AS order_id, o.number AS orde
  ORDER BY shown.opened_at, shown.id
 """  # noqa: S608 (constants)
 _SIZE = f"{_MINE} SELECT count(*) FROM mine"  # noqa: S608 (constants)
+_OPEN_NUMBERS = f"""{_ASKED}
+SELECT o.number, min(asked.opened_at) AS since
+  FROM asked
+  JOIN stock_request AS r ON r.id = asked.id
+  JOIN shop_order AS o ON o.id = r.order_id
+ GROUP BY o.number ORDER BY since, o.number
+"""  # noqa: S608 (constants)
 
 _MOST = 10_000
 
@@ -188,6 +200,16 @@ async def board_size(db: Db, shop_id: int, contact_id: UUID) -> int:
     """How many items `board` would have in all; counted up to 10,000 a place."""
     size: int = await db.fetchval(_SIZE, shop_id, contact_id, _MOST)
     return size
+
+
+async def open_numbers(db: Db, shop_id: int, contacts: Collection[UUID]) -> list[str]:
+    """Of the orders that wait for an answer of one of these, those waiting longest first. Parcels to pack are
+    no questions."""
+    since: dict[str, datetime] = {}
+    for contact_id in contacts:
+        for row in await db.fetch(_OPEN_NUMBERS, shop_id, contact_id, _MOST):
+            since[row["number"]] = min(row["since"], since.get(row["number"], row["since"]))
+    return sorted(since, key=lambda number: since[number])
 
 
 def _question(row: dict[str, Any]) -> Question:

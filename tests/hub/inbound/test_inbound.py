@@ -70,6 +70,23 @@ async def test_the_backend_is_told_what_was_written(api: Api, hub: Hub, write: W
     ]
 
 
+async def test_who_leaves_is_told_to_the_backend_whatever_breaks_between(
+    api: Api, hub: Hub, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = ["contact.replied", "contact.unsubscribed"]
+    await api.post("/v1/webhooks", {"url": "https://shop.example/hook", "events": events})
+    with monkeypatch.context() as broken:
+        broken.setattr("hub.preferences.consents.events.unsubscribed", None)
+        assert await write("стоп", by=PHONE) is None
+    assert await consent(api) != "unsubscribed"
+
+    await handle(hub)
+
+    assert await consent(api) == "unsubscribed"
+    told = await hub.db.fetch("SELECT type FROM event ORDER BY id")
+    assert [row["type"] for row in told] == ["contact.unsubscribed", "contact.replied"]
+
+
 async def test_two_machines_do_not_answer_each_other_for_ever(hub: Hub, write: Write) -> None:
     for _ in range(25):
         await write("часы", by=PHONE)

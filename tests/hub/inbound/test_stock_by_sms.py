@@ -163,3 +163,45 @@ async def test_handled_again_after_a_crash_it_is_answered_once(
 
     assert await lines(api) == [("1", 2, "sms"), ("2", 1, "sms")]
     assert (await replies(hub))[-1] == "Заказ 1001: этот ответ уже записан."
+
+
+async def test_parcels_to_pack_are_no_questions(place: Place, write: Write) -> None:
+    for n in range(10):
+        await place(line("1"), id_=f"p{n}", number=f"9{n}", status="paid")
+    await place()
+
+    assert await write("да") == "Заказ 1001: записали, всё есть. Спасибо!"
+
+
+async def test_whatever_else_waits_all_questions_are_counted(
+    api: Api, place: Place, write: Write
+) -> None:
+    for n in range(9):
+        await place(line("1"), id_=f"p{n}", number=f"9{n}", status="paid")
+    await place()
+    await place(id_="1002", number="1002")
+
+    said = await write("да")
+
+    assert said == "По какому заказу? Напишите, например: ДА 1001. Ждут ответа: 1001, 1002"
+    assert (await get_order(api, "1001"))["status"] == "awaiting_stock"
+
+
+@pytest.mark.parametrize("number", ["#1001", "1001-A_2", "ORD_1001", "А 1001", "№1001"])
+async def test_the_hint_can_be_followed(place: Place, write: Write, number: str) -> None:
+    await place(id_="o1", number=number)
+
+    hint = await write("что?")
+
+    assert hint == f"Не поняли. Напишите ДА {number}, если всё есть, или НЕТ {number}."
+    assert await write(f"ДА {number}") == f"Заказ {number}: записали, всё есть. Спасибо!"
+    assert await write(f"НЕТ {number}") == f"Заказ {number}: записали, ничего нет. Спасибо!"
+
+
+async def test_the_sign_of_a_number_may_be_left_out(api: Api, place: Place, write: Write) -> None:
+    await place(id_="o1", number="#1001")
+    await place(id_="o2", number="#1002")
+
+    assert await write("ДА 1001") == "Заказ #1001: записали, всё есть. Спасибо!"
+    await tell(api, "cancelled", id_="o2")
+    assert await write("ДА 1002") == "Заказ #1002: отвечать больше не нужно."

@@ -48,6 +48,41 @@ def test_it_means(text: str, meaning: Meaning) -> None:
     assert understood(text) == meaning
 
 
+@pytest.mark.parametrize(
+    ("text", "numbers", "meaning"),
+    [
+        ("ДА #1001", ["#1001"], Answer(True, "#1001")),
+        ("да 1001", ["#1001"], Answer(True, "#1001")),
+        ("+ №1001", ["№1001"], Answer(True, "№1001")),
+        ("нет ord_1001", ["ORD_1001"], Answer(False, "ORD_1001")),
+        ("ДА 1001-A_2", ["1001-A_2"], Answer(True, "1001-A_2")),
+        ("ДА 1001-A_2 3 шт", ["1001-A_2"], Answer(True, "1001-A_2", 3)),
+        ("есть А 1001", ["А 1001"], Answer(True, "А 1001")),
+        ("да А1001", ["А 1001"], Answer(True, "А 1001")),
+        ("да нечто", ["НЕЧТО"], Answer(True, "НЕЧТО")),
+        ("да", ["да"], Answer(True)),
+        ("да", ["#", ""], Answer(True)),
+        # As it is written, before one that has other signs.
+        ("ДА #1001", ["1001", "#1001"], Answer(True, "#1001")),
+        ("ДА 1001", ["#1001", "1001"], Answer(True, "1001")),
+        ("ДА 1001", ["#1001", "№1001"], Answer(True, "1001")),
+        # A number and a quantity are not one number, and a part of a number is none.
+        ("ДА 10 01", ["10-01", "1001"], Answer(True, "10", 1)),
+        ("ДА 1001 2", ["2", "1001"], Answer(True, "1001", 2)),
+        ("ДА 1001 2", ["2"], Answer(True, "1001", 2)),
+        ("ДА 17-5", ["17", "5"], Answer(True, "17-5")),
+        ("ДА 17_5", ["17"], Answer(True, "17_5")),
+        ("нет #1001 2", ["#1001"], None),
+        ("да #1001 но без крышки", ["#1001"], None),
+        ("#1001", ["#1001"], None),
+    ],
+)
+def test_a_number_that_is_asked_about_is_known_by_any_signs(
+    text: str, numbers: list[str], meaning: Meaning
+) -> None:
+    assert understood(text, numbers) == meaning
+
+
 @pytest.mark.parametrize("text", ["где заказ", "Где  заказ?", "ГДЕ ЗАКАЗ"])
 def test_a_keyword_is_known_however_it_is_written(text: str) -> None:
     assert is_keyword(text, ["Где заказ", "статус"])
