@@ -26,6 +26,7 @@ from hub.notifications.model import ContactFacts
 from hub.orders import links, service, views
 from hub.orders.links import Asked, NoLink
 from hub.orders.model import ABOVE, Answered, Answerer, Kind, Via
+from hub.orders.pressing import may_answer
 from hub.shops.registry import Shop
 
 routes = Routes("Pages")
@@ -98,6 +99,9 @@ async def _opened(request: web.Request) -> _Visit | web.Response:
     contact = (await facts.by_id(hub.db, [asked.contact_id])).get(asked.contact_id)
     shop = hub.shops.get(asked.shop_id)
     if contact is None or shop is None:
+        return pages.gone(request)
+    # A link outlives the work: whoever left the warehouse has no say any more, and nothing to see.
+    if not await may_answer(hub.db, shop.id, asked.kind, asked.about, [contact.id]):
         return pages.gone(request)
     own = "ru" if contact.locale == "ru" else "en" if contact.locale else shop.settings.locale
     locale = pages.chosen_locale(request, own)

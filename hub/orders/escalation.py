@@ -14,7 +14,8 @@ from hub.notifications import service as notifications
 from hub.notifications.edits import request_edits
 from hub.notifications.steps import Due
 from hub.orders import asking, changes, events, people, queries, rules, stock_queries
-from hub.orders.model import REMINDER, Line, Order, RequestStatus
+from hub.orders.model import REMINDER, Kind, Line, Order, RequestStatus
+from hub.orders.pressing import may_answer
 from hub.orders.rules import Escalation
 from hub.orders.work import Work
 from hub.resources import Hub
@@ -120,13 +121,15 @@ async def _ask(
 async def _remind(
     work: Work, order: Order, request: Mapping[str, Any], lines: Sequence[Line]
 ) -> None:
-    """Everybody who was asked, by a channel that was not tried yet where there is one; and those who have
-    joined the staff since, or can be reached only now, are asked like the others were."""
+    """Everybody who was asked and has still a say, by a channel that was not tried yet where there is one; and those
+    who have joined the staff since, or can be reached only now, are asked like the others were."""
     asked = await stock_queries.asked(work.conn, request["id"])
     staff: list[UUID] = []
     if request["warehouse_id"]:
         staff = await people.staff(work.conn, work.shop.id, request["warehouse_id"])
     for contact_id in dict.fromkeys([*asked, *staff]):
+        if not await may_answer(work.conn, work.shop.id, Kind.STOCK, request["id"], [contact_id]):
+            continue
         used = asked.get(contact_id, set())
         role = Role.SELLER if contact_id == request["seller_id"] else Role.WAREHOUSE
         await asking.put_question(

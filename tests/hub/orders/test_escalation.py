@@ -46,6 +46,15 @@ async def test_who_joined_the_staff_since_is_asked_with_the_reminder(
     assert await book.who_heard("stock.request") == ["wh-7-anna", "wh-7-boris", "wh-7-new"]
 
 
+async def test_who_left_the_staff_since_is_not_reminded(api: Api, place: Place, book: Book) -> None:
+    await place()
+    assert (await api.put("/v1/contacts/wh-7-anna", {"warehouses": []})).status == 200
+
+    await book.step()
+
+    assert await book.who_heard("stock.reminder") == ["wh-7-boris"]
+
+
 async def test_step_by_step_it_goes_up_to_the_admins(api: Api, place: Place, book: Book) -> None:
     await place()
     seen = [await status(api)]
@@ -127,16 +136,17 @@ async def test_a_closed_warehouse_is_waited_for(hub: Hub, api: Api, place: Place
 
 
 async def test_one_question_that_cannot_be_handled_holds_up_no_other(
-    hub: Hub, place: Place, book: Book
+    api: Api, hub: Hub, place: Place, book: Book
 ) -> None:
+    for who in ("wh-7-anna", "wh-7-boris"):
+        await api.put(f"/v1/contacts/{who}", {"warehouses": ["wh-7", "wh-8"]})
     first = (await place(line("1"), id_="a"))["stock_requests"][0]["id"]
-    await place(line("1"), id_="b")
+    await place(line("1", warehouse="wh-8"), id_="b")
     await hub.db.execute(
         'UPDATE warehouse SET hours = \'{"mon": ["xx", "yy"], "tue": ["xx", "yy"],'
         ' "wed": ["xx", "yy"], "thu": ["xx", "yy"], "fri": ["xx", "yy"],'
-        ' "sat": ["xx", "yy"], "sun": ["xx", "yy"]}\''
+        ' "sat": ["xx", "yy"], "sun": ["xx", "yy"]}\' WHERE external_id = \'wh-7\''
     )
-    await hub.db.execute("UPDATE stock_request SET warehouse_id = NULL WHERE id <> $1", UUID(first))
 
     await book.step()
 

@@ -356,6 +356,15 @@ async def test_the_link_of_a_person_who_was_erased_is_gone(
     assert (await phone.open(path)).status == 404
 
 
+async def test_who_left_the_warehouse_has_no_say(orders: Orders, phone: Phone, anna: Open) -> None:
+    page = await anna()
+    assert (await orders.api.put("/v1/contacts/anna", {"warehouses": []})).status == 200
+
+    assert (await phone.press(page, "do=all")).status == 404
+    assert (await phone.open(page.path)).status == 404
+    assert await orders.answers() == {"1": (None, None), "2": (None, None)}
+
+
 async def test_what_no_form_of_ours_sends_changes_nothing(
     api: Api, orders: Orders, anna: Open
 ) -> None:

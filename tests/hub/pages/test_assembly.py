@@ -46,6 +46,15 @@ async def test_the_second_one_sees_who_did_it(orders: Orders, phone: Phone, page
     assert "Собрано: Борис, " in after.text
 
 
+async def test_who_left_the_warehouse_packs_nothing(
+    orders: Orders, phone: Phone, page: Page
+) -> None:
+    assert (await orders.api.put("/v1/contacts/boris", {"warehouses": []})).status == 200
+
+    assert (await phone.send(page.path, [])).status == 404
+    assert (await orders.get())["assemblies"][0]["status"] == "open"
+
+
 async def test_a_cancelled_order_is_not_packed(orders: Orders, phone: Phone, page: Page) -> None:
     await orders.status("cancelled")
 
