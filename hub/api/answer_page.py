@@ -24,6 +24,7 @@ from hub.errors import InvalidInput, NotFound, Unprocessable
 from hub.notifications import facts
 from hub.notifications.model import ContactFacts
 from hub.orders import links, service, views
+from hub.orders.asking import CHANGED
 from hub.orders.links import Asked, NoLink
 from hub.orders.model import ABOVE, Answered, Answerer, Kind, Via
 from hub.orders.pressing import may_answer
@@ -174,8 +175,8 @@ async def _answered(request: web.Request, visit: _Visit, sheet: Filled) -> str:
 
 def _note(answered: Answered) -> str:
     if answered.closed:
-        # The page says it, and why.
-        return ""
+        # The page says it, and why, but for a question whose answer was good until the order changed.
+        return "changed" if answered.closed == CHANGED else ""
     if answered.already:
         return "already"
     if answered.too_late:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
 from hub.notifications.edits import request_edits
-from hub.orders import assembly_queries, changes, events, queries, stock_queries
+from hub.orders import asking, assembly_queries, changes, events, queries, stock_queries
 from hub.orders.judging import Held, judge
 from hub.orders.model import (
     CORRECTION,
@@ -14,6 +14,7 @@ from hub.orders.model import (
     Answerer,
     Assembled,
     AssemblyStatus,
+    Order,
     OrderStatus,
     RequestStatus,
     Source,
@@ -40,7 +41,8 @@ async def answer(
     await queries.lock_id(work.conn, order_id)
     request = await stock_queries.lock(work.conn, request_id)
     order = await changes.reload(work, order_id)
-    held = await _held(work, request_id)
+    held = await _held(work, order, request_id)
+    superseded = not any(line.current for line in held.values())
     lines = _everything(held) if said is None else dict(said)
     _check(lines, held)
     answered = judge(
@@ -48,7 +50,7 @@ async def answer(
         lines,
         by,
         request=RequestStatus(request["status"]),
-        reason=request["reason"],
+        reason=request["reason"] or (asking.CHANGED if superseded else ""),
         order=order.status,
         now=work.now,
     )
@@ -59,8 +61,9 @@ async def answer(
     return answered
 
 
-async def _held(work: Work, request_id: UUID) -> dict[str, Held]:
+async def _held(work: Work, order: Order, request_id: UUID) -> dict[str, Held]:
     rows = await stock_queries.lines(work.conn, request_id)
+    current = {line.id for line in order.lines if line.stock_request_id == request_id}
     return {
         line_id: Held(
             asked=row["asked"],
@@ -70,6 +73,7 @@ async def _held(work: Work, request_id: UUID) -> dict[str, Held]:
             answered_name=row["answered_name"],
             answered_at=row["answered_at"],
             final_at=row["final_at"],
+            current=line_id in current,
         )
         for line_id, row in rows.items()
     }

@@ -10,7 +10,8 @@ from hub.orders.model import ACTIVE, STAGES, Already, Answered, Answerer, OrderS
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One line of a question as it stands. `final_at`: until then the one who answered may correct it."""
+    """One line of a question as it stands. `final_at`: until then the one who answered may correct it. `current`: the
+    order's line goes by this question; else it was asked anew by a later one, or is not in the order any more."""
 
     asked: int
     confirmed: int | None = None
@@ -19,6 +20,7 @@ class Held:
     answered_name: str = ""
     answered_at: datetime | None = None
     final_at: datetime | None = None
+    current: bool = True
 
     def is_from(self, by: Answerer) -> bool:
         if self.answered_by or by.contact_id:
@@ -37,8 +39,8 @@ def judge(
     now: datetime,
 ) -> Answered:
     """`held`: all lines of the question; `said`: quantity by line, each line known and within what is asked.
-    `reason`: why the question was closed, where it was."""
-    if request is RequestStatus.CANCELLED:
+    `reason`: why the question was closed, where it was, or that nothing goes by it any more."""
+    if request is RequestStatus.CANCELLED or not any(line.current for line in held.values()):
         return Answered(closed=reason or str(order))
     open_ = request in ACTIVE
     correctable = STAGES[order] < STAGES[OrderStatus.PAID]
@@ -55,7 +57,7 @@ def judge(
             already.append(_already(line_id, line, now))
         elif line.confirmed == confirmed:
             repeated.append(line_id)
-        elif correctable and line.final_at is not None and now < line.final_at:
+        elif line.current and correctable and line.final_at is not None and now < line.final_at:
             corrected.append(line_id)
         else:
             too_late.append(line_id)

@@ -318,6 +318,39 @@ async def test_only_new_and_changed_lines_are_asked_for_again(
     assert [row["confirmed"] for row in done["lines"]] == [2, 3, 0]
 
 
+async def test_an_answer_is_not_corrected_once_the_line_was_asked_for_anew(
+    hub: Hub, api: Api, place: Place, reply: Reply, book: Book
+) -> None:
+    [first] = (await place(line("1", 2)))["stock_requests"]
+    await reply(first, ("1", 2))
+    again = (await place(line("1", 3)))["stock_requests"][1]
+    await reply(again, ("1", 3), by="wh-7-boris")
+    before, told = await get_order(api), await book.told()
+
+    late = await answer(hub, first["id"], {"1": 0}, "wh-7-anna")
+
+    assert late.closed == "changed"
+    assert (await get_order(api))["revision"] == before["revision"]
+    assert await book.told() == told
+
+
+async def test_an_answer_about_a_line_that_was_taken_out_is_not_corrected(
+    hub: Hub, api: Api, place: Place, reply: Reply, book: Book
+) -> None:
+    [request] = (await place(line("1", 2), line("2", 1)))["stock_requests"]
+    await reply(request, ("1", 2), ("2", 1))
+    await place(line("1", 2))
+    told = await book.told()
+
+    late = await answer(hub, request["id"], {"2": 0}, "wh-7-anna")
+
+    assert late.too_late == ("2",)
+    assert len(await book.events("order.stock_confirmed")) == 1
+    assert await book.told() == told
+    # What the order still has may be corrected.
+    assert (await answer(hub, request["id"], {"1": 1}, "wh-7-anna")).corrected == ("1",)
+
+
 async def test_a_new_title_asks_nobody(place: Place, reply: Reply, book: Book) -> None:
     [request] = (await place(line("1")))["stock_requests"]
     await reply(request, ("1", 2))
