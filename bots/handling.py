@@ -3,8 +3,9 @@
 import asyncio
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import asyncpg
 import structlog
@@ -30,20 +31,34 @@ ANSWERABLE_FOR = timedelta(hours=1)
 DATABASE_AWAY = (*UNREACHABLE, asyncpg.QueryCanceledError, asyncpg.ReadOnlySQLTransactionError)
 
 _CHATS_AT_ONCE = 10
+_SEVERAL = 3
+"""Throttled chats at a time, from where on it is the bot that writes too much; one or two are busy by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """A chat that is left alone until then, by the monotonic clock. `throttled`: as the messenger asked for."""
+
+    until: float
+    throttled: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One account's. Its only state is in the database."""
+    """One account's. Its state is in the database, but for the chats that it leaves alone for a while."""
 
     hub: Hub
     account: LiveAccount
     platform: Platform
     talk: Talk
+    _rests: dict[str, _Rest] = field(default_factory=dict)
 
     async def handle_waiting(self) -> tuple[int, timedelta]:
-        """How many were handled, and how long to leave the rest alone (zero: no trouble)."""
-        found = await updates.waiting(self.hub.db, self.account.shop_id, self.account.name)
+        """How many were handled, and how long to leave all chats alone (zero: no trouble that is everybody's)."""
+        self._wake()
+        found = await updates.waiting(
+            self.hub.db, self.account.shop_id, self.account.name, but=self._rests
+        )
         chats: dict[str, list[Stored]] = {}
         for stored in found:
             chats.setdefault(stored.chat, []).append(stored)
@@ -58,12 +73,24 @@ class Handler:
                 raise result
             done += result[0]
             pauses.append(result[1])
-        return done, max(pauses)
+        return done, max(*pauses, self._throttled())
+
+    def _wake(self) -> None:
+        now = monotonic()
+        for chat in [chat for chat, rest in self._rests.items() if rest.until <= now]:
+            del self._rests[chat]
+
+    def _throttled(self) -> timedelta:
+        """How long nobody is written to, because it was too much in several chats at a time: until only a few are
+        left."""
+        now = monotonic()
+        waits = sorted(rest.until - now for rest in self._rests.values() if rest.throttled)
+        return timedelta(seconds=max(waits[-_SEVERAL], 0.0) if len(waits) >= _SEVERAL else 0.0)
 
     async def _chat(
         self, some: asyncio.Semaphore, waiting: Sequence[Stored]
     ) -> tuple[int, timedelta]:
-        """The first that fails holds back the rest of its chat."""
+        """The first that fails holds back the rest of its chat, and no other chat."""
         async with some:
             for done, stored in enumerate(waiting):
                 try:
@@ -105,10 +132,16 @@ class Handler:
             log.info("bots.unheard", update=stored.id, reason=str(error))
 
     async def _put_off(self, stored: Stored, trouble: Trouble) -> timedelta:
+        """How long all chats are left alone because of it."""
         if stored.failures + 1 >= MOST_FAILURES:
             log.error("bots.put_aside", update=stored.id, reason=trouble.reason)
             await updates.handled(self.hub.db, stored.id)
             return timedelta(0)
         await updates.failed(self.hub.db, stored.id)
         log.warning("bots.answer_failed", update=stored.id, reason=trouble.reason)
-        return max(trouble.after, timedelta(seconds=min(2**stored.failures, 60)))
+        pause = max(trouble.after, timedelta(seconds=min(2**stored.failures, 60)))
+        if trouble.for_all:
+            return pause
+        throttled = trouble.after > timedelta(0)
+        self._rests[stored.chat] = _Rest(monotonic() + pause.total_seconds(), throttled)
+        return timedelta(0)

@@ -168,7 +168,7 @@ class MaxBot:
             case Retry(reason, after):
                 raise Trouble(reason, after)
             case Refused(Scope.ACCOUNT, code):
-                raise Trouble(code, _MINUTE)
+                raise Trouble(code, _MINUTE, for_all=True)
             case Refused(_, code):
                 raise _refused(path, code)
 

@@ -10,12 +10,17 @@ from channels.updates import Incoming
 
 
 class Trouble(Exception):
-    """Not now; again after `after` at the earliest. The reason is for the log: no secret, no address."""
+    """Not now; again after `after` at the earliest. The reason is for the log: no secret, no address.
 
-    def __init__(self, reason: str, after: timedelta = timedelta(0)) -> None:
+    `for_all`: whoever is written to, it would be the same."""
+
+    def __init__(
+        self, reason: str, after: timedelta = timedelta(0), *, for_all: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
+        self.for_all = for_all
 
 
 class CannotWrite(Exception):

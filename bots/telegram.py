@@ -16,7 +16,9 @@ from aiogram.exceptions import (
     TelegramEntityTooLarge,
     TelegramForbiddenError,
     TelegramMigrateToChat,
+    TelegramNotFound,
     TelegramRetryAfter,
+    TelegramUnauthorizedError,
 )
 from aiogram.types import (
     ChatMemberUpdated,
@@ -192,6 +194,8 @@ async def _named() -> AsyncIterator[None]:
     ) as error:
         # A press that is too old to be answered comes here, too.
         raise CannotWrite(type(error).__name__) from None
+    except (TelegramUnauthorizedError, TelegramNotFound):
+        raise Trouble("bad-token", _SECOND * 60, for_all=True) from None
     except AiogramError as error:
         # Without the cause: the texts of some hold the whole answer.
         raise Trouble(type(error).__name__) from None

@@ -75,7 +75,7 @@ class ViberBot:
             case Retry(reason, after):
                 raise Trouble(reason, after)
             case Refused(Scope.ACCOUNT, code):
-                raise Trouble(f"viber-{code}", timedelta(minutes=1))
+                raise Trouble(f"viber-{code}", timedelta(minutes=1), for_all=True)
             case Refused(_, code):
                 raise CannotWrite(f"viber-{code}")
 

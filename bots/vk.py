@@ -37,12 +37,16 @@ _CANNOT_WRITE = frozenset(
     {18, 113, 900, 901, 902, 932, 936, 950, 985, 987, 988, 917, 922, 927, 945}
 )
 
+# Too big or too long, or a keyboard that VK does not take: it would be so again.
+_CANNOT_BE_SAID = frozenset({910, 911, 913, 914})
+
 _TOO_LATE = "vk-100"
 _NOT_EDITABLE = frozenset({"vk-100", "vk-909", "vk-920"})
 
 _LONGEST_TOAST = 90
 """Not documented; longer ones are said to be cut."""
 
+# All that the community's token does, not one dialog.
 _THROTTLED: Mapping[int, timedelta] = {
     6: timedelta(seconds=1),
     9: timedelta(minutes=1),
@@ -207,11 +211,11 @@ class VkBot:
 
 
 def _trouble(code: int) -> Exception:
-    if code in _CANNOT_WRITE:
+    if code in _CANNOT_WRITE | _CANNOT_BE_SAID:
         return CannotWrite(f"vk-{code}")
     if code in (5, 27):
-        return Trouble("bad-token", timedelta(minutes=1))
-    return Trouble(f"vk-{code}", _THROTTLED.get(code, timedelta(0)))
+        return Trouble("bad-token", timedelta(minutes=1), for_all=True)
+    return Trouble(f"vk-{code}", _THROTTLED.get(code, timedelta(0)), for_all=code in _THROTTLED)
 
 
 def _incoming(raw: Any) -> Incoming | None:

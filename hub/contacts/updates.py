@@ -1,6 +1,6 @@
 """What people told the bots: stored before the messenger is answered, handled afterwards and in order."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -172,17 +172,20 @@ async def cursor_of(db: Db, shop_id: int, account: str) -> str | None:
     return cursor
 
 
-async def waiting(db: Db, shop_id: int, account: str, *, limit: int = 200) -> list[Stored]:
-    """The oldest first."""
+async def waiting(
+    db: Db, shop_id: int, account: str, *, but: Collection[str] = (), limit: int = 200
+) -> list[Stored]:
+    """The oldest first, without those of the chats `but`."""
     rows = await db.fetch(
         """
         SELECT id, chat, raw, failures, received_at FROM bot_update
-         WHERE shop_id = $1 AND account = $2 AND handled_at IS NULL
+         WHERE shop_id = $1 AND account = $2 AND handled_at IS NULL AND NOT chat = ANY($4)
          ORDER BY id LIMIT $3
         """,
         shop_id,
         account,
         limit,
+        list(but),
     )
     return [Stored(**dict(row)) for row in rows]
 

@@ -212,6 +212,21 @@ async def test_a_flood_limit_is_waited_for_and_the_chat_keeps_its_order(
     assert telegram.sent[0].to == "77"
 
 
+async def test_a_flood_limit_of_one_chat_is_waited_for_by_no_other(
+    hub: Hub, telegram: Telegram, until: Until
+) -> None:
+    telegram.add_person(42)
+    telegram.flood(timedelta(minutes=1), 42)
+    telegram.say(42, "/start")
+
+    async with running(hub):
+        await until(lambda: any(method == "sendmessage" for method, _ in telegram.calls))
+        telegram.say(77, "/start")
+        await until(lambda: telegram.sent)
+
+    assert [message.to for message in telegram.sent] == ["77"]
+
+
 async def test_a_webhook_left_over_does_not_keep_it_deaf(
     hub: Hub, telegram: Telegram, until: Until
 ) -> None:

@@ -200,7 +200,12 @@ async def test_a_reply_sent_again_is_shown_once(hub: Hub, vk: Vk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(901, CannotWrite), (900, CannotWrite), (6, Trouble), (5, Trouble)]
+    ("code", "kind"),
+    [
+        *((code, CannotWrite) for code in (900, 901, 910, 911, 913, 914)),
+        (5, Trouble),
+        (6, Trouble),
+    ],
 )
 async def test_refusals_tell_whether_to_try_again(
     hub: Hub, vk: Vk, code: int, kind: type[Exception]
