@@ -5,10 +5,12 @@ from bots.conversation.said import Page
 from hub.db.pool import Db
 from hub.orders import queries
 from hub.orders.model import Line, Order
-from hub.orders.pieces import cut
+from hub.orders.pieces import Piece, cut, fitted
 from hub.orders.words import words
 
 _MOST = 10
+_MOST_LINES = 10
+"""Of one order, so that it leaves room for the others."""
 
 
 async def orders(db: Db, here: Present) -> Page:
@@ -21,16 +23,21 @@ async def orders(db: Db, here: Present) -> Page:
     if not found:
         return Page(here.words.orders_empty)
     found.sort(key=lambda order: order.id, reverse=True)
-    shown = "\n\n".join(_order(here, order) for order in found[:_MOST])
-    return Page(f"{here.words.orders}\n\n{shown}")
+    head = [Piece.plain(here.words.orders)]
+    shown = [Piece.plain(_order(here, order)) for order in found[:_MOST]]
+    return Page(fitted(head, shown, [], here.words.orders_more).text)
 
 
 def _order(here: Present, order: Order) -> str:
-    status = words(here.locale).statuses[order.status]
+    known = words(here.locale)
+    status = known.statuses[order.status]
     lines = [here.words.order_line.format(number=order.number, status=status)]
     if tracking := order.delivery.get("tracking"):
         lines.append(here.words.tracking.format(tracking=tracking))
-    lines += [_part(here, line) for line in order.lines if _is_short(line)]
+    short = [_part(here, line) for line in order.lines if _is_short(line)]
+    lines += short[:_MOST_LINES]
+    if more := len(short[_MOST_LINES:]):
+        lines.append(known.more_lines.format(number=more))
     return "\n".join(lines)
 
 

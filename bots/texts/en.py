@@ -61,6 +61,7 @@ WORDS = Words(
     board_assembly="📦 {number} · lines: {lines}",
     orders="Your orders:",
     orders_empty="There are no orders yet.",
+    orders_more="…and {number} more orders",
     order_line="Order {number}: {status}",
     order_parts="{confirmed} of {asked} in stock: {title}",
     tracking="tracking {tracking}",

@@ -71,6 +71,7 @@ WORDS = Words(
     board_assembly="📦 {number} · строк: {lines}",
     orders="Ваши заказы:",
     orders_empty="Заказов пока нет.",
+    orders_more="…и ещё заказов: {number}",
     order_line="Заказ {number}: {status}",
     order_parts="есть {confirmed} из {asked}: {title}",
     tracking="трек-номер {tracking}",

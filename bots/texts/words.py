@@ -42,6 +42,7 @@ class Words:
     board_assembly: str
     orders: str
     orders_empty: str
+    orders_more: str
     order_line: str
     order_parts: str
     tracking: str
