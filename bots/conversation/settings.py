@@ -49,6 +49,9 @@ class Settings:
         contact = self.contact
         if contact is None or contact.external_id is None:
             return False
+        if not await service.hold(conn, contact.id):
+            # Erased meanwhile: his wishes must not bring him back.
+            return False
         patch: dict[str, object] = {}
         match data.removeprefix(PREFIX).split(":", 1):
             case ["c", what]:
@@ -61,7 +64,7 @@ class Settings:
             case ["l", ("ru" | "en") as locale]:
                 patch = {"locale": locale}
             case ["n", wanted]:
-                await self._consent(conn, contact, wanted == "1")
+                await self._consent(conn, contact, wanted=wanted == "1")
                 return True
         if patch:
             given = ContactIn.model_validate(patch)
@@ -73,7 +76,7 @@ class Settings:
         names = [words.channels[channel] for channel in self._wanted(contact)]
         by_shop = "transactional" not in contact.preferences
         orders = words.settings_by_shop if by_shop else ", ".join(names) or words.settings_off
-        news = self._has_news(contact)
+        news = any(self._news(one) == ConsentState.SUBSCRIBED for one in self.here.contacts)
         quiet = contact.preferences.get("quiet_hours")
         hours = f"{quiet['from']}-{quiet['to']}" if quiet else words.settings_no_quiet
         lines = (
@@ -142,15 +145,20 @@ class Settings:
             return {}
         return {"preferences": {"transactional": [name, *(one for one in now if one != name)]}}
 
-    def _has_news(self, contact: Contact) -> bool:
-        states = contact.consents.get(Category.MARKETING, {})
-        return states.get(self.here.channel) == ConsentState.SUBSCRIBED
+    def _news(self, contact: Contact) -> str | None:
+        return contact.consents.get(Category.MARKETING, {}).get(self.here.channel)
 
-    async def _consent(self, conn: Connection, contact: Contact, wanted: bool) -> None:
+    async def _consent(self, conn: Connection, contact: Contact, *, wanted: bool) -> None:
+        """One chat, one wish: of everybody whose address it is. With the news on again, those who had left come back
+        with the one who is shown; whoever never agreed is not asked by it."""
         state = ConsentState.SUBSCRIBED if wanted else ConsentState.UNSUBSCRIBED
-        await consents.set_state(
-            conn, contact.id, self.here.channel, Category.MARKETING, state, source="bot"
-        )
+        # In one order for everybody, so that two of them never wait for each other.
+        for one in sorted(self.here.contacts, key=lambda one: one.id):
+            if wanted and one != contact and self._news(one) != ConsentState.UNSUBSCRIBED:
+                continue
+            await consents.set_state(
+                conn, one.id, self.here.channel, Category.MARKETING, state, source="bot"
+            )
 
 
 def _hours(spans: str) -> dict[str, str] | None:

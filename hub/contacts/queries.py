@@ -86,6 +86,13 @@ async def lock(conn: Connection, shop_id: int, external_ids: Sequence[str]) -> N
     )
 
 
+async def hold(conn: Connection, id_: UUID) -> bool:
+    """Locks one by its id, as a change of it does. False: there is none (any more)."""
+    return bool(
+        await conn.fetchval("SELECT true FROM contact WHERE id = $1 FOR NO KEY UPDATE", id_)
+    )
+
+
 async def add(conn: Connection, shop_id: int, contacts: Sequence[Contact]) -> set[UUID]:
     """The ids of those added; one whose external_id somebody else has just added is left alone.
 

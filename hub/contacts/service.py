@@ -41,6 +41,11 @@ async def upsert(
     return upserted
 
 
+async def hold(conn: Connection, contact_id: UUID) -> bool:
+    """Whether there is such a contact, which then stays until the caller's transaction ends."""
+    return bool(await queries.hold(conn, contact_id))
+
+
 async def upsert_many(
     conn: Connection,
     shop_id: int,

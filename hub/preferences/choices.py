@@ -76,8 +76,11 @@ async def save(
     *,
     by: Actor = SYSTEM,
 ) -> None:
-    """All of it or nothing; safe to repeat."""
+    """All of it or nothing; safe to repeat. Nothing where the contact is gone: whoever was erased meanwhile must not
+    come back by his own wishes."""
     async with db.acquire() as connection, connection.transaction():
+        if not await contacts.hold(connection, contact_id):
+            return
         given = ContactIn(
             locale=wanted.locale,
             preferences=PreferencesIn(

@@ -2,9 +2,11 @@
 
 import pytest
 
-from bots.conversation.said import Asked, Said, Want
+from bots.conversation.said import Asked, Page, Pressed, Said, Want
+from bots.conversation.settings import Settings
 from bots.conversation.talk import Talk
 from channels.base import Channel
+from hub.contacts import erasure, service
 from hub.resources import Hub
 from tests.hub.api.client import Api
 
@@ -41,6 +43,19 @@ async def _short(api: Api, number: str, lines: int) -> None:
     assert (await api.post(path, {"by": "s1", "lines": said})).status == 200
 
 
+async def _press(talk: Talk, data: str) -> Page:
+    reply = await talk.answer(Said(CHAT, Pressed("1", data, "42:1")))
+    assert reply is not None
+    assert reply.page is not None
+    return reply.page
+
+
+async def _news(hub: Hub, *names: str) -> list[str | None]:
+    shop = hub.shop("main").id
+    found = [(await service.get(hub.db, shop, name)).consents for name in names]
+    return [one.get("marketing", {}).get("telegram") for one in found]
+
+
 async def test_large_orders_are_shown_within_what_a_message_holds(api: Api, talk: Talk) -> None:
     await _buyer(api)
     assert (await api.put("/v1/contacts/s1", {"role": "seller"})).status == 201
@@ -54,3 +69,51 @@ async def test_large_orders_are_shown_within_what_a_message_holds(api: Api, talk
     assert reply.text.startswith("Ваши заказы:\n\nЗаказ 1010: ")
     assert reply.text.count("…и ещё позиций: 70") == reply.text.count("Заказ 10")
     assert f"…и ещё заказов: {10 - reply.text.count('Заказ 10')}" in reply.text
+
+
+async def test_news_are_off_for_everybody_at_the_address(hub: Hub, api: Api, talk: Talk) -> None:
+    for name in ("b1", "b2"):
+        await _buyer(api, name)
+
+    page = await _press(talk, "set:n:0")
+
+    assert await _news(hub, "b1", "b2") == ["unsubscribed", "unsubscribed"]
+    assert "Новости и скидки здесь: нет" in page.text
+
+
+@pytest.mark.parametrize("subscribed", ["b1", "b2"])
+async def test_while_anybody_gets_news_they_can_be_switched_off(
+    api: Api, talk: Talk, subscribed: str
+) -> None:
+    for name in ("b1", "b2"):
+        await _buyer(api, name, "subscribed" if name == subscribed else "unsubscribed")
+
+    page = await _press(talk, "set:")
+
+    assert "set:n:0" in [button.data for row in page.buttons for button in row]
+
+
+async def test_who_never_agreed_to_news_is_not_switched_on_with_another(
+    hub: Hub, api: Api, talk: Talk
+) -> None:
+    await _buyer(api, "b1", None)
+    await _buyer(api, "b2", "unsubscribed")
+    await _buyer(api, "b3", "unsubscribed")
+
+    await _press(talk, "set:n:1")
+
+    assert await _news(hub, "b1", "b2", "b3") == [None, "subscribed", "subscribed"]
+
+
+async def test_settings_changed_beside_an_erasure_make_nobody(
+    hub: Hub, api: Api, talk: Talk
+) -> None:
+    await _buyer(api)
+    said = Said(CHAT, Pressed("1", "set:l:en", "42:1"))
+    here = await talk._here(said)
+    await erasure.erase(hub, hub.shop("main").id, "b1")
+
+    async with hub.db.acquire() as conn, conn.transaction():
+        assert not await Settings(hub, here).change(conn, "set:l:en")
+
+    assert (await api.get("/v1/contacts/b1")).status == 404

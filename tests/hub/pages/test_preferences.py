@@ -7,10 +7,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from channels.base import Channel
 from hub.accounts.limits import RateLimits
+from hub.contacts.model import ConsentState
 from hub.ids import new_id
 from hub.notifications.delivery import Deliverer
-from hub.preferences.choices import preferences_url
+from hub.preferences import choices
+from hub.preferences.choices import Wanted, preferences_url
 from hub.queue import connect
 from hub.resources import Hub
 from tests.hub.api.client import Api
@@ -266,6 +269,22 @@ async def test_nobody_knows_where_to_write(vera: Vera) -> None:
 
     assert "Магазин пока не знает, куда вам писать." in page.text
     assert not page.all("button", value="leave")
+
+
+async def test_what_is_saved_beside_an_erasure_brings_nobody_back(api: Api, hub: Hub) -> None:
+    answer = await api.put("/v1/contacts/vera", {"addresses": {"email": "vera@example.com"}})
+    assert (await api.delete("/v1/contacts/vera")).status == 204
+    news = {Channel.EMAIL: ConsentState.SUBSCRIBED}
+
+    await choices.save(
+        hub.db,
+        hub.shop("main").id,
+        "vera",
+        UUID(answer.json["id"]),
+        Wanted("ru", consents=news),
+    )
+
+    assert (await api.get("/v1/contacts/vera")).status == 404
 
 
 async def test_a_link_that_is_not_ours_opens_nothing(vera: Vera, hub: Hub, phone: Phone) -> None:
