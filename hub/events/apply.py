@@ -88,7 +88,7 @@ async def _deleted(work: Work, claimed: Claimed, at: datetime, before: Known | N
     """The platform forgot it. An order was bought all the same, a person is still one; a cart is gone."""
     source = claimed.source
     if claimed.kind is Kind.CART:
-        await carts.drop(work, source, claimed.object)
+        await carts.drop(work, source, claimed.object, at)
     else:
         await objects.note_deleted(work.conn, source.id, claimed.kind, claimed.object, at)
     return Done(Result.IGNORED, "deleted", before.contact_id if before else None, keep=False)

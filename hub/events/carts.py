@@ -16,9 +16,12 @@ async def apply_cart(
 ) -> Done:
     if not facts.lines:
         # Emptied, or turned into something else: it is no cart any more.
-        await drop(work, claimed.source, claimed.object)
+        await drop(work, claimed.source, claimed.object, at)
         return Done(Result.APPLIED, "emptied", before.contact_id if before else None)
     contact_id = await people.person(work, claimed.source, facts.customer)
+    if contact_id and before is None and await _bought_since(work, claimed.source, contact_id, at):
+        # Platforms do not tell in order: the purchase was told before the cart that it came of.
+        return Done(Result.STALE, contact_id=contact_id)
     digest = digest_of(facts)
     repeated = before is not None and before.digest == digest
     # Of whom nobody knows who it is nothing personal is kept.
@@ -39,7 +42,8 @@ async def apply_cart(
         contact_id=contact_id,
         facts=shown,
     )
-    await telling.news(work, cart, first=before is None)
+    first = before is None or before.deleted_at is not None
+    await telling.news(work, cart, first=first)
     return Done(Result.APPLIED, contact_id=contact_id, set_off=SetOff.of(work))
 
 
@@ -61,22 +65,38 @@ async def apply_customer(
     return Done(Result.APPLIED, contact_id=contact_id, set_off=SetOff.of(work))
 
 
-async def drop(work: Work, source: Source, object_: str) -> None:
+async def drop(work: Work, source: Source, object_: str, at: datetime) -> None:
     """The cart is gone, and with it whatever waited for it."""
     await timers.drop(work.conn, work.shop.id, Kind.CART, telling.about(source.id, object_))
-    await objects.forget(work.conn, source.id, Kind.CART, object_)
+    await objects.bury(work.conn, work.shop.id, source.id, Kind.CART, object_, at)
 
 
-async def ordered(work: Work, source: Source, contact_id: UUID) -> None:
+async def ordered(work: Work, source: Source, contact_id: UUID, at: datetime) -> None:
     """The person has bought: carts that are kept of him in this source are over."""
     carts = await work.conn.fetch(
         """
-        DELETE FROM source_object WHERE contact_id = $1 AND kind = 'cart' AND source_id = $2
-        RETURNING object
+        SELECT object FROM source_object
+         WHERE contact_id = $1 AND kind = 'cart' AND source_id = $2 AND deleted_at IS NULL
+         ORDER BY object
         """,
         contact_id,
         source.id,
     )
     for cart in carts:
-        about = telling.about(source.id, cart["object"])
-        await timers.drop(work.conn, work.shop.id, Kind.CART, about)
+        await drop(work, source, cart["object"], at)
+
+
+async def _bought_since(work: Work, source: Source, contact_id: UUID, at: datetime) -> bool:
+    """An order of which nobody says when it was made has the time at which it was applied; it was told before."""
+    found = await work.conn.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM source_object AS s JOIN shop_order AS o ON o.id = s.order_id
+             WHERE s.contact_id = $1 AND s.kind = 'order' AND s.source_id = $2
+               AND least(o.created_at, s.changed_at) >= $3)
+        """,
+        contact_id,
+        source.id,
+        at,
+    )
+    return bool(found)

@@ -135,12 +135,24 @@ async def note_deleted(
     )
 
 
-async def forget(conn: Connection, source_id: UUID, kind: Kind, object_: str) -> None:
+async def bury(
+    conn: Connection, shop_id: int, source_id: UUID, kind: Kind, object_: str, at: datetime
+) -> None:
+    """Nothing is left of it but that it was over at that time, so that older words of it that come late are known as
+    such. `deleted_at` is when we heard of it: from then on it is kept for a while."""
     await conn.execute(
-        "DELETE FROM source_object WHERE source_id = $1 AND kind = $2 AND object = $3",
+        """
+        INSERT INTO source_object AS o (source_id, kind, object, shop_id, changed_at, deleted_at)
+        VALUES ($1, $2, $3, $4, $5, now())
+        ON CONFLICT (source_id, kind, object) DO UPDATE
+           SET changed_at = greatest(o.changed_at, excluded.changed_at), digest = NULL, codes = '{}', facts = NULL,
+               deleted_at = now(), updated_at = now()
+        """,
         source_id,
         kind,
         object_,
+        shop_id,
+        at,
     )
 
 

@@ -94,7 +94,7 @@ async def apply_order(
     seen = Seen(claimed.object, at, digest, said, placed.order_id, contact_id, held)
     await objects.put(work.conn, work.shop.id, source.id, Kind.ORDER, seen)
     if contact_id and placed.created:
-        await carts.ordered(work, source, contact_id)
+        await carts.ordered(work, source, contact_id, at)
     if placed.created and given.status in TO_PACK:
         await telling.tell_as_new(work, await changes.reload(work, placed.order_id))
     return _done(work, given, placed, facts, contact_id, unknown)

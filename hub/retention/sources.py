@@ -1,4 +1,4 @@
-"""What sources leave behind: names of events that nobody repeats any more, and all of a source that was removed."""
+"""What sources leave behind: names of events that nobody repeats any more, carts that are over, and all of a source that was removed."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -12,6 +12,9 @@ log = structlog.get_logger()
 
 KEYS_FOR = timedelta(days=14)
 """How long a platform's repeat is known by its name; later by what is known of the object."""
+
+OVER_FOR = timedelta(days=14)
+"""How long a cart that was bought or deleted is known to be over: after that no platform tells of it any more."""
 
 REMOVED_FOR = timedelta(days=30)
 """A source that was removed, so that its last events tell where they came from."""
@@ -29,6 +32,7 @@ _OF_SOURCE = (
 async def keep_house(connection: Connection, now: datetime) -> None:
     """Safe to repeat, and to break off anywhere."""
     await _drop(connection, "shop_event_key", "seen_at < $1", now - KEYS_FOR)
+    await _drop(connection, "source_object", "kind = 'cart' AND deleted_at < $1", now - OVER_FOR)
     gone = await connection.fetch("SELECT id FROM source WHERE deleted_at < $1", now - REMOVED_FOR)
     for row in gone:
         for table, where in _OF_SOURCE:

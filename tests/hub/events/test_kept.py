@@ -126,6 +126,33 @@ async def test_a_source_that_was_removed_goes_after_a_month_with_all_that_is_its
     assert await hub.db.fetchval("SELECT count(*) FROM import_run") == 2
 
 
+async def test_a_cart_that_is_over_is_known_as_such_for_two_weeks(hub: Hub) -> None:
+    of = await source(hub)
+    for number, days, kind in (
+        (1, 13, "cart"),
+        (2, 15, "cart"),
+        (3, 15, "order"),
+        (4, None, "cart"),
+    ):
+        await hub.db.execute(
+            """
+            INSERT INTO source_object (source_id, kind, object, shop_id, changed_at, deleted_at)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            """,
+            of,
+            kind,
+            str(number),
+            hub.shop("main").id,
+            NOW - 90 * DAY,
+            None if days is None else NOW - days * DAY,
+        )
+
+    await Keeper(hub).turn(NOW)
+
+    rows = await hub.db.fetch("SELECT object FROM source_object ORDER BY object")
+    assert [row["object"] for row in rows] == ["1", "3", "4"]
+
+
 async def test_what_waited_in_a_backup_is_taken_over_and_told_to_nobody(
     hub: Hub, flow: Flow, book: Book
 ) -> None:
