@@ -141,7 +141,7 @@ async def _days_of(
         hour,
     )
     return {
-        (r["shop_id"], *days.day_of(r["hour"], shops[r["shop_id"]]))
+        (r["shop_id"], *days.day_of(r["hour"], shops[r["shop_id"]].settings.zone))
         for r in rows
         if r["shop_id"] in shops
     }

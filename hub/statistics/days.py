@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from hub.db.pool import Connection
 from hub.shops.registry import Shop
@@ -44,7 +45,7 @@ async def put_together(connection: Connection, shops: Mapping[int, Shop], now: d
         if until is None:
             continue
         for _ in range(_AT_ONCE):
-            start, end = day_of(until, shop)
+            start, end = day_of(until, shop.settings.zone)
             if end > now - READ_BY_THE_HOUR:
                 break
             async with connection.transaction():
@@ -85,9 +86,8 @@ async def drop_hours(connection: Connection, before: datetime) -> None:
         )
 
 
-def day_of(at: datetime, shop: Shop) -> tuple[datetime, datetime]:
-    """In which it falls where the shop is: its beginning and its end."""
-    zone = shop.settings.zone
+def day_of(at: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """In which it falls there: its beginning and its end."""
     day = at.astimezone(zone).date()
 
     def midnight(plus: int) -> datetime:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.db.pool import Db
 from hub.logs import redact
+from hub.statistics.days import day_of
 from hub.statistics.model import (
     COUNTS,
     EVERYTHING,
@@ -27,11 +28,13 @@ PostgreSQL would have to think of the rest in a plan for every case."""
 
 
 def _rows(what: str, columns: str) -> str:
-    """Of `delivery_day` before $3, of `delivery_hour` from then on."""
+    """From $2 to $5: of `delivery_day` between $3 and $4, of `delivery_hour` before and behind."""
     return f"""(
-    SELECT {columns} FROM delivery_day{what} WHERE shop_id = $1 AND hour >= $2 AND hour < $3 {_ONLY}
+    SELECT {columns} FROM delivery_day{what} WHERE shop_id = $1 AND hour >= $3 AND hour < $4 {_ONLY}
      UNION ALL
-    SELECT {columns} FROM delivery_hour{what} WHERE shop_id = $1 AND hour >= $3 AND hour < $4 {_ONLY}
+    SELECT {columns} FROM delivery_hour{what} WHERE shop_id = $1 AND hour >= $2 AND hour < $3 {_ONLY}
+     UNION ALL
+    SELECT {columns} FROM delivery_hour{what} WHERE shop_id = $1 AND hour >= $4 AND hour < $5 {_ONLY}
 )"""  # noqa: S608 (constants)
 
 
@@ -64,7 +67,7 @@ _POINTS = f"""
 WITH counted AS (
     SELECT hour, {_sums(_DRAWN)} FROM {_rows("", f"hour, {', '.join(_DRAWN)}")} AS counted GROUP BY hour
 )
-SELECT date_trunc($5, hour, $6) AS at, {_sums(_DRAWN)} FROM counted GROUP BY 1 ORDER BY 1
+SELECT date_trunc($6, hour, $7) AS at, {_sums(_DRAWN)} FROM counted GROUP BY 1 ORDER BY 1
 """  # noqa: S608 (constants)
 
 _KEYS = "channel, provider, account, status, reason, code"
@@ -77,15 +80,15 @@ WITH top AS (
       FROM {_rows("_error", f"hour, {_KEYS}, deliveries")} AS counted
      GROUP BY {_KEYS}
      ORDER BY sum(deliveries) DESC, {_KEYS}
-     LIMIT $5
+     LIMIT $6
 )
 SELECT {_KEYS}, top.deliveries, one.delivery_id, coalesce(r.detail, a.detail, '') AS said
   FROM top
  CROSS JOIN LATERAL (
        SELECT e.delivery_id
-         FROM (SELECT {_ERROR_ROW} FROM delivery_day_error WHERE shop_id = $1 AND hour = top.latest AND hour < $3
+         FROM (SELECT {_ERROR_ROW} FROM delivery_day_error WHERE shop_id = $1 AND hour = top.latest AND hour >= $3 AND hour < $4
                 UNION ALL
-               SELECT {_ERROR_ROW} FROM delivery_hour_error WHERE shop_id = $1 AND hour = top.latest AND hour >= $3) AS e
+               SELECT {_ERROR_ROW} FROM delivery_hour_error WHERE shop_id = $1 AND hour = top.latest AND (hour < $3 OR hour >= $4)) AS e
         WHERE (e.channel, e.provider, e.account, e.status, e.reason, e.code)
               = (top.channel, top.provider, top.account, top.status, top.reason, top.code) {_ONLY}
         ORDER BY e.delivery_id DESC LIMIT 1) AS one
@@ -141,15 +144,27 @@ async def counted_at(db: Db) -> datetime | None:
     return at
 
 
-async def _time(db: Db, shop_id: int, span: Span) -> tuple[datetime, datetime, datetime]:
-    """From when by the day, from when by the hour, until when."""
-    days = await db.fetchrow(
+async def _time(db: Db, shop_id: int, span: Span) -> tuple[datetime, datetime, datetime, datetime]:
+    """From when, from when by the day, until when by the day, until when: days that are not whole in it are read by the
+    hour, as long as their hours are there."""
+    made = await db.fetchrow(
         "SELECT until, hours_since FROM delivery_day_until WHERE shop_id = $1", shop_id
     )
-    border = span.since
-    if days and not (span.step is Step.HOUR and span.since >= (days["hours_since"] or span.since)):
-        border = min(max(span.since, days["until"]), span.until)
-    return span.since, border, span.until
+    by_the_hour = (span.since, span.since, span.since, span.until)
+    if not made:
+        return by_the_hour
+    kept_since = made["hours_since"] or span.since
+    first, last = span.since, span.until
+    if span.since >= kept_since:
+        if span.step is Step.HOUR:
+            return by_the_hour
+        start, end = day_of(span.since, span.zone)
+        first = start if start == span.since else end
+    begun, _ = day_of(span.until, span.zone)
+    if begun >= kept_since:
+        last = begun
+    last = min(last, made["until"])
+    return (span.since, first, last, span.until) if first < last else by_the_hour
 
 
 async def _fetch(db: Db, statement: str, only: Only, *arguments: Any) -> list[Any]:

@@ -109,7 +109,8 @@ class StatisticsOut(Out):
 )
 async def statistics(request: web.Request) -> web.StreamResponse:
     """What was sent, delivered, read, clicked and refused in a time, and what it cost. It stays when the messages
-    themselves are too old to be kept; what is older than a month is told by whole days of the shop."""
+    themselves are too old to be kept. Days that the time cuts are counted by the hour; what is older than a month is told
+    by whole days of the shop."""
     hub, shop = request.app[HUB], request[SHOP]
     query = read_query(request, StatisticsQuery)
     until = query.until or datetime.now(UTC)

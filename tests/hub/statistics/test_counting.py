@@ -203,6 +203,47 @@ async def test_a_day_follows_what_comes_in_late(hub: Hub, past: Past) -> None:
     assert (await report(hub, span(until=NOW - 3 * DAY - HOUR))).total.read == 1
 
 
+async def test_a_span_that_cuts_days_has_nothing_but_its_own(hub: Hub, past: Past) -> None:
+    since = datetime(2026, 11, 23, 12, tzinfo=ZONE).astimezone(UTC)
+    until = since + 3 * DAY
+    for at in (since, since + HOUR, since + DAY, until - HOUR):
+        await past.delivery(at, status="failed", reason="bounced", took=None)
+    for outside in (since - HOUR, until + HOUR):
+        await past.delivery(outside, status="failed", reason="bounced", took=None)
+    await Counting(hub).turn(NOW)
+
+    found = await report(hub, Span(since, until, ZONE))
+
+    days = [datetime(2026, 11, day, tzinfo=ZONE) for day in (23, 24, 26)]
+    assert [(point.at, point.made) for point in found.points] == [
+        (days[0], 2),
+        (days[1], 1),
+        (days[2], 1),
+    ]
+    assert found.total.made == 4
+    [bounced] = await queries.troubles(hub.db, hub.shop("main").id, Span(since, until, ZONE))
+    assert bounced.deliveries == 4
+
+
+@pytest.mark.parametrize("hours", [5, 60])
+async def test_where_no_day_is_whole_it_is_read_by_the_hour(
+    hub: Hub, past: Past, hours: int
+) -> None:
+    since = datetime(2026, 11, 24, 15, tzinfo=ZONE).astimezone(UTC)
+    await past.delivery(since + HOUR)
+    await past.delivery(since - HOUR)
+    await Counting(hub).turn(NOW)
+
+    assert (await report(hub, Span(since, since + hours * HOUR, ZONE))).total.made == 1
+
+
+async def test_the_day_that_a_week_begins_in_is_not_left_out(hub: Hub, past: Past) -> None:
+    await past.delivery(NOW - 7 * DAY + 2 * HOUR)
+    await Counting(hub).turn(NOW)
+
+    assert (await report(hub, span(7 * DAY))).total.made == 1
+
+
 async def test_hours_go_when_nothing_becomes_of_them(hub: Hub, past: Past) -> None:
     await past.delivery(NOW - 20 * DAY)
     await past.delivery(NOW - 4 * DAY)
