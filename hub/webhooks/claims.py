@@ -20,7 +20,8 @@ from hub.webhooks.model import (
 LEASE = timedelta(seconds=45)
 """Longer than a call may take; what a dead worker held is due again after it."""
 
-# The endpoints in turn, each with as many as it has room for. A lease and not a row lock: a call may take
+# The endpoints in turn, each with as many as it has room for. A round begins with its first try: however long a callback
+# waited for it, because the hub was off or the endpoint left alone, does not count. A lease and not a row lock: a call may take
 # 15 seconds, and no connection is held meanwhile.
 _CLAIM = """
 WITH room AS (
@@ -37,7 +38,8 @@ WITH room AS (
               FOR UPDATE SKIP LOCKED) AS c
      LIMIT $5
 ), claimed AS (
-    UPDATE callback AS c SET due_at = now() + $6, leased_by = $7
+    UPDATE callback AS c
+       SET due_at = now() + $6, leased_by = $7, begun_at = CASE WHEN c.tries = 0 THEN now() ELSE c.begun_at END
       FROM due WHERE c.event_id = due.event_id AND c.webhook_id = due.webhook_id
     RETURNING c.*
 )

@@ -46,7 +46,7 @@ JITTER = 1.1
 """Up to so many times the pause, so that many callbacks of one bad minute do not come back as one."""
 
 LONGEST_ROUND = timedelta(hours=30)
-"""A try that fails later than this ends its round, however few there were: an endpoint that is down is not
+"""A try that fails later than this after the first one ends its round, however few there were: an endpoint that is down is not
 called for every callback that waits for it."""
 
 FAILING_FOR = timedelta(hours=24)

@@ -9,7 +9,7 @@ import structlog
 from hub.notifications import recovery
 from hub.resources import Hub
 from hub.webhooks import service
-from hub.webhooks.model import JITTER, SCHEDULE
+from hub.webhooks.model import JITTER, LONGEST_ROUND, SCHEDULE
 from tests.hub.api.client import Api
 from tests.hub.webhooks.backend import Backend
 from tests.hub.webhooks.conftest import Loop, Publish, Subscribe
@@ -140,6 +140,26 @@ async def test_nobody_at_the_address_is_a_failure(
     [attempt] = await loop.until(1)
 
     assert attempt["reason"] == "no-connection"
+
+
+async def test_the_time_before_the_first_try_does_not_count(
+    subscribe: Subscribe, publish: Publish, loop: Loop, backend: Backend
+) -> None:
+    """The hub was off over a weekend, or many others were called before."""
+    made = await subscribe()
+    await publish()
+    backend.fault = Fault(status=500)
+    await loop.pass_time(LONGEST_ROUND)
+    [first] = await loop.until(1)
+
+    assert first["next_at"] is not None
+    assert await loop.statuses() == ["pending"]
+
+    await loop.pass_time(LONGEST_ROUND)
+    last = (await loop.until(2))[-1]
+
+    assert last["next_at"] is None
+    assert (await loop.webhook(made["id"]))["disabled_reason"] == "exhausted"
 
 
 async def test_retry_after_is_obeyed(
