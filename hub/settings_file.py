@@ -28,16 +28,18 @@ def load(
     """
     raw, source = _read(path, environ)
     data = data or Path(environ.get("VESTNIK_DATA") or ".vestnik")
-    written = raw.get("shops")
+    written = raw
     raw = _resolved(raw, environ, "")
     hub = raw.setdefault("hub", {})
     if not isinstance(hub, dict):
-        raise SettingsError(f"{source}: hub = {hub!r}: must be a table, [hub]")
+        raise SettingsError(
+            f"{source}: hub{_shown('hub', hub, written.get('hub'))}: must be a table, [hub]"
+        )
     for name in HubSettings.model_fields:
         value = environ.get(f"VESTNIK_{name.upper()}")
         if value is not None:
             hub[name] = _listed(value) if name in _LISTS else value
-    _check_accounts(raw.get("shops"), written, environ, source)
+    _check_accounts(raw.get("shops"), written.get("shops"), environ, source)
     if "data" in raw:
         raise SettingsError(
             f"{source}: data: not a setting of the file; use --data or VESTNIK_DATA"
@@ -45,7 +47,10 @@ def load(
     try:
         return Settings.model_validate(raw | {"data": data.absolute()})
     except ValidationError as error:
-        raise SettingsError(_one_line(error, raw, _said_by(error, environ, source))) from None
+        said_by = _said_by(error, environ, source)
+        # What a variable of its own said does not come of the file, whatever that names.
+        in_file = written if said_by == source else {}
+        raise SettingsError(_one_line(error, raw, in_file, said_by)) from None
 
 
 def _said_by(error: ValidationError, environ: Mapping[str, str], source: str) -> str:
@@ -79,7 +84,7 @@ def _resolved(value: Any, environ: Mapping[str, str], where: str) -> Any:
         return {k: _resolved(v, environ, f"{where}.{k}".lstrip(".")) for k, v in value.items()}
     if isinstance(value, list):
         return [_resolved(v, environ, f"{where}[{i}]") for i, v in enumerate(value)]
-    if isinstance(value, str) and value.startswith("env:"):
+    if _is_of_environment(value):
         name = value.removeprefix("env:")
         if name not in environ:
             raise SettingsError(f'{where} = "{value}": the environment has no variable {name}')
@@ -92,7 +97,7 @@ def _empty_variables(value: Any, environ: Mapping[str, str]) -> Iterator[str]:
     if isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _empty_variables(part, environ)
-    elif isinstance(value, str) and value.startswith("env:"):
+    elif _is_of_environment(value):
         name = value.removeprefix("env:")
         if not environ[name].strip():
             yield name
@@ -109,8 +114,9 @@ def _check_accounts(shops: Any, written: Any, environ: Mapping[str, str], source
         for i, account in enumerate(accounts):
             if isinstance(account, dict):
                 where = f"{source}: shops.{slug}.accounts[{i}]"
-                empty = _empty_variables(written[slug]["accounts"][i], environ)
-                accounts[i] = _checked_account(account, where, tuple(dict.fromkeys(empty)))
+                accounts[i] = _checked_account(
+                    account, written[slug]["accounts"][i], where, environ
+                )
 
 
 _NOT_KEYS = {"config", "not_set"}
@@ -118,17 +124,17 @@ _TOLD_IN_ANY_CASE = ("name", "channel", "provider", "enabled", "weight")
 
 
 def _checked_account(
-    account: dict[str, Any], where: str, not_set: tuple[str, ...]
+    account: dict[str, Any], written: dict[str, Any], where: str, environ: Mapping[str, str]
 ) -> dict[str, Any]:
+    not_set = tuple(dict.fromkeys(_empty_variables(written, environ)))
     common = {k: v for k, v in account.items() if k in Account.model_fields.keys() - _NOT_KEYS}
     own = {k: v for k, v in account.items() if k not in common}
     try:
         channel = Channel(str(account.get("channel")))
     except ValueError:
         choice = ", ".join(Channel)
-        raise SettingsError(
-            f"{where}.channel = {account.get('channel')!r}: must be one of {choice}"
-        ) from None
+        shown = _shown("channel", account.get("channel"), written.get("channel"))
+        raise SettingsError(f"{where}.channel{shown}: must be one of {choice}") from None
     provider = account.get("provider")
     if provider == SANDBOX:
         # `base_url` is a key of every account; the sandbox has nobody to call.
@@ -138,14 +144,16 @@ def _checked_account(
         try:
             model = adapter_class(channel, str(provider)).Config
         except UnknownProvider as error:
-            raise SettingsError(f"{where}.provider = {provider!r}: {error}") from None
+            shown = _shown("provider", provider, written.get("provider"))
+            words = _without(str(error), provider, written.get("provider"))
+            raise SettingsError(f"{where}.provider{shown}: {words}") from None
     if not_set:
         said = {k: common[k] for k in _TOLD_IN_ANY_CASE if str(common.get(k, "")).strip()}
         return said | {"not_set": not_set}
     try:
         return common | {"config": model.model_validate(own)}
     except ValidationError as error:
-        raise SettingsError(_one_line(error, own, where, joint=".")) from None
+        raise SettingsError(_one_line(error, own, written, where, joint=".")) from None
 
 
 _SECRET_KEYS = re.compile(r"token|secret|password|key|credential", re.IGNORECASE)
@@ -158,23 +166,51 @@ def _is_secret(key: str, value: str) -> bool:
     )
 
 
-def _one_line(error: ValidationError, raw: Any, source: str, joint: str = ": ") -> str:
+def _is_of_environment(written: Any) -> bool:
+    return isinstance(written, str) and written.startswith("env:")
+
+
+def _shown(key: str, value: Any, written: Any) -> str:
+    """The value as it may be told. `written`: as in the file; what that names of the environment is nobody's to see."""
+    if _is_of_environment(written):
+        return f" = {written!r}"
+    if not isinstance(value, str | int | float | bool):
+        return ""
+    return " = [hidden]" if _is_secret(key, str(value)) else f" = {value!r}"
+
+
+def _without(message: str, value: Any, written: Any) -> str:
+    """Some words quote what they are about."""
+    hides = _is_of_environment(written) and isinstance(value, str) and value
+    return message.replace(value, "[hidden]") if hides else message
+
+
+def _one_line(
+    error: ValidationError, raw: Any, written: Any, source: str, joint: str = ": "
+) -> str:
+    """`written`: what `raw` is in the file."""
     fault = error.errors(include_url=False, include_context=False)[0]
     where, value = "", raw
     for part in fault["loc"]:
         if part == "[key]":
             continue
         where += f"[{part}]" if isinstance(part, int) else f".{part}"
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            value = None
+        value, written = _part(value, part), _part(written, part)
     where = where.removeprefix(".")
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
-        message = "there is no such setting"
+        # Nor is it known whether its value is a secret: a password's key may be misspelt.
+        return f"{source}{joint if where else ': '}{where}: there is no such setting"
+    message = _without(message, value, written)
     shown = ""
-    if isinstance(value, str | int | float | bool) and fault["type"] != "missing":
-        hidden = _is_secret(where.rpartition(".")[2], str(value))
-        shown = " = [hidden]" if hidden else f" = {value!r}"
+    if fault["type"] != "missing":
+        shown = _shown(where.rpartition(".")[2], value, written)
     return f"{source}{joint if where else ': '}{where}{shown}: {message}"
+
+
+def _part(whole: Any, name: int | str) -> Any:
+    """None: it is not there."""
+    try:
+        return whole[name]
+    except (KeyError, IndexError, TypeError):
+        return None

@@ -132,7 +132,7 @@ def test_quiet_hours_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[hub]\nrate = 1\n", "hub.rate = 1: there is no such setting"),
+        ("[hub]\nrate = 1\n", "hub.rate: there is no such setting"),
         ("[hub]\nrate_limit = -1\n", "hub.rate_limit = -1: Input should be greater than or equal"),
         ('[hub]\nlisten = "here"\n', "hub.listen = 'here': must be HOST:PORT"),
         ('[shops.main]\nlocale = "de"\n', "shops.main.locale = 'de': Input should be 'ru' or 'en'"),
@@ -174,6 +174,56 @@ def test_secrets_are_not_shown(tmp_path: Path, text: str) -> None:
     line = fault(tmp_path, text)
 
     assert "[hidden]" in line
+    assert "hunter2" not in line
+
+
+SENDER = ACCOUNT.format(token="1:test", base_url="http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[hub]\npasswd = "hunter2"\n', "hub.passwd"),
+        ('passwd = "hunter2"\n', "passwd"),
+        (f'{SENDER}pass = "hunter2"\n', "shops.main.accounts[0].pass"),
+        (f'{SENDER}pass = "env:SECRET"\n', "shops.main.accounts[0].pass"),
+    ],
+)
+def test_of_a_setting_that_there_is_not_no_value_is_shown(
+    tmp_path: Path, text: str, key: str
+) -> None:
+    """A password's key may be misspelt."""
+    assert fault(tmp_path, text, SECRET="hunter2") == f"{key}: there is no such setting"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('hub = "env:SECRET"\n', "hub = 'env:SECRET': must be a table"),
+        ('[hub]\nlisten = "env:SECRET"\n', "hub.listen = 'env:SECRET': must be HOST:PORT"),
+        ('[hub]\noutgoing_allow = ["env:SECRET"]\n', "hub.outgoing_allow[0] = 'env:SECRET': "),
+        ('[shops.main]\nlocale = "env:SECRET"\n', "shops.main.locale = 'env:SECRET': "),
+        (f'{SENDER}weight = "env:SECRET"\n', "shops.main.accounts[0].weight = 'env:SECRET': "),
+        (
+            SENDER.replace("telegram", "env:SECRET"),
+            "shops.main.accounts[0].channel = 'env:SECRET': must be one of",
+        ),
+        (
+            SENDER.replace("bot_api", "env:SECRET"),
+            "shops.main.accounts[0].provider = 'env:SECRET': ",
+        ),
+        (
+            ACCOUNT.format(token="1:test", base_url="env:SECRET"),
+            "shops.main.accounts[0].base_url = 'env:SECRET': ",
+        ),
+    ],
+)
+def test_of_what_comes_from_the_environment_only_the_variable_is_named(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    line = fault(tmp_path, text, SECRET="hunter2")
+
+    assert line.startswith(words)
     assert "hunter2" not in line
 
 
