@@ -1,5 +1,6 @@
 """Keeps requests to addresses that came from outside (callbacks, push endpoints) off the inner network."""
 
+import asyncio
 import socket
 from collections.abc import Sequence
 from ipaddress import (
@@ -43,9 +44,43 @@ class PublicOnly:
         if not self.permits(str(address[0])):
             # The same words for each address of a name: only then the connector lets `Blocked` through
             # when it has tried them all, instead of one `OSError` that sums them up.
-            raise Blocked("the address is outside the public internet (see outgoing_allow)")
+            raise Blocked(_REFUSAL)
         return socket.socket(family=family, type=kind, proto=proto)
 
+    async def addresses_of(self, host: str) -> list[str]:
+        """For whoever opens connections by himself: to be connected to as they are, and not looked up again. Raises
+        `OSError`, `Blocked` among it."""
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except UnicodeError as error:
+            raise OSError("no name of a host") from error
+        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+        if not all(map(self.permits, addresses)):
+            raise Blocked(_REFUSAL)
+        return addresses
+
+    async def connected(self, host: str, port: int) -> socket.socket:
+        """Raises as `addresses_of`."""
+        failed = OSError("no address")
+        for address in await self.addresses_of(host):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            opened = socket.socket(family, socket.SOCK_STREAM)
+            opened.setblocking(False)
+            try:
+                await asyncio.get_running_loop().sock_connect(opened, (address, port))
+            except OSError as error:
+                opened.close()
+                failed = error
+            except BaseException:
+                opened.close()
+                raise
+            else:
+                return opened
+        raise failed
+
+
+_REFUSAL = "the address is outside the public internet (see outgoing_allow)"
 
 # Each carries an IPv4 address in its last 32 bits: NAT64, SIIT, and the old "IPv4-compatible" form.
 _CARRY_V4 = tuple(map(IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))

@@ -113,15 +113,26 @@ class ProviderHttp:
 
     Redirects are not followed, cookies not kept, proxies of the environment not asked, nothing is logged: URLs and
     bodies hold secrets and personal data. `allow`: networks that guarded calls may reach beyond the public
-    internet; `timeout`: how long a whole call may take where it does not say itself.
+    internet; `timeout`: how long a whole call may take where it does not say itself; `public_only`: every call is
+    guarded, for accounts of which somebody outside says where they call.
     """
 
-    def __init__(self, *, allow: Sequence[Network] = (), timeout: timedelta = TIMEOUT) -> None:
+    guard: PublicOnly | None
+    """Where every call is guarded: for adapters that open connections by themselves."""
+
+    def __init__(
+        self,
+        *,
+        allow: Sequence[Network] = (),
+        timeout: timedelta = TIMEOUT,
+        public_only: bool = False,
+    ) -> None:
         self._timeout = timeout
         self._trust: dict[Path, ssl.SSLContext] = {}
         self._http1: Http1 | None = None
         self._plain = _session(aiohttp.TCPConnector(limit=0, limit_per_host=100))
         guard = PublicOnly(allow)
+        self.guard = guard if public_only else None
         self._guarded = _session(
             aiohttp.TCPConnector(limit=100, socket_factory=guard.socket_factory)
         )
@@ -152,7 +163,7 @@ class ProviderHttp:
         kind, body = _content(json, data)
         headers = {"Content-Type": kind, **(headers or {})} if kind else headers or {}
         call = Call(method, url, headers, params, body, within or self._timeout, ca_file)
-        if public_only:
+        if public_only or self.guard:
             return await self._watched(self._guarded, call)
         if long_poll:
             return await self._watched(self._plain, call)
@@ -169,7 +180,7 @@ class ProviderHttp:
         # Its library takes a tenth of a second to load: only those pay who need it.
         from channels.http2 import Http2
 
-        return Http2(self._timeout)
+        return Http2(self._timeout, guard=self.guard)
 
     async def close(self) -> None:
         """Ends what is under way, too."""

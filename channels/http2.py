@@ -14,6 +14,7 @@ from h2.events import StreamReset
 from h2.exceptions import H2Error
 
 from channels.base import Retry
+from channels.guard import Blocked, PublicOnly
 from channels.http import CONNECT_TIMEOUT, MAX_REPLY_BYTES, BlockedAddress, NoReply, Reply
 
 # An idle connection is not read from, so whether the provider has closed it meanwhile shows only at the next
@@ -58,11 +59,12 @@ class Http2:
 
     What `ProviderHttp` promises holds here, too: no redirects, no cookies, nothing logged, an end to every
     call. To `https` the server must offer `h2` (ALPN), to `http` HTTP/2 is spoken without asking. `tls`: other
-    than the system's certificates.
+    than the system's certificates; `guard`: looks at every address before it is connected to.
     """
 
     timeout: timedelta
     tls: ssl.SSLContext | None = None
+    guard: PublicOnly | None = None
     _line: _Line | None = field(default=None, init=False)
 
     async def post(
@@ -73,7 +75,8 @@ class Http2:
         data: bytes,
         within: timedelta | None = None,
     ) -> Reply:
-        """One call. Raises `NoReply` when nothing readable came back, `BlockedAddress` for what is no URL.
+        """One call. Raises `NoReply` when nothing readable came back, `BlockedAddress` for what is no URL, or when the
+        guard refused.
 
         What is certain not to have reached the provider is "not sent": no connection, no place on it in time, or
         a stream of which the server says that it has not looked at it.
@@ -83,10 +86,14 @@ class Http2:
         try:
             async with asyncio.timeout(within.total_seconds()):
                 request = _request(url, headers, data, course, connect=within / 2)
+                if self.guard:
+                    await _pin(request, self.guard)
                 return await self._call(request, course)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             # Without the cause: its text is the URL.
             raise BlockedAddress("not a usable URL") from None
+        except Blocked as error:
+            raise BlockedAddress(str(error)) from None
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise NoReply(Retry("no-connection")) from None
         except TimeoutError:
@@ -95,6 +102,9 @@ class Http2:
         except (httpx.TransportError, H2Error) as error:
             maybe_sent = course.left and not _is_refused(error)
             raise NoReply(Retry(type(error).__name__, maybe_sent=maybe_sent)) from None
+        except OSError:
+            # The name was not found.
+            raise NoReply(Retry("no-connection")) from None
 
     async def renew(self) -> None:
         """The next call opens a connection; those under way end on the one before."""
@@ -188,6 +198,15 @@ def _request(
         content=data,
         extensions={"timeout": timeouts, "trace": course.note},
     )
+
+
+async def _pin(request: httpx.Request, guard: PublicOnly) -> None:
+    """To an address that was looked at: the library would look the name up once more, and might find another. It is
+    the name all the same that is asked for and whose certificate counts. Raises `OSError`."""
+    name = request.url.host
+    [address, *_] = await guard.addresses_of(name)
+    request.url = request.url.copy_with(host=address)
+    request.extensions["sni_hostname"] = name
 
 
 def _is_refused(error: Exception) -> bool:

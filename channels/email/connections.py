@@ -13,6 +13,7 @@ import aiosmtplib
 from pydantic import SecretStr
 
 from channels.base import Refused, Scope
+from channels.guard import PublicOnly
 
 # Servers hang up on the idle after a minute or more, and on the talkative after a hundred letters or so.
 _IDLE = timedelta(seconds=30)
@@ -41,7 +42,7 @@ class _Open:
 
 
 class Connections:
-    """At most `size` at once; whoever comes then waits."""
+    """At most `size` at once; whoever comes then waits. `guard`: looks at every address before it is connected to."""
 
     def __init__(
         self,
@@ -51,7 +52,9 @@ class Connections:
         login: tuple[str, SecretStr],
         ca_file: Path | None,
         size: int,
+        guard: PublicOnly | None = None,
     ) -> None:
+        self._guard = guard
         self._server = server
         self._security = security
         self._login = login
@@ -110,9 +113,12 @@ class Connections:
 
     async def _open(self) -> aiosmtplib.SMTP:
         host, port = self._server
+        opened = await self._guard.connected(host, port) if self._guard else None
         client = aiosmtplib.SMTP(
+            # Its certificate is asked for by name in any case.
             hostname=host,
-            port=port,
+            port=None if opened else port,
+            sock=opened,
             use_tls=self._security == "tls",
             start_tls=False,
             tls_context=self._tls,

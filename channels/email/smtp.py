@@ -97,7 +97,7 @@ class Smtp:
     limits: ClassVar[Limits] = Limits(concurrency=4)
     deduplicates: ClassVar[timedelta] = timedelta(0)
 
-    def __init__(self, config: SmtpConfig, http: ProviderHttp) -> None:  # noqa: ARG002
+    def __init__(self, config: SmtpConfig, http: ProviderHttp) -> None:
         self._config = config
         self._connections = Connections(
             config.server,
@@ -105,6 +105,7 @@ class Smtp:
             login=(config.username, config.password),
             ca_file=config.ca_file,
             size=config.connections,
+            guard=http.guard,
         )
 
     def split(self, messages: Sequence[Message]) -> list[list[Message]]:

@@ -66,8 +66,9 @@ class Smpp:
     limits: ClassVar[Limits] = Limits(per_second=30, concurrency=10)
     deduplicates: ClassVar[timedelta] = timedelta(0)
 
-    def __init__(self, config: SmppConfig, http: ProviderHttp) -> None:  # noqa: ARG002
+    def __init__(self, config: SmppConfig, http: ProviderHttp) -> None:
         self._config = config
+        self._guard = http.guard
         read_receipt = partial(
             smpp_receipts.receipt,
             answer_ids=config.answer_ids,
@@ -77,10 +78,12 @@ class Smpp:
         )
         self._inbox = Inbox(read_receipt, config.alphabet)
         if config.bind == "transceiver":
-            self._out = self._in = Link(config, Command.BIND_TRANSCEIVER, self._inbox.put)
+            self._out = self._in = Link(
+                config, Command.BIND_TRANSCEIVER, self._inbox.put, self._guard
+            )
         else:
-            self._out = Link(config, Command.BIND_TRANSMITTER, self._inbox.put)
-            self._in = Link(config, Command.BIND_RECEIVER, self._inbox.put)
+            self._out = Link(config, Command.BIND_TRANSMITTER, self._inbox.put, self._guard)
+            self._in = Link(config, Command.BIND_RECEIVER, self._inbox.put, self._guard)
 
     def split(self, messages: Sequence[Message]) -> list[list[Message]]:
         return one_each(messages)
@@ -96,7 +99,7 @@ class Smpp:
     async def check(self) -> Check:
         """Over connections of its own, and not those that may have been bound with an older password."""
         host, port = self._config.server
-        links = [Link(self._config, command, _not_now) for command in self._binds]
+        links = [Link(self._config, command, _not_now, self._guard) for command in self._binds]
         try:
             async with asyncio.timeout(_CHECK_TIMEOUT.total_seconds()):
                 for link in links:

@@ -7,6 +7,7 @@ from asyncio import StreamReader, StreamWriter
 from datetime import timedelta
 
 from channels.base import Refused, Retry, Scope
+from channels.guard import PublicOnly
 from channels.sms import smpp_pdu, smpp_status
 from channels.sms.smpp_config import SmppConfig
 from channels.sms.smpp_pdu import RESPONSE, Command
@@ -22,9 +23,16 @@ _LASTED = timedelta(minutes=1)
 
 
 class Link:
-    """`bind`: one of the three bind commands."""
+    """`bind`: one of the three bind commands. `guard`: looks at every address before it is connected to."""
 
-    def __init__(self, config: SmppConfig, bind: Command, deliver: Deliver) -> None:
+    def __init__(
+        self,
+        config: SmppConfig,
+        bind: Command,
+        deliver: Deliver,
+        guard: PublicOnly | None = None,
+    ) -> None:
+        self._guard = guard
         self._config = config
         self._bind = bind
         self._deliver = deliver
@@ -100,7 +108,13 @@ class Link:
         host, port = self._config.server
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT.total_seconds()):
-                return await asyncio.open_connection(host, port, ssl=self._tls)
+                if self._guard is None:
+                    return await asyncio.open_connection(host, port, ssl=self._tls)
+                opened = await self._guard.connected(host, port)
+                name = host if self._tls else None
+                return await asyncio.open_connection(
+                    sock=opened, ssl=self._tls, server_hostname=name
+                )
         except ssl.SSLCertVerificationError as error:
             reason = f"its certificate is not trusted: {error.verify_message}"
             return Refused(Scope.ACCOUNT, "certificate", reason)

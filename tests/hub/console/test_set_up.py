@@ -1,5 +1,6 @@
 """Set-up: what is left to do, the accounts, and accounts that are tried before they are set."""
 
+import asyncio
 import re
 import tomllib
 from collections.abc import AsyncIterator
@@ -140,6 +141,31 @@ async def test_nobody_is_called_in_the_inner_network(console: Console, telegram:
 
     assert wrong.status == 422
     assert "inner network" in wrong.text
+    assert telegram.requests == calls
+
+
+async def test_nor_by_a_name_that_leads_there_a_moment_later(
+    console: Console, telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    found, asked = loop.getaddrinfo, 0
+
+    async def getaddrinfo(host: str, port: int, **more: Any) -> Any:
+        nonlocal asked
+        asked += host == "localhost"
+        first = host == "localhost" and asked == 1
+        return await found("93.184.216.34" if first else host, port, **more)
+
+    page = await console.get("/set-up/try/telegram/bot_api")
+    calls, url = telegram.requests, telegram.url.replace("127.0.0.1", "localhost")
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo, raising=False)
+
+    refused = await console.send(
+        page.form("/telegram/bot_api"), name="bot", **_settings(token=TOKEN, base_url=url)
+    )
+
+    assert "The provider does not accept this" in refused.text
+    assert "inner network" in refused.text
     assert telegram.requests == calls
 
 
