@@ -138,7 +138,7 @@ async def handle(
     except Later as later:
         await _later(hub, claimed, later.reason, later.after, counts=later.counts)
     except Trouble as error:
-        await troubled(hub, claimed.source, error)
+        await troubled(hub, claimed.source, error, writing=claimed.via is Via.WRITE)
         await _later(hub, claimed, error.code)
     except UnknownPlatform:
         # Another version of the hub made it, and will do it.
@@ -166,12 +166,18 @@ async def handle(
 _BUG = "a fault of the hub, which its log tells of"
 
 
-async def troubled(hub: Hub, source: Source, error: Trouble) -> None:
-    """The platform refuses us: it is left alone for a while, longer each time, and the admins hear it once."""
+async def troubled(hub: Hub, source: Source, error: Trouble, *, writing: bool = False) -> None:
+    """The platform refuses us: it is left alone for a while, longer each time, and the admins hear it once. `writing`:
+    while it was told something."""
     log.warning("source.trouble", source=str(source.id), code=error.code)
     async with hub.db.acquire() as conn, conn.transaction():
         is_news = await queries.note_problem(
-            conn, source.id, error.reason, least=_TROUBLE_LEAST, most=_TROUBLE_MOST
+            conn,
+            source.id,
+            error.reason,
+            writing=writing,
+            least=_TROUBLE_LEAST,
+            most=_TROUBLE_MOST,
         )
         shop = hub.shops.get(source.shop_id)
         if is_news and shop:

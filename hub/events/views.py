@@ -191,7 +191,7 @@ async def standing(db: Db, shops: Sequence[int], now: datetime) -> dict[int, Sta
     rows = await db.fetch(
         """
         SELECT q.shop_id, sum(w.waiting)::int AS waiting, min(w.oldest_due_at) AS oldest_due_at,
-               count(*) FILTER (WHERE q.problem <> '')::int AS troubled,
+               count(*) FILTER (WHERE q.problem <> '' OR q.write_problem <> '')::int AS troubled,
                (SELECT count(*) FROM (SELECT FROM shop_event AS f
                                        WHERE f.shop_id = q.shop_id AND f.result = 'failed' AND f.id >= $2
                                        LIMIT $3) AS f)::int AS failed

@@ -14,7 +14,7 @@ from hub.orders.request import StatusIn
 from hub.orders.work import working
 from hub.queue import Lane
 from hub.resources import Hub
-from hub.sources import hooks, service
+from hub.sources import hooks, queries, service
 from hub.sources.base import Impossible, Later, Platform, Writes
 from hub.sources.model import DecidedLine, Decision, Kind, Result, Source
 
@@ -50,6 +50,8 @@ async def write(hub: Hub, claimed: Claimed, limits: RateLimits | None = None) ->
         await platform.write(decision)
     except Impossible as impossible:
         return Done(Result.FAILED, str(impossible), set_off=set_off)
+    if source.write_problem:
+        await queries.note_written(hub.db, source.id)
     return Done(Result.WRITTEN, set_off=set_off)
 
 

@@ -192,6 +192,7 @@ class Source:
     read_at: datetime | None
     paused_until: datetime | None
     problem: str
+    write_problem: str
     unknown_codes: tuple[str, ...]
     created_at: datetime
     updated_at: datetime

@@ -13,7 +13,7 @@ from hub.sources.model import Source
 
 COLUMNS = """id, shop_id, name, platform, active, config, secrets, hook_version, id_prefix, seller, warehouse, mapping,
        write_back, tell_within, quiet_before, poll_every, cursors, read_at, paused_until, problem,
-       unknown_codes, created_at, updated_at"""
+       write_problem, unknown_codes, created_at, updated_at"""
 
 _CHANGEABLE = frozenset(
     {
@@ -31,6 +31,7 @@ _CHANGEABLE = frozenset(
         "read_due_at",
         "paused_until",
         "problem",
+        "write_problem",
         "failures",
     }
 )
@@ -175,27 +176,46 @@ async def remove(conn: Connection, shop_id: int, id_: UUID) -> bool:
 
 
 async def note_problem(
-    db: Db, id_: UUID, problem: str, *, least: timedelta, most: timedelta
+    db: Db, id_: UUID, problem: str, *, writing: bool, least: timedelta, most: timedelta
 ) -> bool:
-    """The platform refuses us: nobody asks it anything for a while, longer each time. Whether it is news."""
+    """The platform refuses us: nobody asks it anything for a while, longer each time. Whether it is news. `writing`:
+    while it was told something, which stays noted when it lets itself be read."""
     row = await db.fetchrow(
         """
         UPDATE source AS s
-           SET problem = $2, failures = s.failures + 1,
+           SET problem = $2, failures = s.failures + 1, write_problem = CASE WHEN $5 THEN $2 ELSE s.write_problem END,
                paused_until = now() + least($3::interval * power(2, least(s.failures, 20)), $4::interval)
-          FROM (SELECT id, problem FROM source WHERE id = $1 FOR UPDATE) AS before
+          FROM (SELECT id, problem, write_problem FROM source WHERE id = $1 FOR UPDATE) AS before
          WHERE s.id = before.id
-        RETURNING before.problem
+        RETURNING before.problem, before.write_problem
         """,
         id_,
         problem[:500],
         least,
         most,
+        writing,
     )
-    return row is not None and row["problem"] != problem[:500]
+    if row is None:
+        return False
+    known = (row["problem"], row["write_problem"]) if writing else (row["problem"],)
+    return problem[:500] not in known
+
+
+async def note_written(db: Db, id_: UUID) -> None:
+    """The platform took what it was told."""
+    await db.execute(
+        """
+        UPDATE source
+           SET write_problem = '', problem = CASE WHEN problem = write_problem THEN '' ELSE problem END,
+               failures = CASE WHEN problem = write_problem THEN 0 ELSE failures END
+         WHERE id = $1 AND write_problem <> ''
+        """,
+        id_,
+    )
 
 
 async def note_works(db: Db, id_: UUID) -> None:
+    """It can be asked; whether it can be told is another matter."""
     await db.execute(
         """
         UPDATE source SET problem = '', failures = 0, paused_until = NULL

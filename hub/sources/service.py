@@ -145,7 +145,7 @@ async def change(
             fields["mapping"] = _shown(fields["mapping"])
         if "config" in changes:
             fields |= _reconfigured(signer, before, changes["config"], allow)
-        fields |= {"problem": "", "failures": 0, "paused_until": None}
+        fields |= {"problem": "", "write_problem": "", "failures": 0, "paused_until": None}
         if "poll_every" in changes or changes.get("active") or before.problem:
             every = changes.get("poll_every", before.poll_every)
             reads = every and _reads(_class(before.platform))

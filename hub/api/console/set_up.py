@@ -152,8 +152,8 @@ async def _rest_todo(visit: Visit) -> list[Todo]:
     if not has_key and not connected:
         found.append(Todo("no_way_in", "/set-up/keys", tone="bad"))
     for one in connected:
-        if one.problem:
-            found.append(Todo("source_problem", "/set-up/sources", one.name, one.problem, "bad"))
+        if problem := one.problem or one.write_problem:
+            found.append(Todo("source_problem", "/set-up/sources", one.name, problem, "bad"))
         if codes := unmapped(one):
             found.append(Todo("unknown_codes", "/set-up/sources", one.name, ", ".join(codes)))
     found += [

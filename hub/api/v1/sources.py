@@ -99,7 +99,9 @@ class SourceOut(Out):
     write_back: bool
     mapping: dict[str, Any]
     hooks: list[HookOut] = Field(description="Where the platform is to call.")
-    problem: str = Field(description="Why the platform refuses us; empty: it does not.")
+    problem: str = Field(
+        description="Why the platform refuses us, or what it is told; empty: it does not."
+    )
     paused_until: datetime | None
     read_at: datetime | None = Field(description="When it was read back last.")
     unknown_codes: list[str] = Field(description="Statuses of the platform that mean nothing yet.")
@@ -311,7 +313,7 @@ def shown_source(hub: Hub, source: Source) -> SourceOut:
         write_back=source.write_back,
         mapping=source.mapping.model_dump(mode="json"),
         hooks=[HookOut(topic=topic, url=url) for topic, url in urls.items()],
-        problem=source.problem,
+        problem=source.problem or source.write_problem,
         paused_until=source.paused_until,
         read_at=source.read_at,
         unknown_codes=[

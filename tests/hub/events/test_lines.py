@@ -46,6 +46,7 @@ def source(**changes: Any) -> Source:
         "read_at": None,
         "paused_until": None,
         "problem": "",
+        "write_problem": "",
         "unknown_codes": (),
         "created_at": NOW,
         "updated_at": NOW,

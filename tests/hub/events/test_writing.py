@@ -8,9 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from hub.events import claims
+from hub.events import claims, reading
 from hub.events.model import PAUSES
 from hub.events.processing import handle
+from hub.events.reading import Reading
 from hub.ids import new_id
 from hub.orders.model import OrderStatus
 from hub.resources import Hub
@@ -62,6 +63,13 @@ class Toys:
         await self.hub.db.execute("UPDATE shop_event SET due_at = now() WHERE result = 'waiting'")
         await self.hub.db.execute("UPDATE source SET paused_until = NULL")
         await self.work()
+
+    async def is_read(self) -> None:
+        """As a worker does it, and there is nothing new."""
+        source = await queries.by_id(self.hub.db, self.hub.shop("asking").id, self.id)
+        assert source is not None
+        began = datetime.now(UTC)
+        await reading._done(self.hub.db, source, Reading(0, more=False), began)
 
     async def answer(self, *confirmed: int) -> None:
         """The shelf has so many of each line."""
@@ -342,6 +350,32 @@ async def test_a_decision_that_comes_too_late_does_not_set_the_platform_back(
     assert len(world.written) == (1 if later == "corrected" else 0)
 
 
+async def test_that_it_can_be_read_does_not_make_what_it_refuses_to_be_told_news(
+    toys: Toys, world: World
+) -> None:
+    """A key that may only read: admins hear of it once, and it is shown until something was taken."""
+    admin = {"role": "admin", "addresses": {"email": "boss@example.com"}}
+    assert (await toys.api.put("/v1/contacts/boss", admin)).status == 201
+    world.faults["write"] = Trouble("credentials", "the platform refuses the rights (403)")
+    await toys.tells("new", 0)
+    await toys.answer(2, 1)
+
+    for _ in range(3):
+        await toys.is_read()
+        await toys.due()
+
+    alarms = "SELECT count(*) FROM notification WHERE content::text LIKE '%(403)%'"
+    assert await toys.hub.db.fetchval(alarms) == 1
+    await toys.is_read()
+    assert "(403)" in (await toys.api.get(f"/v1/sources/{toys.id}")).json["problem"]
+
+    del world.faults["write"]
+    await toys.due()
+
+    assert await toys.events() == [("written", "")]
+    assert (await toys.api.get(f"/v1/sources/{toys.id}")).json["problem"] == ""
+
+
 async def test_wrong_credentials_pause_the_source_and_the_decision_waits(
     toys: Toys, world: World
 ) -> None:
@@ -356,6 +390,7 @@ async def test_wrong_credentials_pause_the_source_and_the_decision_waits(
     del world.faults["write"]
     await toys.due()
     assert await toys.events() == [("written", "")]
+    assert (await toys.api.get(f"/v1/sources/{toys.id}")).json["problem"] == ""
 
 
 async def test_a_newer_decision_takes_the_place_of_one_that_waits(toys: Toys, world: World) -> None:
