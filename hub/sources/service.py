@@ -63,6 +63,9 @@ class Setup:
     mapping: SourceMapping = _PLAIN
 
 
+_OWN_SETUP = Setup(OWN, _GENERIC, {"unsigned": True}, poll_every=None)
+
+
 async def create(
     db: Db,
     signer: Signer,
@@ -74,9 +77,11 @@ async def create(
 ) -> tuple[Source, str | None]:
     """The source and, where its platform signs with a key of ours, the key: shown now and never again.
 
-    Raises `InvalidInput` (its config, an address in an inner network), `Conflict` (name or prefix are taken),
-    `Unprocessable` (a platform that this version does not know).
+    Raises `InvalidInput` (its config, an address in an inner network), `Conflict` (name or prefix are taken, or the
+    name is the hub's own), `Unprocessable` (a platform that this version does not know).
     """
+    if setup.name == OWN and setup is not _OWN_SETUP:
+        raise Conflict(_RESERVED)
     class_ = _class(setup.platform)
     plain, hidden = _parted(_checked(class_, setup.config, allow))
     id_ = new_id()
@@ -108,8 +113,7 @@ async def own(db: Db, signer: Signer, shop_id: int) -> Source:
     found = await queries.by_name(db, shop_id, OWN)
     if found is None:
         try:
-            setup = Setup(OWN, _GENERIC, {"unsigned": True}, poll_every=None)
-            found, _ = await create(db, signer, shop_id, setup)
+            found, _ = await create(db, signer, shop_id, _OWN_SETUP)
         except Conflict:
             # Somebody else was as quick.
             found = await queries.by_name(db, shop_id, OWN)
@@ -140,6 +144,8 @@ async def change(
     """
     async with transaction(db) as conn:
         before = _found(await queries.by_id(conn, shop_id, id_))
+        if changes.get("name") == OWN != before.name:
+            raise Conflict(_RESERVED)
         fields = {name: value for name, value in changes.items() if name != "config"}
         if "mapping" in fields:
             fields["mapping"] = _shown(fields["mapping"])
@@ -251,6 +257,7 @@ def hidden_in(signer: Signer, source: Source) -> list[str]:
 
 
 _UNKNOWN = "there is no source with this id"
+_RESERVED = f"{OWN!r} is the name of the source to which events over the API belong that name none: choose another one"
 _NAME_TAKEN = "the shop has a source of this name already"
 _PREFIX_TAKEN = (
     "another platform of the shop has this id_prefix, so that ids of the two would be mixed up: name another one, or"

@@ -358,8 +358,9 @@ def _check_urls(hub: Hub, data: Mapping[str, Any], at: str) -> None:
 
 async def _source(hub: Hub, shop: Shop, name: str, at: str) -> Source:
     if name == service.OWN:
-        return await service.own(hub.db, hub.signer, shop.id)
-    source = await queries.by_name(hub.db, shop.id, name)
+        source: Source | None = await service.own(hub.db, hub.signer, shop.id)
+    else:
+        source = await queries.by_name(hub.db, shop.id, name)
     if source is None:
         raise Unprocessable(faults=[Fault(f"{at}/source", "there is no source of this name")])
     if source.platform != _GENERIC:

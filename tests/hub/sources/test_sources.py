@@ -99,6 +99,35 @@ async def test_two_platforms_do_not_share_ids(api: Api) -> None:
     assert (await made(api, SITE))["id_prefix"] == ""
 
 
+async def test_the_name_of_the_source_of_events_over_the_api_is_reserved(api: Api) -> None:
+    """Events that name no source would belong to a platform, and their orders be nobody's."""
+    created = await api.post("/v1/sources", INSALES | {"name": "api"})
+    source = await made(api, INSALES)
+    renamed = await patched(api, source, {"name": "api"})
+
+    assert (created.status, renamed.status) == (409, 409)
+    assert "events over the API" in created.json["detail"]
+
+    order = {"id": "1", "status": "placed", "lines": [{"id": "1", "quantity": 1}]}
+    assert (await api.post("/v1/events", {"kind": "order", "data": order})).status == 202
+    [own] = [s for s in (await api.get("/v1/sources")).json["items"] if s["name"] == "api"]
+    assert own["platform"] == "generic"
+    assert (await patched(api, own, {"name": "api", "tell_within": 60})).status == 200
+
+
+async def test_one_that_has_that_name_already_takes_no_events_over_the_api(
+    api: Api, hub: Hub
+) -> None:
+    await made(api, INSALES)
+    await hub.db.execute("UPDATE source SET name = 'api'")
+
+    order = {"id": "1", "status": "placed", "lines": [{"id": "1", "quantity": 1}]}
+    refused = await api.post("/v1/events", {"kind": "order", "data": order})
+
+    assert refused.status == 422
+    assert b"is of insales" in refused.raw
+
+
 async def test_a_seller_is_no_buyer(api: Api) -> None:
     await api.put("/v1/contacts/anna", {"role": "buyer"})
     source = await made(api, SITE)
