@@ -9,7 +9,7 @@ from aiohttp import web
 
 from channels.base import Channel
 from hub.api.console import asked, rendering
-from hub.api.console.frame import Pages, Visit, masked, masked_name, see, show
+from hub.api.console.frame import Pages, Visit, masked, masked_id, masked_name, see, show
 from hub.contacts import queries
 from hub.notifications import searching
 from hub.notifications.model import NotificationStatus
@@ -138,4 +138,4 @@ def who_of(visit: Visit, row: Mapping[str, Any]) -> str:
 
 def name_of(visit: Visit, name: str, external_id: str | None) -> str:
     """By his name, else by what the shop calls him."""
-    return masked_name(visit, name) if name else (external_id or "")
+    return masked_name(visit, name) if name else masked_id(visit, external_id or "")

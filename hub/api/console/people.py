@@ -11,7 +11,7 @@ from aiohttp import web
 
 from channels.base import Channel
 from hub.api.console import asked
-from hub.api.console.frame import Pages, Visit, masked, masked_name, show
+from hub.api.console.frame import Pages, Visit, masked, masked_id, masked_name, show
 from hub.api.console.messages import found_page, lines_of
 from hub.contacts import finding, history, service
 from hub.contacts.addresses import KINDS_OF, Kind
@@ -93,9 +93,7 @@ def _person(visit: Visit, contact: Contact) -> Person:
 
 
 def id_of(visit: Visit, contact: Contact) -> str:
-    """The shop's own id; some shops take the address for it."""
-    given = contact.external_id or ""
-    return masked(visit, given, "email") if "@" in given else given
+    return masked_id(visit, contact.external_id or "")
 
 
 def value_of(visit: Visit, address: Address) -> str:

@@ -134,6 +134,25 @@ async def test_who_may_not_see_addresses_sees_none(api: Api, console_for: Consol
     assert (await reader.post(f"/messages/{id_}/cancel")).status == 403
 
 
+async def test_nor_where_the_shop_calls_people_by_their_addresses(
+    api: Api, console: Console, console_for: ConsoleFor
+) -> None:
+    nameless = {"external_id": "boris@example.com", "addresses": {"email": "boris@example.com"}}
+    id_ = await _send(api, recipient=nameless)
+    reader = await console_for(Role.READER)
+
+    for path, q in (
+        ("/messages", ""),
+        (f"/messages/{id_}", ""),
+        ("/messages", "boris@example.com"),
+        ("/people", ""),
+    ):
+        page = await reader.get(path, q=q)
+        assert "boris@" not in page.text, path
+        assert "b•••@e•••.com" in page.text, path
+    assert "boris@example.com" in (await console.get("/messages")).text
+
+
 async def test_a_message_tells_why_channels_were_not_taken(api: Api, console: Console) -> None:
     id_ = await _send(api, channels=["viber"])
 
