@@ -11,6 +11,7 @@ from string import ascii_letters, digits
 import html2text
 
 from hub.content.flat import Part, escaped
+from hub.content.markup import Markup
 
 # Of so many shapes of a template's letters the text is kept; letters of any other are read one by one.
 _SHAPES = 64
@@ -19,6 +20,9 @@ _SHAPES = 64
 _VALUES, _LONGEST_VALUE = 1024, 200
 
 _SPACE = re.compile(r"\s+")
+# A table's head is underlined with a mark for each column.
+_MOST_COLUMNS = 40
+_LONGEST_ABBREVIATION = 1000
 # Elements whose text is shown by its looks or elsewhere; and those after which the reader minds its pieces.
 _STRANGE = frozenset({"abbr", "pre", "textarea", "xmp", "plaintext"})
 _STRUCK = frozenset({"del", "s", "strike"})
@@ -55,12 +59,32 @@ _NUMBER: _Shape = ("", "9", "")
 
 
 def plain(html: str) -> str:
-    """Links and lists are kept, images and styles are not."""
-    reader = html2text.HTML2Text(bodywidth=0)
+    """Links and lists are kept, images and styles are not. Takes time in proportion to the length, whatever it is."""
+    return _read(Markup(html))
+
+
+def _read(markup: Markup) -> str:
+    if markup.tangled:
+        return markup.bare
+    reader = _Reader(bodywidth=0)
     reader.ignore_images = True
     reader.ignore_emphasis = True
     reader.protect_links = True
-    return reader.handle(html).strip()
+    return reader.handle(markup.text).strip()
+
+
+class _Reader(html2text.HTML2Text):
+    """Without what it repeats as often as it was written before."""
+
+    def handle_tag(self, tag: str, attrs: dict[str, str | None], start: bool) -> None:
+        self.td_count = min(self.td_count, _MOST_COLUMNS)
+        super().handle_tag(tag, attrs, start)
+
+    def o(self, data: str, puredata: bool = False, force: bool | str = False) -> None:
+        if self.abbr_data is not None and len(self.abbr_data) > _LONGEST_ABBREVIATION:
+            # It was not closed.
+            self.abbr_data = self.abbr_title = None
+        super().o(data, puredata, force)
 
 
 def _is_words(value: str) -> bool:
@@ -158,23 +182,26 @@ class PlainText:
         if shapes not in self._known:
             if len(self._known) >= _SHAPES:
                 return None
-            html, look = self._looked(shapes)
-            text = self._stand_ins.places(plain(html), self._after) if look.clear else None
+            markup, look = self._looked(shapes)
+            text = self._stand_ins.places(_read(markup), self._after) if look.clear else None
             self._known[shapes] = text and self._texts.setdefault(text.pieces, text)
         return self._known[shapes]
 
-    def _looked(self, shapes: Sequence[_Shape]) -> "tuple[str, _Look]":
+    def _looked(self, shapes: Sequence[_Shape]) -> "tuple[Markup, _Look]":
         """A letter of these shapes, and where its values stand."""
         named = dict(zip(self._fields, shapes, strict=True))
         stand_ins = [
             escaped(self._stand_ins.of(number, named[number])) if number in named else ""
             for number in range(self._after)
         ]
-        html = self._html.fill(stand_ins)
+        markup = Markup(self._html.fill(stand_ins))
         look = _Look(self._stand_ins)
-        look.feed(html)
-        look.close()
-        return html, look
+        # What was begun and not ended is read as text, and a value may end it.
+        look.clear = not markup.broken and not markup.tangled
+        if look.clear:
+            look.feed(markup.text)
+            look.close()
+        return markup, look
 
 
 class _StandIns:
@@ -182,7 +209,11 @@ class _StandIns:
 
     def __init__(self, html: Part) -> None:
         constant = "\0".join(piece for piece in html.pieces if isinstance(piece, str)).lower()
-        salt = next(s for n in count(1000) if (s := str(n)) not in constant)
+        salt = next((s for n in range(1000, 1100) if (s := str(n)) not in constant), "")
+        if not salt:
+            # Whoever wrote these wrote more of them; each is looked for once.
+            taken = {constant[at : at + 7] for at in range(len(constant))}
+            salt = next(s for n in count(1_000_000) if (s := str(n)) not in taken)
         self._salt = salt
         self._any = re.compile(f"q{salt}x([0-9]+)q|70{salt}([0-9]{{4}})")
 

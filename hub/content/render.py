@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from html import unescape
 from importlib.resources import files
 from types import TracebackType
 from typing import Any
@@ -17,6 +16,7 @@ from channels.sms.parts import parts
 from hub.content.flat import WRONG, Given
 from hub.content.formats import Unfit
 from hub.content.letter import Letter, letter
+from hub.content.markup import shown
 from hub.content.model import (
     HUB_NAMES,
     LONGEST,
@@ -47,7 +47,7 @@ from hub.content.view import Reader, rest, shorten, view, words
 LANGUAGES = ("ru", "en")
 _PUSH_TITLE, _PUSH_TEXT = 80, 240
 _PARAGRAPHS = re.compile(r"\n\s*\n")
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _BLOCK = re.compile(r"\{% block (\w+) %\}")
 # What goes wrong when a template reckons with values of another kind than it expects.
 _UNSUITED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -390,7 +390,7 @@ def _check_length(shown: str, channel: Channel) -> None:
 
 def _length(text: str) -> int:
     """Characters a reader sees; the tags and entities of HTML are not among them."""
-    return len(unescape(_TAG.sub("", text)))
+    return len(shown(_TAG.sub("", text)))
 
 
 def _run(template: jinja2.Template, values: Mapping[str, Any]) -> str:
