@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from hub.config import OrderStatus
 from hub.sources import values
 from hub.sources.model import CartFacts, CustomerFacts, Facts, Kind, OrderFacts
-from hub.sources.paths import compile_path
+from hub.sources.paths import Work, compile_path
 
 Overwrite = Literal["always", "if_empty", "never"]
 
@@ -121,11 +121,12 @@ def overridden(
 ) -> Facts:
     """The facts with what the shop's own paths find in the payload; where they find nothing, the module's word stays.
     Paths of customers count for those of carts and orders, too, read in the payload of these."""
+    work = Work()
     read = {
         target: value
         for target, path in mapping.fields.items()
         if target.partition(".")[0] in (kind, Kind.CUSTOMER)
-        and (value := compile_path(path).get(payload)) not in (None, "", [])
+        and (value := compile_path(path).get(payload, work)) not in (None, "", [])
     }
     if not read:
         return facts

@@ -9,8 +9,8 @@ from hub.content.flat import Part
 from hub.content.markup import Markup
 from hub.content.model import Source, WrongValue
 from hub.content.plaintext import PlainText, plain
-from hub.content.render import Own, _length
-from tests.hub.content.test_letters import ENGINE, READER, Call
+from hub.content.render import Call, Own, _length
+from tests.hub.content.test_letters import ENGINE, READER
 
 # Two fifths of what a letter may have: a second, on a machine with much to do. Some of them took an hour.
 LONG = 200_000

@@ -1,5 +1,6 @@
 """What a shop sets up itself: statuses, fields, paths."""
 
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -136,8 +137,96 @@ def test_paths(path: str, expected: Any) -> None:
     assert compile_path(path).get(payload) == expected
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "[@,@][]" + "|[@,@][]" * 22,
+        "|".join(["[@,@]"] * 30),
+        "|".join(["{a:@,b:@}"] * 30),
+        "[[@,@],[@,@]][]|" * 8 + "@",
+        "[*].[@,@]|" * 20 + "@",
+        "map(&[@,@],@)|" * 20 + "@",
+        "[@,@]|" * 20 + "to_string(@)",
+        "[@,@]|" * 20 + "[?@==`1`]",
+        "sort_by(@,&([@,@]" + "|[@,@]" * 20 + "))",
+        "*.[@,@]|" * 20 + "@",
+    ],
+)
+def test_a_path_that_multiplies_is_refused_without_being_tried(path: str) -> None:
+    began = time.perf_counter()
+
+    with pytest.raises(ValueError, match="must not repeat what it is given"):
+        compile_path(path)
+
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{number: id, lines: items[].{title: name, sku: sku, price: price}, name: join(' ', [a, b])}",
+        "[customer, recipient, buyer][?@] | [0].{name: name, email: email, phone: phone, city: address.city}",
+        "items[].[sku, name][] | join(', ', @)",
+        "{" + ",".join(f"f{n}: f{n}" for n in range(40)) + "}",
+    ],
+)
+def test_a_path_may_make_objects_and_lists_of_what_it_finds(path: str) -> None:
+    compile_path(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "join(long, many)",
+        "[@,@][]|[@,@][]|[@,@][]|[@,@][]|[@,@][].many[]",
+        "many[?contains(`[1]`, @)] | [?@] | [?@] | [?@]",
+        "[@,@]|[@,@]|[@,@]|[@,@]|[@,@]|to_string(@)",
+        "[@,@]|[@,@]|[@,@]|[@,@]|[@,@]|@",
+        "[many,many][].[many]",
+    ],
+)
+def test_looking_has_an_end(path: str) -> None:
+    payload = {"long": "x" * 300_000, "many": ["y"] * 60_000}
+    began = time.perf_counter()
+
+    assert not compile_path(path).get(payload)
+
+    assert time.perf_counter() - began < 5
+
+
+def test_all_paths_of_a_payload_look_together() -> None:
+    fields = {f"customer.attributes.a{n}": f"many[?@!='{n}']" for n in range(100)}
+    payload = {"many": ["y"] * 20_000}
+    began = time.perf_counter()
+
+    overridden(Kind.CUSTOMER, payload, CustomerFacts(), mapping(fields=fields))
+
+    assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["order.sum < `1`", "ceil(to_number('inf'))", "order.items[::0]", "contains('a', `1`)"],
+)
+def test_what_python_itself_cannot_do_finds_nothing(path: str) -> None:
+    assert compile_path(path).get({"order": {"sum": "7", "items": [1]}}) is None
+
+
+def test_a_path_that_is_nested_too_deeply_is_none() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        compile_path("!" * 499 + "a")
+
+
 def test_a_path_that_is_none_says_where() -> None:
     with pytest.raises(ValueError, match="is not a path"):
         compile_path("order.items[")
     with pytest.raises(ValueError, match="Unknown function"):
         compile_path("nosuch(order)")
+    with pytest.raises(ValueError, match="Unknown function"):
+        compile_path("order[].[a || nosuch(b)]")
+    with pytest.raises(ValueError, match="takes 2 values, not 1"):
+        compile_path("join(order)")
+    for path in ("&a", "[&a]", "not_null(&a)", "a || &b"):
+        with pytest.raises(ValueError, match="& is for"):
+            compile_path(path)
+    assert compile_path("sort_by(a, &b)").get({"a": [{"b": 2}, {"b": 1}]}) == [{"b": 1}, {"b": 2}]
