@@ -20,6 +20,7 @@ _PLURALS = ("zero", "one", "two", "few", "many", "other")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 # Beyond this no shop's amount lies, and Babel would print it for seconds.
 _LARGEST = Decimal(10) ** 15
+_LONGEST_NUMBER = 100
 
 
 class Unfit(ValueError):
@@ -130,6 +131,8 @@ def _zone(name: str) -> dt.tzinfo:
 def decimal(value: Any) -> Decimal | None:
     """The number that a JSON number or a decimal string stands for; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        return None
+    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
         return None
     try:
         number = Decimal(str(value))

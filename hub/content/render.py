@@ -141,6 +141,9 @@ class Engine:
             raise TemplateFault(error.message or "wrong syntax", error.lineno, part=part) from None
         except RecursionError:
             raise TemplateFault("it is nested too deeply", part=part) from None
+        except ValueError:
+            # Python reads no number of so many digits.
+            raise TemplateFault("a number in it is too long", part=part) from None
 
     def compile(self, source: str, *, html: bool, part: str) -> jinja2.Template:
         """A shop's template. Raises `TemplateFault`."""

@@ -2,7 +2,7 @@
 
 Shops write templates, so a template may reach keys and list items of its data and nothing else. That is
 stricter than Jinja2's own sandbox, on which it stands: an escape needs an attribute or a call, and there
-are none. Work is bounded as well: loops pay from a budget, and values cannot be made to grow.
+are none. Work is bounded as well: loops, filters and comparisons pay from a budget, and what can make values grow does.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from jinja2 import Template, Undefined, nodes, pass_context
-from jinja2.filters import FILTERS
+from jinja2.filters import FILTERS, do_round
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
@@ -20,9 +20,11 @@ from hub.content.formats import Formats, Unfit, decimal
 from hub.content.model import TemplateFault
 
 LARGEST_OUTPUT = 512 * 1024
-# Nodes of the syntax tree that one rendering may visit inside loops: about a quarter of a second.
+# Nodes of the syntax tree that one rendering may visit inside loops: about a quarter of a second. Filters and comparisons
+# pay for the length of what they are given, wherever they stand.
 _BUDGET = 500_000
 _LARGEST = 10**15
+_DIGITS = 15
 _DEEPEST = 60
 
 _FILTERS = frozenset(
@@ -74,6 +76,22 @@ _TESTS = frozenset(
         "le",
     ]
 )
+# As many nodes of a loop is a call of these, with a value that was not shown lately.
+_SLOW = {
+    "phone": 200,
+    "date": 50,
+    "time": 50,
+    "datetime": 50,
+    "money": 10,
+    "number": 10,
+    "plural": 10,
+}
+# Filters of text pay for so many signs as much as for a node.
+_SIGNS = {"title": 2, "urlencode": 2, "striptags": 2, "wordcount": 2, "escape": 8, "e": 8}
+_SIGNS_OF_OTHERS = 16
+# These look at no more than one place of what they are given.
+_AT_ONCE = frozenset({"count", "d", "default", "first", "last", "length", "round"})
+_COMPARING = _TESTS & {"in", "==", "eq", "!=", "ne", ">", "gt", ">=", "ge", "<", "lt", "<=", "le"}
 _LOOP = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length", "depth"})
 
 # Left out on purpose: calls and macros (recursion), `~`, `**` and set blocks (a value doubled forty times
@@ -128,7 +146,7 @@ class Missing(Undefined):
 
 
 class Budget:
-    """How much looping one rendering has left."""
+    """How much looping, and reading of long values, one rendering has left."""
 
     __slots__ = ("_left",)
 
@@ -139,6 +157,30 @@ class Budget:
         self._left -= cost
         if self._left < 0:
             raise TemplateFault("it loops over too much")
+
+    def spend_for(self, value: Any, signs: int = _SIGNS_OF_OTHERS) -> None:
+        """By its length, with everything in it; `signs`: of its text for a node. A list may stand in itself many times:
+        whoever reads it reads each, and so does this."""
+        if type(value) is int:
+            return
+        stack = [value]
+        while stack:
+            one = stack.pop()
+            if isinstance(one, str):
+                cost = len(one) // signs
+            elif isinstance(one, Mapping):
+                cost = len(one)
+                stack += one.values()
+            elif isinstance(one, list | tuple):
+                cost = len(one)
+                stack += one
+            else:
+                continue
+            self._left -= cost
+            if self._left < 0:
+                raise TemplateFault(
+                    "it reads too much: lists or texts are too long for what it does with them"
+                )
 
 
 class Environment(ImmutableSandboxedEnvironment):
@@ -158,8 +200,8 @@ class Environment(ImmutableSandboxedEnvironment):
             **options,
         )
         self.globals = {}
-        self.tests = {name: TESTS[name] for name in _TESTS}
-        self.filters = {name: FILTERS[name] for name in _FILTERS} | _OWN_FILTERS
+        self.tests = {name: TESTS[name] for name in _TESTS} | _OWN_TESTS
+        self.filters = _CHARGED_FILTERS | _OWN_FILTERS
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A key, never an attribute of Python; null counts as not given."""
@@ -198,15 +240,39 @@ class Environment(ImmutableSandboxedEnvironment):
             _check_node(self, node, depth)
             stack += [(child, depth + 1) for child in node.iter_child_nodes()]
         for loop in list(tree.find_all(nodes.For)):
-            cost = nodes.Const(1 + sum(1 for _ in _inside(loop)))
+            cost = nodes.Const(1 + sum(map(_cost, _inside(loop))))
             loop.iter = nodes.Filter(loop.iter, "_paid", [cost], [], None, None, lineno=loop.lineno)
+        for comparison in list(tree.find_all((nodes.Compare, nodes.Test))):
+            _charge(comparison)
         return tree
 
 
 def _inside(loop: nodes.For) -> Iterator[nodes.Node]:
-    for part in loop.body:
+    """What is looked at for each item."""
+    for part in (*loop.body, *([loop.test] if loop.test else [])):
         yield part
         yield from part.find_all(nodes.Node)
+
+
+def _cost(node: nodes.Node) -> int:
+    return _SLOW.get(node.name, 1) if isinstance(node, nodes.Filter) else 1
+
+
+def _charge(comparison: nodes.Expr) -> None:
+    """Both sides pay for their size: lists are compared item by item, with all that is in them."""
+    if isinstance(comparison, nodes.Compare):
+        comparison.expr = _compared(comparison.expr)
+        for operand in comparison.ops:
+            operand.expr = _compared(operand.expr)
+    elif isinstance(comparison, nodes.Test) and comparison.name in _COMPARING:
+        comparison.node = _compared(comparison.node)
+        comparison.args = [_compared(argument) for argument in comparison.args]
+
+
+def _compared(side: nodes.Expr) -> nodes.Expr:
+    if isinstance(side, nodes.Const):
+        return side
+    return nodes.Filter(side, "_compared", [], [], None, None, lineno=side.lineno)
 
 
 def _check_node(environment: Environment, node: nodes.Node, depth: int) -> None:
@@ -272,6 +338,53 @@ def _list(items: Any) -> list[Any]:
 
 
 @pass_context
+def _pay_compared(context: Context, value: Any) -> Any:
+    context["_budget"].spend_for(value)
+    return value
+
+
+def _charged(name: str) -> Callable[..., Any]:
+    """Jinja2's own filter. Texts of our own have no budget."""
+    method: Callable[..., Any] = FILTERS[name]
+    if name in _AT_ONCE:
+        return method
+    signs = _SIGNS.get(name, _SIGNS_OF_OTHERS)
+    in_environment = name == "truncate"
+
+    @pass_context
+    def pay(context: Context, value: Any, *rest: Any, **named: Any) -> Any:
+        budget: Budget | None = context.get("_budget")
+        if budget is not None:
+            for given in (value, *rest, *named.values()):
+                budget.spend_for(given, signs)
+            if name == "trim" and isinstance(value, str):
+                # Each sign is looked for among those that are to go.
+                for signs_off in (*rest, *named.values()):
+                    if isinstance(signs_off, str):
+                        budget.spend(len(value) * len(signs_off) // 64)
+        if in_environment:
+            return method(context.environment, value, *rest, **named)
+        return method(value, *rest, **named)
+
+    return pay
+
+
+def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
+    """With so many digits as numbers have: ten to the power of a million is a number, too."""
+    if isinstance(precision, Missing):
+        raise Absent(precision)
+    if type(precision) is not int or abs(precision) > _DIGITS:
+        raise Unfit(f"is not a number of digits from -{_DIGITS} to {_DIGITS}", precision)
+    return do_round(value, precision, method)
+
+
+def _remainder(value: Any, divisor: Any) -> Any:
+    """Of numbers only: a remainder of text is text put into it, as wide as it says."""
+    number = value if type(value) is int else _operand(value)
+    return number % (divisor if type(divisor) is int else _operand(divisor))
+
+
+@pass_context
 def _join(context: Context, items: Any, separator: str = "", attribute: str = "") -> str:
     """`order.lines|join(', ', 'title')`."""
     budget: Budget = context["_budget"]
@@ -280,7 +393,9 @@ def _join(context: Context, items: Any, separator: str = "", attribute: str = ""
     if attribute:
         found = [context.environment.getitem(item, attribute) for item in found]
     # Not `str.join` of what may be Markup: the result is plain text and escaped like any other.
-    return str(separator).join(str(_printable(item)) for item in found)
+    texts = [str(_printable(item)) for item in found]
+    budget.spend_for(texts)
+    return str(separator).join(texts)
 
 
 def _format(method: Callable[..., str]) -> Callable[..., str]:
@@ -292,8 +407,11 @@ def _format(method: Callable[..., str]) -> Callable[..., str]:
     return show
 
 
+_CHARGED_FILTERS = {name: _charged(name) for name in _FILTERS}
 _OWN_FILTERS: dict[str, Callable[..., Any]] = {
     "_paid": _paid,
+    "_compared": _pay_compared,
+    "round": _round,
     "join": _join,
     "money": _format(Formats.money),
     "number": _format(Formats.number),
@@ -302,6 +420,12 @@ _OWN_FILTERS: dict[str, Callable[..., Any]] = {
     "time": _format(Formats.time),
     "datetime": _format(Formats.datetime),
     "phone": _format(Formats.phone),
+}
+
+_OWN_TESTS: dict[str, Callable[..., bool]] = {
+    "even": lambda value: bool(_remainder(value, 2) == 0),
+    "odd": lambda value: bool(_remainder(value, 2) == 1),
+    "divisibleby": lambda value, divisor: bool(_remainder(value, divisor) == 0),
 }
 
 

@@ -124,6 +124,8 @@ class _Reader:
                 self._all(node, names, needed=False)
             case nodes.Test(name="defined" | "undefined"):
                 self._all(node, names, needed=False)
+            case nodes.Filter(name="_compared", node=nodes.Expr() as compared):
+                self.read(compared, names, needed=needed)
             case nodes.Filter() if node.node is not None:
                 self._note(node.node, names, needed=needed, filter_=node.name)
                 for argument in node.args:

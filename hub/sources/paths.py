@@ -196,5 +196,6 @@ class _Interpreter(TreeInterpreter):
         for side in (left, right):
             if isinstance(side, list | Mapping | str):
                 self._work.spend_for(side)
-        literal: list[Any] = [{"type": "literal", "value": side} for side in (left, right)]
-        return super().visit_comparator({**node, "children": literal}, value)
+        read: Any = dict(node)
+        read["children"] = [{"type": "literal", "value": side} for side in (left, right)]
+        return super().visit_comparator(read, value)

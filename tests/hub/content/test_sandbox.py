@@ -1,5 +1,6 @@
 """What a shop's template may do, and above all what it may not."""
 
+import time
 from typing import Any
 
 import pytest
@@ -150,6 +151,100 @@ def test_joining_costs_as_well(engine: Engine) -> None:
             "{% for a in many %}{% if many|join(',') %}{% endif %}{% endfor %}",
             channel=Channel.EMAIL,
         )
+
+
+TWICE = "{% set a=[1] %}{% set b=[1] %}" + "{% set a=[a,a] %}{% set b=[b,b] %}" * 30
+LONG = {"t": "x y" * 20_000, "u": "<&>" * 20_000, "l": [0] * 4000, "many": list(range(5000))}
+LOOP = "{%% for x in l %%}{%% if %s %%}{%% endif %%}{%% endfor %%}"
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        *(TWICE + "{% if " + test + " %}x{% endif %}" for test in (
+            "a == b", "a != b", "a < b", "a in [b]", "a in b", "not a == b", "a is eq(b)", "a is in([b])",
+            "a is ge b", "1 < 2 == (a == b)",
+        )),
+        TWICE + "{{ 1 if a == b else 2 }}",
+        TWICE + "{% for x in [1] if a == b %}{% endfor %}",
+        *(TWICE + "{{ a|" + name + " }}" for name in (
+            "upper", "title", "wordcount", "trim", "striptags", "urlencode", "e", "capitalize",
+        )),
+        "{% set x = t %}" + "{% set x = [x, x]|join %}" * 30 + "{{ x|length }}",
+        "{% set x = t %}" + "{% set x = [0, 0]|join(x) %}" * 9 + "{% set x = [x, x, x]|join(x) %}" * 30,
+        *(LOOP % f"t|{filters}" for filters in (
+            "striptags|upper|title", "title", "urlencode", "wordcount", "striptags", "trim('xy ')",
+            "truncate(50000)", "e", "capitalize", "lower",
+        )),
+        *(LOOP % test for test in (
+            "u|striptags", "u|title", "u|e", "t == t ", "'z' in t", "x in many", "[t]|join", "t is eq u",
+        )),
+        "{{ t|trim(t) }}",
+        "{% for x in many if " + "l[x] or " * 2000 + "x %}{% endfor %}",
+        LOOP % "'+79991234567'|phone",
+        LOOP.replace(" l ", " many ") % "'2026-12-01T10:00:00+03:00'|datetime == '' or '2026-12-01T10:00:00+03:00'|time == ''",
+    ],
+)  # fmt: skip
+def test_filters_and_comparisons_pay_for_what_they_read(engine: Engine, bomb: str) -> None:
+    began = time.perf_counter()
+
+    with pytest.raises(TemplateFault):
+        show(engine, bomb, LONG, channel=Channel.EMAIL)
+
+    assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "{{ 5|round(-4000000) }}",
+        "{{ 5|round(-1000000000) }}",
+        "{{ 5.5|round(16, 'ceil') }}",
+        "{{ n|round(1000000000, 'floor') }}",
+        "{{ n|round(lost) }}",
+        "{{ '%1000000000d' is even }}",
+        "{{ '%1000000000d' is odd }}",
+        "{{ '%1000000000d' is divisibleby n }}",
+        "{% if name is even %}{% endif %}",
+        "{{ " + "9" * 5000 + " }}",
+        "{{ zeros|number }}",
+        "{{ zeros + 1 }}",
+    ],
+)
+def test_numbers_are_of_a_length(engine: Engine, number: str) -> None:
+    data = {"n": 3, "name": "%1000000000d", "zeros": "0" * 100_000 + "1"}
+    began = time.perf_counter()
+
+    with pytest.raises((TemplateFault, MissingVariable)):
+        show(engine, number, data)
+
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ 3.14159|round(2) }} {{ 1234|round(-2) }} {{ 5.1|round(0, 'ceil') }}", "3.14 1200 6.0"),
+        ("{% if n is odd %}a{% endif %}{% if 4 is even %}b{% endif %}{% if n is divisibleby 3 %}c{% endif %}", "abc"),
+        ("{% if [1, [2]] == [1, [2]] %}a{% endif %}{% if order.lines is eq order.lines %}b{% endif %}", "ab"),
+        ("{% if 'b' in order.lines|join('', 'title') %}a{% endif %}{% if 7 not in [1] %}b{% endif %}", "ab"),
+        ("{{ order.number|title|upper|trim('1')|urlencode }} {{ 'a b'|wordcount }}", "00 2"),
+        ("{% for x in many %}{% if x == 7 %}{{ x }}{% endif %}{% endfor %}", "7"),
+    ],
+)  # fmt: skip
+def test_what_is_usual_is_not_too_much(engine: Engine, template: str, text: str) -> None:
+    assert show(engine, template) == text
+
+
+def test_a_long_order_has_its_table(engine: Engine) -> None:
+    line = {"title": "Чайник", "price": "1990.00", "quantity": 2, "day": "2026-12-01"}
+    row = (
+        "{% for l in lines if l.quantity > 0 %}{% if l.title in ['Чай', 'Чайник'] %}"
+        "{{ l.title|upper }}{{ l.price|money }}{{ l.quantity|number }}{{ l.day|date }}"
+        "{% endif %}{% endfor %}"
+    )
+
+    assert "ЧАЙНИК" in show(engine, row, {"lines": [line] * 2000}, channel=Channel.EMAIL)
 
 
 def test_a_message_does_not_grow_beyond_its_bound(engine: Engine) -> None:
