@@ -3,7 +3,7 @@
 from datetime import datetime
 from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
 from email.utils import format_datetime
 from urllib.parse import quote
 
@@ -11,11 +11,11 @@ from channels.base import Category, Message
 from channels.email.sender import Mailbox
 
 # 7bit: bodies as quoted-printable or Base64, which also servers without 8BITMIME take.
-_ASCII = SMTP.clone(cte_type="7bit")
-_UTF8 = SMTPUTF8.clone(cte_type="7bit")
+_7BIT = SMTP.clone(cte_type="7bit")
 
 # A line may have 998 octets; no person needs more for a name.
 _NAME_LENGTH = 200
+_WORD_LENGTH = 200
 
 
 def message_id(message: Message, sender: Mailbox) -> str:
@@ -35,6 +35,7 @@ def letter(
     headers = {
         "From": _mailbox(sender),
         "To": _mailbox(Mailbox(message.to_name, to)),
+        "Subject": _folded(one_line(message.subject), "Subject"),
         "Date": format_datetime(now),
         "Message-ID": message_id(message, sender),
     }
@@ -46,13 +47,13 @@ def letter(
         headers["List-Unsubscribe"] = f"<{_one_word(message.unsubscribe_url)}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
-    mail = EmailMessage(_ASCII if to.isascii() else _UTF8)
-    mail["Subject"] = one_line(message.subject)
+    mail = EmailMessage(_7BIT)
     mail.set_content(message.text)
     if message.html:
         mail.add_alternative(message.html, subtype="html")
-    # Not by the library: it folds a long URL into encoded words that no program follows, and a long name
-    # with a comma without its quotes, so that one recipient reads as two (python/cpython#121284).
+    # Not by the library: it folds a long URL into encoded words that no program follows, a long name with a comma
+    # without its quotes, so that one recipient reads as two (python/cpython#121284), and loses a space of a long
+    # subject in which there are Latin words.
     ours = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return ours.encode() + mail.as_bytes()
 
@@ -76,8 +77,14 @@ def _mailbox(mailbox: Mailbox) -> str:
     if name.isascii():
         quoted = name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{quoted}" <{mailbox.address}>'
-    folded = Header(name, "utf-8", header_name="Reply-To").encode(linesep="\r\n")
-    return f"{folded}\r\n <{mailbox.address}>"
+    return f"{_folded(name, 'Reply-To')}\r\n <{mailbox.address}>"
+
+
+def _folded(text: str, header: str) -> str:
+    """As it is where that is read as what it is, else RFC 2047."""
+    words = text.split()
+    plain = text.isascii() and "=?" not in text and all(len(w) < _WORD_LENGTH for w in words)
+    return Header(text, "us-ascii" if plain else "utf-8", header_name=header).encode(linesep="\r\n")
 
 
 def _one_word(url: str) -> str:

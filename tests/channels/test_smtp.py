@@ -111,6 +111,24 @@ class TestLetter:
         assert letter(server)["List-Unsubscribe"] is None
 
     @pytest.mark.parametrize(
+        "subject",
+        [
+            "руб. iPhone A-1042/7 в СБП до руб. Wi-Fi при доставку для Wi-Fi при марта! и доставку",
+            "Pro в Ozon 5 5 при для Pro в вас и магазин Ozon доставку СБП 😀 до от для",
+            "Order 1001, " * 20 + "is on its way",
+            "=?utf-8?q?what?= " + "x" * 1200,
+            "",
+        ],
+    )
+    async def test_subject_arrives_as_it_was_written(
+        self, smtp: Smtp, server: SmtpSimulator, subject: str
+    ) -> None:
+        await smtp.send([replace(MESSAGE, subject=subject)])
+
+        assert server.sent[-1].subject == subject
+        assert max(map(len, server.sent[-1].extra["raw"].split(b"\r\n"))) < 998
+
+    @pytest.mark.parametrize(
         "name",
         ["Иванова, Анна", 'O"Hara, <x@y.z>', "a, " * 90, "Ж, " * 60, "Anna\r\nBcc: x@y.z", "\\"],
     )
@@ -142,6 +160,14 @@ class TestAnswers:
             ("RCPT", "550 5.1.10 Null MX", Refused(Scope.RECIPIENT, "5.1.10", "")),
             ("RCPT", "550 5.2.1 Disabled", Refused(Scope.RECIPIENT, "5.2.1", "")),
             ("RCPT", "550 No such user here", Refused(Scope.RECIPIENT, "550", "")),
+            ("RCPT", "550 relay not permitted", Refused(Scope.ACCOUNT, "550", "")),
+            ("RCPT", "550 Sender verify failed", Refused(Scope.ACCOUNT, "550", "")),
+            ("RCPT", "554 Relay access denied", Refused(Scope.ACCOUNT, "554", "")),
+            (
+                "RCPT",
+                "550 spam message rejected",
+                Refused(Scope.RECIPIENT, "550", "", suppress=False),
+            ),
             ("DATA", "550 5.1.1 No such user", Refused(Scope.RECIPIENT, "5.1.1", "")),
             ("RCPT", "552 5.2.2 Full", Refused(Scope.RECIPIENT, "5.2.2", "", suppress=False)),
             ("RCPT", "550 5.4.1 Denied", Refused(Scope.RECIPIENT, "5.4.1", "", suppress=False)),
