@@ -47,6 +47,8 @@ _ABOUT_ACCOUNT: Mapping[str, str] = {
 _LOGIN_CODES = frozenset({530, 534, 535, 538})
 # 5.7.1 is "policy", said of spam and of senders that may not send here alike; only the text tells.
 _MAY_NOT_SEND = re.compile(r"relay|sender|authenti", re.IGNORECASE)
+# Many servers give no enhanced codes (Exim's "550 relay not permitted", mail.ru's "550 spam message rejected").
+_SUSPECTS = re.compile(r"spam|junk|black ?list|block|rbl|policy|reputation", re.IGNORECASE)
 
 _REASON_LENGTH = 300
 
@@ -86,7 +88,9 @@ def _scope(code: int, enhanced: str, text: str, stage: Stage) -> tuple[Scope, bo
         return (Scope.MESSAGE if code == 552 else Scope.ACCOUNT), True
     if enhanced in _NO_SUCH_ADDRESS:
         return Scope.RECIPIENT, True
+    if stage is Stage.RECIPIENT and not enhanced and _MAY_NOT_SEND.search(text):
+        return Scope.ACCOUNT, True
     if stage is Stage.RECIPIENT or enhanced in _ABOUT_RECIPIENT:
         # A bare 550 to RCPT is the classic "no such user"; with an unknown detail it may be anything.
-        return Scope.RECIPIENT, code == 550 and not enhanced
+        return Scope.RECIPIENT, code == 550 and not enhanced and not _SUSPECTS.search(text)
     return Scope.MESSAGE, True

@@ -175,6 +175,9 @@ class TestEvents:
             ("hard_bounces", {}, ReceiptStatus.BOUNCED),
             # Doubted: the server speaks of something else than a dead address.
             ("hard_bounces", answered(550, "5.7.1", "looks like spam"), ReceiptStatus.FAILED),
+            ("hard_bounces", answered(550, "", "spam message rejected"), ReceiptStatus.FAILED),
+            ("hard_bounces", answered(550, "", "your IP is blacklisted"), ReceiptStatus.FAILED),
+            ("hard_bounces", answered(550, "", "relay not permitted"), ReceiptStatus.FAILED),
             ("hard_bounces", answered(552, "5.2.2", "mailbox full"), ReceiptStatus.FAILED),
             ("hard_bounces", answered(554, "", "rejected"), ReceiptStatus.FAILED),
             ("hard_bounces", answered(421, "", "later"), ReceiptStatus.FAILED),
