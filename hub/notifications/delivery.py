@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -56,6 +57,9 @@ have come meanwhile."""
 _FRESH = 1.0
 """Seconds in which nothing of that changes by the clock alone."""
 
+_AT_THE_SAME_TIME = 1.0
+"""Seconds within which two receivers' limits are no coincidence."""
+
 
 class Deliverer:
     """One per worker process. `worker` names this process in the leases it holds. `kinds`: of messages that are
@@ -74,6 +78,8 @@ class Deliverer:
         self._shares = Shares()
         self._recorder = Recorder(hub.db, worker)
         self._gates: dict[str, Gate] = {}
+        self._throttled: dict[str, tuple[float, str]] = {}
+        """When a call of an account was last told to wait, and whose it was."""
         self._way = RightOfWay()
         self._foremost = asyncio.Lock()
         """One after the other: those that look for the foremost at once step over each other's."""
@@ -358,15 +364,23 @@ class Deliverer:
         self._counters.called(account, begun.seconds())
         with suppress(*UNREACHABLE):
             await self._breaker.ended(self._hub.db, begun, results)
-        await self._hold(account, results)
+        await self._hold(account, call, results)
         return results
 
-    async def _hold(self, account: LiveAccount, results: list[Outcome]) -> None:
+    async def _hold(
+        self, account: LiveAccount, call: Sequence[Message], results: Sequence[Outcome]
+    ) -> None:
         """Where the provider asked for patience, nobody calls the account for so long."""
         waits = [o.after for o in results if isinstance(o, Retry) and o.throttled and not o.alone]
+        if not waits:
+            return
+        name, now, to = _name(account), monotonic(), call[0].to
+        before, other = self._throttled.get(name, (float("-inf"), to))
+        self._throttled[name] = now, to
+        several = len(waits) > 1 or (other != to and now - before < _AT_THE_SAME_TIME)
         # One receiver's limit is that receiver's; several at once, or a provider without such limits, mean
         # the whole account.
-        if waits and (len(waits) > 1 or not account.limits.per_recipient):
+        if several or not account.limits.per_recipient:
             await self._limits.hold(account.bucket, max(*waits, timedelta(seconds=1)))
 
     async def _record(self, pairs: Sequence[Pair], begun: Mapping[UUID, Begun]) -> None:

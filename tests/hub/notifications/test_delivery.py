@@ -95,6 +95,38 @@ async def test_a_provider_that_asks_for_patience_gets_it(
     assert row["status"] == "queued"
 
 
+async def test_several_told_to_wait_at_once_mean_the_whole_account(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    await shop.contact("boris", addresses={"telegram": "102"})
+    await shop.contact("vera", addresses={"telegram": "103"})
+    providers.telegram.add_person(103)
+    for person in ("anna", "boris"):
+        await shop.send(person, **text("telegram"))
+    providers.telegram.flood(timedelta(seconds=90))
+    await drive.once()
+    asked = providers.telegram.requests
+
+    await shop.send("vera", **text("telegram"))
+    await drive.once()
+
+    assert providers.telegram.requests == asked
+
+
+async def test_one_told_to_wait_holds_up_nobody_else(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    await shop.contact("boris", addresses={"telegram": "102"})
+    await shop.send(**text("telegram"))
+    providers.telegram.flood(timedelta(seconds=90), 101)
+    await drive.once()
+
+    other = (await shop.send("boris", **text("telegram")))["id"]
+    await drive.once()
+
+    assert await shop.status(other) == "sent"
+
+
 async def test_who_gets_the_same_text_twice_holds_up_nobody_else(
     hub: Hub, shop: Shop, drive: Drive, providers: Providers
 ) -> None:
