@@ -84,6 +84,9 @@ class Message:
     with (`order`, `contact`, `shop` …). `session_open`: the person wrote to this channel within the last 24 hours, so
     that services with such a window take free text.
 
+    `doubtful`: an earlier call of this account with it got no clear answer. Where a provider refuses equal texts
+    without saying whose the first one was, it was this.
+
     `merged`: the same text and HTML for providers that fill in the fields of many letters at once; None where a letter
     is nobody else's. To adapters that are `Merging` such a letter may come with neither text nor HTML: see `whole`.
     """
@@ -105,6 +108,7 @@ class Message:
     locale: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     session_open: bool = False
+    doubtful: bool = False
     merged: Merged | None = None
 
     @property

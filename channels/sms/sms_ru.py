@@ -176,6 +176,9 @@ class SmsRu:
             return Accepted(sms_id)
         if code in (_SAME_WITHIN_A_MINUTE, _SAME_TODAY):
             known = self._handed_over.id_of(message.key)
+            if known is None and message.doubtful:
+                # Another process made the call that got no answer.
+                known = ""
             if known is not None:
                 return Accepted(known)
         return _refused(code, str(result.get("status_text") or f"SMS.ru error {code}"), alone=alone)
@@ -190,8 +193,8 @@ class SmsRu:
 class _HandedOver:
     """The last deliveries that SMS.ru has, or may have.
 
-    It refuses an equal text to an equal number (231, 232) without saying whose the first one was; only here
-    is it known that it was the same delivery.
+    It refuses an equal text to an equal number (231, 232) without saying whose the first one was; here it is known
+    that it was the same delivery, and by which id.
     """
 
     def __init__(self) -> None:

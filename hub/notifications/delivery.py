@@ -165,7 +165,7 @@ class Deliverer:
         lane = LANES[batch[0].category]
         await self._way.give(lane)
         questions = await self._questions(batch)
-        messages, failed = await self._render(batch, batch_key, questions, apart=account.merges)
+        messages, failed = await self._render(account, batch, batch_key, questions)
         await self._record(failed, {})
         by_key = {str(d.id): d for d in batch}
         messages = await self._recipients_free(job, account, messages, by_key)
@@ -207,19 +207,25 @@ class Deliverer:
 
     async def _render(
         self,
+        account: LiveAccount,
         batch: Sequence[Claimed],
         batch_key: UUID,
         parts: Mapping[UUID, Parts],
-        *,
-        apart: bool,
     ) -> tuple[list[Message], list[Pair]]:
         messages: list[Message] = []
         failed: list[Pair] = []
-        key = str(batch_key)
+        made = partial(
+            message_for,
+            self._hub,
+            batch_key=str(batch_key),
+            parts=parts,
+            apart=account.merges,
+            account=account.name,
+        )
         async for some in self._way.sliced(batch):
             for delivery in some:
                 try:
-                    messages.append(message_for(self._hub, delivery, key, parts, apart=apart))
+                    messages.append(made(delivery))
                 except CannotRender as error:
                     failed.append((delivery, _unrenderable(delivery, str(error))))
                 except Exception:

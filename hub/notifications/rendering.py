@@ -52,9 +52,10 @@ def message_for(
     parts: Mapping[UUID, Parts] | None = None,
     *,
     apart: bool = False,
+    account: str = "",
 ) -> Message:
     """`parts`: of the deliveries that are questions. `batch_key` counts only where the delivery was in no batch before.
-    `apart`: for an adapter that is `Merging`. Raises `CannotRender`."""
+    `apart`: for an adapter that is `Merging`. `account`: the name of the one that it goes by. Raises `CannotRender`."""
     shop = hub.shops[delivery.shop_id]
     unsubscribe = ""
     if delivery.category is Category.MARKETING:
@@ -88,6 +89,7 @@ def message_for(
         locale=delivery.locale or delivery.contact.locale or shop.settings.locale,
         values=_values(delivery, shop) if delivery.channel in _FILLED_THERE else {},
         session_open=delivery.session_open,
+        doubtful=delivery.doubt_since is not None and delivery.account == account,
         merged=rendered.merged if isinstance(rendered, Rendered) else None,
     )
 

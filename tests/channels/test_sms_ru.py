@@ -182,6 +182,17 @@ class TestRepeats:
         assert found == Accepted("")
         assert len(simulator.sent) == 1
 
+    async def test_after_no_answer_to_another_process_are_accepted(
+        self, sms_ru: SmsRu, simulator: SmsRuSimulator, http: ProviderHttp
+    ) -> None:
+        simulator.faults.append(Fault(status=504, after_taking=True))
+        await sms_ru.send([message()])
+
+        [found] = await SmsRu(settings(simulator), http).send([message(doubtful=True)])
+
+        assert found == Accepted("")
+        assert len(simulator.sent) == 1
+
     async def test_after_an_answer_keep_the_id(
         self, sms_ru: SmsRu, simulator: SmsRuSimulator
     ) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from channels.base import Adapter, Category, Channel, Message, Outcome
+from channels.sms.sms_ru import SmsRu, _HandedOver
 from hub.accounts import book, health, recent
 from hub.accounts.book import LiveAccount
 from hub.ids import new_id
@@ -145,6 +146,25 @@ async def test_who_gets_the_same_text_twice_holds_up_nobody_else(
 
     assert await tried(shop, again) == [("sms-ru", "retry", "sms-ru-231")]
     assert await shop.status(other) == "sent"
+
+
+async def test_a_repeat_by_another_process_is_known_as_one(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    key = (hub.shop("main").id, Channel.SMS)
+    [account] = [one for one in hub.accounts.of(*key) if one.provider == "sms_ru"]
+    hub.accounts._by_channel[key] = (account,)
+    id_ = (await shop.send(**text("sms")))["id"]
+    providers.sms_ru.faults.append(Fault(status=504, after_taking=True))
+    await drive.once()
+
+    cast("SmsRu", account.adapter)._handed_over = _HandedOver()
+    await drive.hurry()
+    await drive.once()
+
+    assert [outcome for _, outcome, _ in await tried(shop, id_)] == ["maybe_sent", "accepted"]
+    assert await shop.status(id_) == "sent"
+    assert len(providers.sms_ru.sent) == 1
 
 
 async def test_after_its_patience_the_next_channel_takes_over(
