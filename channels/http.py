@@ -31,6 +31,8 @@ UNTRUSTED = "untrusted-certificate"
 
 _LONGEST_WAIT = timedelta(days=1)
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
 # Beyond 64 bits orjson makes floats of them.
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
@@ -160,6 +162,9 @@ class ProviderHttp:
         """
         if not url.lower().startswith(("http://", "https://")):
             raise BlockedAddress("not a usable URL")
+        if headers and any(_CONTROL.search(value) for value in headers.values()):
+            # As a secret that was read from a file with its line end.
+            raise NoReply(Retry("unusable-header"))
         kind, body = _content(json, data)
         headers = {"Content-Type": kind, **(headers or {})} if kind else headers or {}
         call = Call(method, url, headers, params, body, within or self._timeout, ca_file)

@@ -184,6 +184,19 @@ async def test_a_post_is_never_repeated_by_itself(server: Server, http: Provider
     assert server.requests == 2
 
 
+@pytest.mark.parametrize("value", ["secret\n", "secret\r\nX-More: 1", "sec\0ret"])
+@pytest.mark.parametrize("public_only", [False, True])
+async def test_a_header_that_cannot_be_written_has_not_left(
+    http: ProviderHttp, server: Server, value: str, public_only: bool
+) -> None:
+    headers = {"Authorization": value}
+    with pytest.raises(NoReply) as raised:
+        await http.post(f"{server.url}/echo", headers=headers, public_only=public_only)
+
+    assert raised.value.outcome == Retry("unusable-header")
+    assert server.requests == 0
+
+
 async def test_half_an_answer_may_mean_that_it_was_sent(server: Server, http: ProviderHttp) -> None:
     with pytest.raises(NoReply) as raised:
         await http.get(f"{server.url}/half")
