@@ -227,8 +227,8 @@ class ProviderHttp:
             if isinstance(error.__cause__, Blocked):
                 raise BlockedAddress(str(error.__cause__)) from None
             raise NoReply(Retry("no-connection")) from None
-        except aiohttp.InvalidURL:
-            # Without the cause: its text is the URL.
+        except (aiohttp.InvalidURL, UnicodeError):
+            # The latter of a name with an empty or too long part. Without the cause: its text is the URL.
             raise BlockedAddress("not a usable URL") from None
         except TimeoutError:
             raise NoReply(Retry("no-answer", maybe_sent=True)) from None

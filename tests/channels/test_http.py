@@ -226,7 +226,11 @@ async def test_a_guarded_call_reaches_an_allowed_network(server: Server) -> None
 
 
 @pytest.mark.parametrize(
-    "url", ["not a url", "ftp://example.com/secret", "http://", "//example.com"]
+    "url",
+    [
+        *("not a url", "ftp://example.com/secret", "http://", "//example.com"),
+        *("https://secret..example/", f"https://{'secret' * 20}.example/"),
+    ],
 )
 async def test_what_is_no_url_is_refused_without_repeating_it(http: ProviderHttp, url: str) -> None:
     with pytest.raises(BlockedAddress) as raised:
