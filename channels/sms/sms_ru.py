@@ -54,7 +54,7 @@ _RECIPIENT: Mapping[int, bool] = {
     230: False,  # limit of the day for this number
 }
 _RETRIES: Mapping[int, timedelta] = {220: timedelta(minutes=1), 500: timedelta(minutes=1)}
-# Protection against floods: of codes (233), and by user's address, country and hosting (501 to 508).
+# Protection against floods: of codes to one number (233), and by user's address, country and hosting (501 to 508).
 _PATIENCE: Mapping[int, timedelta] = {
     code: timedelta(minutes=10) for code in (233, *range(501, 509))
 }
@@ -223,7 +223,7 @@ def _refused(code: int, text: str, *, alone: bool) -> Outcome:
     if after := _RETRIES.get(code):
         return Retry(f"sms-ru-{code}", after)
     if after := _PATIENCE.get(code):
-        return Retry(f"sms-ru-{code}", after, throttled=True)
+        return Retry(f"sms-ru-{code}", after, throttled=True, alone=alone)
     if code == _SAME_WITHIN_A_MINUTE:
         return Retry(f"sms-ru-{code}", _MINUTE, throttled=True, alone=True)
     text = text[:300]

@@ -142,9 +142,20 @@ class TestAnswers:
 
         [outcome] = await sms_ru.send([message()])
 
-        # Who gets the same text twice in a minute holds up nobody else.
-        alone = code == 231
-        assert outcome == Retry(f"sms-ru-{code}", after, throttled=throttled, alone=alone)
+        # Who gets the same text twice in a minute, or one code after the other, holds up nobody else.
+        assert outcome == Retry(f"sms-ru-{code}", after, throttled=throttled, alone=throttled)
+
+    async def test_may_ask_for_patience_with_one_number(
+        self, sms_ru: SmsRu, simulator: SmsRuSimulator
+    ) -> None:
+        simulator.codes["79990000001"] = 233
+
+        outcomes = await sms_ru.send([message(1), message(2)])
+
+        assert outcomes == [
+            Retry("sms-ru-233", timedelta(minutes=10), throttled=True, alone=True),
+            Accepted(simulator.sent[0].provider_id),
+        ]
 
     async def test_about_the_whole_call_are_about_each(
         self, sms_ru: SmsRu, simulator: SmsRuSimulator
