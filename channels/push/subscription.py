@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 _AUTH_BYTES = 16
 
-# Google, Mozilla, Apple, Microsoft.
+# Google, which has much else under its name.
+_HOSTS = ("fcm.googleapis.com", "android.googleapis.com")
+# Mozilla, Apple, Microsoft.
 _SERVICES = (
-    ".googleapis.com",
     ".push.services.mozilla.com",
     ".push.apple.com",
     ".notify.windows.com",
@@ -77,8 +78,10 @@ class Subscription:
     def is_of_known_service(self) -> bool:
         """A browser vendor's service, or one inside the own network, which only the operator can let in. Any
         other host may be anybody's: what it answers must have no effect beyond this subscription."""
+        if self.endpoint.scheme == "http":
+            return True
         host = self.endpoint.hostname or ""
-        return self.endpoint.scheme == "http" or host.endswith(_SERVICES)
+        return self.endpoint.port in (None, 443) and (host in _HOSTS or host.endswith(_SERVICES))
 
     def url(self, base_url: str | None) -> str:
         """The endpoint, or the same path behind `base_url`."""

@@ -131,7 +131,9 @@ class WebPush:
                 f"title and data leave no room for the text in {MAX_PLAINTEXT_BYTES} bytes",
             )
         outcome = await self._push(message, subscription, plaintext)
-        if self._base_url or subscription.is_of_known_service:
+        # A name that leads nowhere is quickly made up, also one below a vendor's.
+        nowhere = outcome == Retry("no-connection")
+        if self._base_url or (subscription.is_of_known_service and not nowhere):
             return outcome
         return _of_stranger(outcome)
 
@@ -192,7 +194,7 @@ def _of_stranger(outcome: Outcome) -> Outcome:
         case Refused(Scope.ACCOUNT, code, reason):
             return Refused(Scope.RECIPIENT, code, reason, suppress=False)
         case Retry():
-            return replace(outcome, throttled=True)
+            return replace(outcome, throttled=True, alone=True)
     return outcome
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import ValidationError
 
 from channels.base import Accepted, Category, Message, Outcome, Refused, Retry, Scope
-from channels.http import ProviderHttp, Reply
+from channels.http import NoReply, ProviderHttp, Reply
 from channels.push.subscription import Subscription
 from channels.push.vapid import load_key
 from channels.push.webpush import MAX_PLAINTEXT_BYTES, WebPush, WebPushConfig
@@ -325,6 +325,8 @@ async def test_a_busy_service_is_waited_for(
         ("https://wns2-par02p.notify.windows.com", True),
         ("http://127.0.0.1:9000", True),
         ("https://push.stranger.example", False),
+        ("https://storage.googleapis.com", False),
+        ("https://fcm.googleapis.com:5228", False),
         ("https://fcm.googleapis.com.stranger.example", False),
         ("https://127.0.0.1:9000", False),
     ],
@@ -373,6 +375,34 @@ async def test_a_strangers_service_cannot_have_the_account_paused(
             assert (outcome.scope, outcome.suppress) == (Scope.RECIPIENT, False)
         case Retry():
             assert outcome.throttled
+            assert outcome.alone
+
+
+class _Nowhere(ProviderHttp):
+    """No name leads anywhere."""
+
+    async def request(self, method: str, url: str, **options: Any) -> Reply:
+        raise NoReply(Retry("no-connection"))
+
+
+async def test_a_name_that_leads_nowhere_cannot_have_the_account_paused() -> None:
+    http = _Nowhere()
+    adapter = WebPush(WebPushConfig(private_key=KEY, subject=SUBJECT), http)
+    made_up = Browser("eve").subscription("https://made-up.notify.windows.com")
+
+    outcome = await _send(adapter, replace(MESSAGE, to=made_up))
+    await http.close()
+
+    assert outcome == Retry("no-connection", throttled=True, alone=True)
+
+
+async def test_what_is_no_name_is_refused(adapter: WebPush) -> None:
+    made_up = Browser("eve").subscription("https://made..up.notify.windows.com")
+
+    outcome = await _send(adapter, replace(MESSAGE, to=made_up))
+
+    assert isinstance(outcome, Refused)
+    assert (outcome.scope, outcome.suppress) == (Scope.RECIPIENT, False)
 
 
 async def test_check_tells_the_key_that_browsers_need(adapter: WebPush) -> None:
