@@ -49,6 +49,8 @@ _LOGIN_CODES = frozenset({530, 534, 535, 538})
 _MAY_NOT_SEND = re.compile(r"relay|sender|authenti", re.IGNORECASE)
 # Many servers give no enhanced codes (Exim's "550 relay not permitted", mail.ru's "550 spam message rejected").
 _SUSPECTS = re.compile(r"spam|junk|black ?list|block|rbl|policy|reputation", re.IGNORECASE)
+# Said to RCPT as well, and means the sender.
+_TOO_FAST = re.compile(r"too (?:many|much|fast)|\brate\b|throttl", re.IGNORECASE)
 
 _REASON_LENGTH = 300
 
@@ -61,8 +63,10 @@ def outcome(code: int, text: str, stage: Stage) -> Retry | Refused:
     match code // 100:
         case 4:
             # A recipient's own trouble (greylisting, full, too fast) is no failure of the server.
-            patience = stage is Stage.RECIPIENT or enhanced.startswith("4.7.")
-            return Retry(name, throttled=patience)
+            recipient = stage is Stage.RECIPIENT
+            patience = recipient or enhanced.startswith("4.7.")
+            alone = recipient and not _TOO_FAST.search(text)
+            return Retry(name, throttled=patience, alone=alone)
         case 5:
             scope, suppress = _scope(code, enhanced, text, stage)
             return Refused(scope, name, one_line(text) or name, suppress=suppress)

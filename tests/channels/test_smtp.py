@@ -184,8 +184,10 @@ class TestAnswers:
             ("DATA", "550 5.7.26 SPF and DKIM", Refused(Scope.ACCOUNT, "5.7.26", "")),
             ("MAIL", "530 5.7.0 Sign in first", Refused(Scope.ACCOUNT, "5.7.0", "")),
             ("CONNECT", "554 No service here", Refused(Scope.ACCOUNT, "554", "")),
-            ("RCPT", "450 4.2.0 Greylisted", Retry("4.2.0", throttled=True)),
-            ("RCPT", "452 4.2.2 Full", Retry("4.2.2", throttled=True)),
+            # A recipient's own trouble holds up no other letter.
+            ("RCPT", "450 4.2.0 Greylisted", Retry("4.2.0", throttled=True, alone=True)),
+            ("RCPT", "452 4.2.2 Full", Retry("4.2.2", throttled=True, alone=True)),
+            ("RCPT", "450 4.7.1 Too much mail from you", Retry("4.7.1", throttled=True)),
             ("DATA", "451 4.3.0 Disk", Retry("4.3.0")),
             ("DATA", "421 4.7.28 Too much", Retry("4.7.28", throttled=True)),
             ("CONNECT", "421 Busy", Retry("421")),
