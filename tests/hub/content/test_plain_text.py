@@ -42,7 +42,7 @@ def test_whatever_is_repeated_is_read_in_no_time(piece: str) -> None:
 
 
 def test_rows_of_a_wide_table_are_not_underlined_for_each_column() -> None:
-    assert len(plain("<td>" * 5_000 + "<table></tr>" * 2_000)) < LONG
+    assert len(plain("<td>" * 5_000 + "<table></tr>" * 2_000)) < 1_000_000
 
 
 @pytest.mark.parametrize(
