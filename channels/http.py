@@ -119,7 +119,7 @@ class ProviderHttp:
     guarded, for accounts of which somebody outside says where they call.
     """
 
-    guard: PublicOnly | None
+    guard: PublicOnly | None = None
     """Where every call is guarded: for adapters that open connections by themselves."""
 
     def __init__(
