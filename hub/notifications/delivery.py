@@ -54,8 +54,8 @@ _AT_ONCE = timedelta(0)
 _LOOKED_AT_FOR = 15.0
 """Seconds after which what still waits for its turn goes back: a consent, an address or a newer message of the same key may
 have come meanwhile."""
-_FRESH = 1.0
-"""Seconds in which nothing of that changes by the clock alone."""
+_FRESH = 5.0
+"""Seconds for which nobody minds that an end or a quiet hour has come meanwhile; looking costs as much as sorting did."""
 
 _AT_THE_SAME_TIME = 1.0
 """Seconds within which two receivers' limits are no coincidence."""

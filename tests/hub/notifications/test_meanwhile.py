@@ -268,8 +268,9 @@ async def test_what_a_collapsed_one_held_back_goes_at_once(hub: Hub, shop: Shop)
 
 
 async def test_whose_time_is_over_while_it_waits_for_its_turn_is_not_sent(
-    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(delivery, "_FRESH", 0.5)
     turn = Turnstile(drive, plain_mail(hub))
     soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
     id_ = (await shop.send(**text("email", expires_at=soon)))["id"]
@@ -313,9 +314,10 @@ async def test_a_job_that_lasts_looks_again_who_may_be_told(
 
 
 async def test_of_two_jobs_of_one_worker_one_sends_it(
-    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first has waited so long that its lease was taken for a dead worker's."""
+    monkeypatch.setattr(delivery, "_FRESH", 0.5)
     turn = Turnstile(drive, plain_mail(hub))
     id_ = (await shop.send(**text("email")))["id"]
     await turn.close()
