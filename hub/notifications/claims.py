@@ -10,6 +10,7 @@ from asyncpg import Record
 
 from channels.base import Category, Channel
 from hub.accounts.choice import InsteadOf
+from hub.db.attempts import UNCLEAR
 from hub.db.plans import plan_once
 from hub.db.pool import Db, transaction
 from hub.notifications.facts import preferences_of
@@ -147,13 +148,13 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d
   LEFT JOIN address AS a ON a.id = d.address_id
   {doubt}
 """
-_DOUBT = """
+_DOUBT = f"""
   LEFT JOIN LATERAL (
        SELECT t.started_at, t.call_id, t.call_size FROM attempt AS t
         WHERE d.attempt_count > 0 AND t.delivery_id = d.id AND t.account = d.account
-          AND t.outcome IN ('maybe_sent', 'unknown')
+          AND {UNCLEAR}
         ORDER BY t.started_at LIMIT 1) AS doubt ON true
-"""
+"""  # noqa: S608 (a constant)
 # Of first tries there is none: to look for it in each month's partition would cost more than all the rest of them.
 _NO_DOUBT = """
  CROSS JOIN (VALUES (NULL::timestamptz, NULL::uuid, NULL::int)) AS doubt (started_at, call_id, call_size)

@@ -276,6 +276,8 @@ class Deliverer:
         places = len(calls)
         try:
             calls = await self._still_wanted(job, account, calls, by_key)
+            if not calls:
+                return
             deliveries = [by_key[m.key] for call in calls for m in call]
             if self.draining or self._breaker.is_left(account):
                 await self._give_back(job, {d.id: _AT_ONCE for d in deliveries})

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from hub.db.attempts import FINISHED_AT, NUMBER, OUTCOME
+from hub.db.attempts import FINISHED_AT, NUMBER, OUTCOME, UNCLEAR
 from hub.db.partitions import first_id
 from hub.db.pool import Connection, Db
 from hub.notifications import events, steps
@@ -166,9 +166,9 @@ async def cancel(connection: Connection, shop_id: int, id_: UUID) -> str | None:
     return "cancelled"
 
 
-_PERHAPS_SENT = """
+_PERHAPS_SENT = f"""
 EXISTS (SELECT FROM attempt AS t
-         WHERE d.attempt_count > 0 AND t.delivery_id = d.id AND t.outcome IN ('maybe_sent', 'unknown'))
+         WHERE d.attempt_count > 0 AND t.delivery_id = d.id AND {UNCLEAR})
 """
 
 

@@ -83,9 +83,8 @@ async def _roles(work: Work, place: Place) -> Mapping[UUID, Role]:
     """As what each is asked who may answer for the place now."""
     seller_id, warehouse_id = place
     roles = dict.fromkeys(await people.admins(work.conn, work.shop.id), Role.ADMIN)
-    if warehouse_id:
-        staff = await people.staff(work.conn, work.shop.id, warehouse_id)
-        roles |= dict.fromkeys(staff, Role.WAREHOUSE)
+    staff = await people.staff(work.conn, work.shop.id, warehouse_id)
+    roles |= dict.fromkeys(staff, Role.WAREHOUSE)
     if seller_id:
         roles[seller_id] = Role.SELLER
     return roles
@@ -129,7 +128,7 @@ async def _put_first(
 ) -> None:
     """To the staff of the place; where there is none that can be reached, to the seller."""
     seller_id, warehouse_id = place
-    staff = await people.staff(work.conn, work.shop.id, warehouse_id) if warehouse_id else []
+    staff = await people.staff(work.conn, work.shop.id, warehouse_id)
     reached = [
         await put_question(work, order, request_id, who, Role.WAREHOUSE, lines) for who in staff
     ]

@@ -124,9 +124,7 @@ async def _remind(
     """Everybody who was asked and has still a say, by a channel that was not tried yet where there is one; and those
     who have joined the staff since, or can be reached only now, are asked like the others were."""
     asked = await stock_queries.asked(work.conn, request["id"])
-    staff: list[UUID] = []
-    if request["warehouse_id"]:
-        staff = await people.staff(work.conn, work.shop.id, request["warehouse_id"])
+    staff = await people.staff(work.conn, work.shop.id, request["warehouse_id"])
     for contact_id in dict.fromkeys([*asked, *staff]):
         if not await may_answer(work.conn, work.shop.id, Kind.STOCK, request["id"], [contact_id]):
             continue

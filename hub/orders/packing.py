@@ -103,7 +103,7 @@ async def _ask(work: Work, order: Order, place: Place, lines: Sequence[Line]) ->
         warehouse_id=warehouse_id,
         now=work.now,
     )
-    staff = await _staff(work, warehouse_id)
+    staff = await people.staff(work.conn, work.shop.id, warehouse_id)
     reached = [
         await _put_task(work, order, assembly_id, who, Role.WAREHOUSE, lines) for who in staff
     ]
@@ -118,16 +118,12 @@ async def _put_again(
     """To those whose message cannot be changed. It shows how the assembly stands, so it says, too, that there is
     nothing to pack any more."""
     seller_id, warehouse_id = place
-    staff = await _staff(work, warehouse_id)
+    staff = await people.staff(work.conn, work.shop.id, warehouse_id)
     for who in unchanged(await assembly_queries.asked(work.conn, assembly_id)):
         if who == seller_id:
             await _put_task(work, order, assembly_id, who, Role.SELLER, lines)
         elif who in staff:
             await _put_task(work, order, assembly_id, who, Role.WAREHOUSE, lines)
-
-
-async def _staff(work: Work, warehouse_id: UUID | None) -> list[UUID]:
-    return await people.staff(work.conn, work.shop.id, warehouse_id) if warehouse_id else []
 
 
 async def _put_task(

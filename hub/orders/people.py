@@ -7,8 +7,11 @@ from hub.contacts.model import Role
 from hub.db.pool import Db
 
 
-async def staff(db: Db, shop_id: int, warehouse_id: UUID) -> list[UUID]:
-    """The storekeepers that name this place, those known longest first, and then its group chats."""
+async def staff(db: Db, shop_id: int, warehouse_id: UUID | None) -> list[UUID]:
+    """The storekeepers that name this place, those known longest first, and then its group chats; nobody where it is
+    none."""
+    if warehouse_id is None:
+        return []
     rows = await db.fetch(
         """
         SELECT c.id FROM warehouse AS w
