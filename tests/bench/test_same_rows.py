@@ -137,10 +137,12 @@ async def sent_by_other(rig: Rig, way: str) -> None:
     await rig.db.execute("UPDATE delivery SET handout_at = due_at WHERE status = 'queued'")
     async with plain.client(rig.sink) as session:
         sender = await same_rows.sender(WAYS[way], rig.database_url, session)
-        while await sender.some():
-            pass
-        await sender.db.close()
-        await sender.claims.close()
+        try:
+            while await sender.some():
+                pass
+        finally:
+            await sender.db.close()
+            await sender.claims.close()
 
 
 async def deliveries(rig: Rig, notifications: Sequence[UUID]) -> list[UUID]:
