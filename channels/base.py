@@ -360,11 +360,16 @@ class BadHook(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one call of a provider, or one answer to our asking, says. `reply` is for calls only."""
+    """What one call of a provider, or one answer to our asking, says. `reply` is for calls only.
+
+    `left_out`: how many events of the call have no form that can be read. They are passed over, because a provider
+    that is refused tells the whole call again, and at last gives up all of it.
+    """
 
     receipts: Sequence[Receipt] = ()
     heard: Sequence[Heard] = ()
     reply: HookReply = HookReply()
+    left_out: int = 0
 
 
 @runtime_checkable

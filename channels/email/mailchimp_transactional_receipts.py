@@ -77,7 +77,11 @@ def read(request: HookRequest, url: str, key: SecretStr | None) -> Told:
         # A first call may be signed with a key that is nobody's; nothing is said in it.
         return Told()
     _prove(request, form, url, key)
-    return Told([receipt for event in events for receipt in _receipts(event)])
+    readable = [event for event in events if _is_readable(event)]
+    return Told(
+        [receipt for event in readable for receipt in _receipts(event)],
+        left_out=len(events) - len(readable),
+    )
 
 
 def of_info(sent: Sent, info: Mapping[str, Any]) -> list[Receipt]:
@@ -149,21 +153,29 @@ def _prove(request: HookRequest, form: Mapping[str, str], url: str, key: SecretS
         )
 
 
-def _receipts(event: Any) -> Iterator[Receipt]:
-    if not isinstance(event, dict):
-        return
+def _is_readable(event: Any) -> bool:
+    """In the form of an event of a letter, or of a change of a list; whose it is and what it says comes later."""
+    match event:
+        case {"event": name, **rest}:
+            return isinstance(name, str) and isinstance(rest.get("msg"), dict)
+        case {"type": str()}:
+            return True
+    return False
+
+
+def _receipts(event: Mapping[str, Any]) -> Iterator[Receipt]:
+    """Of one that is readable."""
     if "event" not in event:
         yield from _of_list(event)
         return
-    message = event.get("msg")
-    message = message if isinstance(message, dict) else {}
+    message = event["msg"]
     metadata = message.get("metadata")
     key = metadata.get("delivery") if isinstance(metadata, dict) else None
     if not isinstance(key, str) or not key:
         # Not a letter of ours: other programs may send through the same account.
         return
     reason = _reason(message) or _reason(event)
-    status = _EVENTS.get(str(event["event"]))
+    status = _EVENTS.get(event["event"])
     told = [status]
     if event["event"] == "reject":
         told = [_REJECTED.get(reason, status)]
@@ -184,7 +196,7 @@ def _receipts(event: Any) -> Iterator[Receipt]:
 def _of_list(event: Mapping[str, Any]) -> Iterator[Receipt]:
     """An address came on the list of those that nothing is sent to; what left a list says nothing."""
     entry = event.get("reject")
-    if event.get("type") not in _LISTS or event.get("action") not in ("add", "change"):
+    if event["type"] not in _LISTS or event.get("action") not in ("add", "change"):
         return
     if not isinstance(entry, dict) or entry.get("expired"):
         return

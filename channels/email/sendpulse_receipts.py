@@ -46,7 +46,9 @@ def read(request: HookRequest) -> Told:
         raise BadHook("not JSON") from None
     if not isinstance(events, list):
         raise BadHook("not a JSON list")
-    return Told([r for event in events if isinstance(event, dict) for r in _of_event(event)])
+    readable = [event for event in events if isinstance(event, dict)]
+    receipts = [receipt for event in readable for receipt in _of_event(event)]
+    return Told(receipts, left_out=len(events) - len(readable))
 
 
 def of_record(record: Mapping[str, Any]) -> Iterator[Receipt]:

@@ -1,6 +1,6 @@
 """Unisender Go's words for what happened to a letter, from its signed calls."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import SecretStr
@@ -53,13 +53,14 @@ def read(request: HookRequest, token: SecretStr) -> Told:
     if request.method in ("GET", "HEAD"):
         # The URL is tried when the hook is switched on.
         return Told()
-    said = signed.authentic(request.body, token)
-    return Told([receipt for event in _letters(said) for receipt in _receipts(event)])
+    events, left_out = signed.events(signed.authentic(request.body, token))
+    receipts = [receipt for event in _letters(events) for receipt in _receipts(event)]
+    return Told(receipts, left_out=left_out)
 
 
-def _letters(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _letters(events: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """What happened to letters; other events (blocks of whole domains) are passed over."""
-    for event in signed.events(said):
+    for event in events:
         if "spam_block" not in str(event.get("event_name")):
             data = event.get("event_data", event)
             if isinstance(data, dict):

@@ -65,8 +65,8 @@ def read(request: HookRequest, token: SecretStr, list_id: int) -> Told:
     """Formats `json_post` and `json_post_gzip`, many events a call or `single_event`. Raises `BadHook`."""
     if request.method in ("GET", "HEAD"):
         return Told()
-    said = signed.authentic(request.body, token)
-    return Told([r for event in signed.events(said) for r in _event(event, list_id)])
+    events, left_out = signed.events(signed.authentic(request.body, token))
+    return Told([r for event in events for r in _event(event, list_id)], left_out=left_out)
 
 
 def _event(event: Mapping[str, Any], list_id: int) -> Iterator[Receipt]:

@@ -84,6 +84,7 @@ _REASONS: Mapping[int, str] = {
 }
 
 _MAX_ENTRIES = 100
+_CODE_LENGTH = 3
 _REMEMBERED = 10_000
 
 
@@ -242,7 +243,9 @@ def _receipt(entry: str) -> Receipt | None:
     if kind != "sms_status" or len(rest) < 2:
         return None
     sms_id, code, *when = (line.strip() for line in rest)
-    status = _STATUSES.get(int(code)) if code.isdecimal() else None
+    # Python reads no number of any length.
+    known = code.isdecimal() and len(code) <= _CODE_LENGTH
+    status = _STATUSES.get(int(code)) if known else None
     if status is None:
         return None
     reason = _REASONS.get(int(code), "")

@@ -5,7 +5,7 @@ import hmac
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,13 +44,19 @@ def authentic(body: bytes, token: SecretStr) -> dict[str, Any]:
     return said
 
 
-def events(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """All events of a call, also of one with `single_event`. Raises `BadHook`."""
+def events(said: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], int]:
+    """All events of a call, also of one with `single_event`, and how many there are in no readable form: a user
+    whose events are no list counts as one. Raises `BadHook`, also where none of them is readable."""
     users = said.get("events_by_user")
-    found = [said] if users is None else [e for user in _list(users) for e in _list(user, "events")]
-    for event in found:
-        if isinstance(event, dict):
-            yield event
+    if users is None:
+        return [said], 0
+    if not isinstance(users, list):
+        raise BadHook("no list of events_by_user")
+    found = [event for user in users for event in _events_of(user)]
+    readable: list[Mapping[str, Any]] = [event for event in found if isinstance(event, dict)]
+    if found and not readable:
+        raise BadHook("no list of events")
+    return readable, len(found) - len(readable)
 
 
 def delivery(data: Mapping[str, Any]) -> str:
@@ -90,8 +96,6 @@ def _plain(body: bytes) -> bytes:
     return body
 
 
-def _list(value: Any, name: str = "") -> list[Any]:
-    inner = value.get(name) if name and isinstance(value, dict) else value
-    if not isinstance(inner, list):
-        raise BadHook(f"no list of {name or 'events_by_user'}")
-    return inner
+def _events_of(user: Any) -> list[Any]:
+    events = user.get("events") if isinstance(user, dict) else None
+    return events if isinstance(events, list) else [None]

@@ -74,11 +74,16 @@ def read(request: HookRequest, token: str) -> Read:
         raise BadHook("not JSON") from None
     if not isinstance(raw, dict):
         raise BadHook("not an event of Viber")
-    return _read(raw)
+    try:
+        return _read(raw)
+    except ValueError as error:
+        raise BadHook(str(error)) from None
 
 
 def _read(raw: Mapping[str, Any]) -> Read:
-    """Of `webhook`, by which Viber tries the address, and of what is not known nothing but the 200 is wanted."""
+    """Of `webhook`, by which Viber tries the address, and of what is not known nothing but the 200 is wanted.
+
+    Raises `ValueError` for what cannot be stored."""
     at = _time(raw.get("timestamp"))
     match raw:
         case {"event": "delivered" | "seen" | "failed" as event, "user_id": str(person)}:

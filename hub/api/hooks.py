@@ -85,6 +85,8 @@ async def _store(
         told = account.adapter.read_hook(asked)
     else:
         raise NotFound("this account's provider does not call back")
+    if told.left_out:
+        log.warning("hook.events_left_out", account=account.name, events=told.left_out)
     due = await inbound.store(hub, account, told)
     request.app[INTAKE].pass_on(due)
     return told.reply

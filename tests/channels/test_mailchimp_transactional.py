@@ -496,6 +496,31 @@ class TestReceipts:
 
         assert receipts == [Receipt(ReceiptStatus.READ, key="k", code="open")]
 
+    @pytest.mark.parametrize("wrong", [None, 7, [], ["blacklist"], {}, {"a": ["b"]}, "x" * 9000])
+    @pytest.mark.parametrize("where", ["type", "event", "msg", "reject", "action", "ts", "_id"])
+    def test_one_that_is_rubbish_takes_no_other_with_it(
+        self, mandrill: MailchimpTransactional, where: str, wrong: Any
+    ) -> None:
+        good = {"event": "open", "ts": 1793527200, "msg": {"metadata": {"delivery": "k"}}}
+        entry = {"reason": "spam", "email": "boris@example.com"}
+        listed = {"type": "blacklist", "action": "add", "reject": entry}
+
+        told = mandrill.read_hook(hook(good | {where: wrong}, listed | {where: wrong}, good))
+
+        at = datetime(2026, 11, 1, 10, tzinfo=UTC)
+        assert told.receipts[-1] == Receipt(ReceiptStatus.READ, key="k", code="open", at=at)
+
+    def test_those_that_have_no_form_are_counted(self, mandrill: MailchimpTransactional) -> None:
+        strange: list[Any] = [
+            *(None, 7, [], {}, {"type": ["blacklist"]}, {"event": ["open"], "msg": {}}),
+            *({"event": "open"}, {"event": "open", "msg": [7]}),
+        ]
+        others: list[Any] = [{"event": "inbound", "msg": {}}, {"type": "whitelist"}]
+
+        told = mandrill.read_hook(hook(*strange, *others))
+
+        assert told == Told([], left_out=len(strange))
+
     async def test_count_only_with_the_signature_of_this_address_and_body(
         self, mandrill: MailchimpTransactional, simulator: Simulator
     ) -> None:

@@ -18,6 +18,7 @@ from channels.money import money
         (None, None),
         ("free", None),
         ("NaN", None),
+        (-1, None),
         # Of a size that fits no column.
         ("1E+999999", None),
         ("1E-20000", None),

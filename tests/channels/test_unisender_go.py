@@ -475,6 +475,18 @@ class TestReceipts:
 
         assert not bad.value.forged
 
+    @pytest.mark.parametrize("user", [None, 7, [], {}, {"events": None}, {"events": [7]}])
+    def test_of_a_user_that_is_rubbish_take_no_others_with_them(
+        self, go: UnisenderGo, user: Any
+    ) -> None:
+        data = {"job_id": "j", "metadata": {"delivery": "k"}, "status": "opened"}
+        good = {"event_name": "transactional_email_status", "event_data": data}
+
+        told = go.read_hook(hook(signed({"events_by_user": [user, {"events": [good]}]}, TOKEN)))
+
+        assert [(r.status, r.key) for r in told.receipts] == [(ReceiptStatus.READ, "k")]
+        assert told.left_out == 1
+
     def test_that_are_signed_but_no_json_are_bad(self, go: UnisenderGo) -> None:
         raw = '"auth":"%s" and more'
         auth = hashlib.md5((raw % TOKEN).encode()).hexdigest()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from channels.base import Channel, HookRequest
 
@@ -172,3 +173,160 @@ def _calls(updates: Sequence[dict[str, Any]]) -> list[HookRequest]:
 BOT_CALLS: Mapping[Channel, Sequence[HookRequest]] = {
     channel: _calls(updates) for channel, updates in UPDATES.items()
 }
+
+
+def _posted(body: Any) -> HookRequest:
+    return HookRequest("POST", {}, {}, json.dumps(body).encode())
+
+
+def _mandrill(*events: Any) -> HookRequest:
+    body = urlencode({"mandrill_events": json.dumps(events)}).encode()
+    return HookRequest("POST", {}, {}, body)
+
+
+def _unisender(*events: Any) -> HookRequest:
+    return _posted({"auth": "0" * 32, "events_by_user": [{"login": "x", "events": list(events)}]})
+
+
+def _whatsapp(**value: Any) -> HookRequest:
+    entry = {"id": "1", "changes": [{"value": value, "field": "messages"}]}
+    return _posted({"object": "whatsapp_business_account", "entry": [entry]})
+
+
+_TIME = 1793527200
+_DIAG = "550 5.1.1 <anna@example.com> unknown"
+
+MORE_CALLS: Mapping[tuple[Channel, str], Sequence[HookRequest]] = {
+    (Channel.EMAIL, "mailchimp_transactional"): [
+        _mandrill(
+            {
+                "type": "blacklist",
+                "action": "add",
+                "ts": _TIME,
+                "reject": {
+                    "reason": "hard-bounce",
+                    "detail": _DIAG,
+                    "email": "anna@example.com",
+                    "expired": False,
+                },
+            }
+        ),
+        _mandrill(
+            {
+                "event": "reject",
+                "ts": _TIME,
+                "_id": "e9a1",
+                "reject": {"reason": "unsub"},
+                "msg": {
+                    "_id": "e9a1",
+                    "email": "anna@example.com",
+                    "metadata": {"delivery": "key-anna"},
+                    "diag": _DIAG,
+                },
+            }
+        ),
+    ],
+    (Channel.EMAIL, "unisender"): [
+        _unisender(
+            {
+                "event_name": "unsubscribe",
+                "event_time": "2026-11-01 10:00:00",
+                "event_data": {"email": "anna@example.com", "just_unsubscribed_list_ids": [1]},
+            }
+        ),
+    ],
+    (Channel.EMAIL, "unisender_go"): [
+        _unisender(
+            {
+                "event_name": "transactional_email_status",
+                "event_data": {
+                    "job_id": "j",
+                    "metadata": {"delivery": "key-anna"},
+                    "email": "anna@example.com",
+                    "status": "hard_bounced",
+                    "event_time": "2026-11-01 10:00:00",
+                    "delivery_info": {
+                        "delivery_status": "err_user_unknown",
+                        "destination_response": _DIAG,
+                    },
+                },
+            }
+        ),
+    ],
+    (Channel.EMAIL, "sendpulse"): [
+        _posted(
+            [
+                {
+                    "event": "undelivered",
+                    "timestamp": _TIME,
+                    "message_id": "m",
+                    "recipient": "anna@example.com",
+                    "smtp_server_response_code": "550",
+                    "smtp_server_response_subcode": "5.1.1",
+                    "smtp_server_response": _DIAG,
+                },
+            ]
+        ),
+        _posted([{"event": "hard_bounces", "timestamp": _TIME, "email": "anna@example.com"}]),
+    ],
+    (Channel.WHATSAPP, "cloud_api"): [
+        _whatsapp(
+            statuses=[
+                {
+                    "id": "wamid.1",
+                    "status": "failed",
+                    "timestamp": str(_TIME),
+                    "biz_opaque_callback_data": "key-anna",
+                    "errors": [
+                        {
+                            "code": 131050,
+                            "title": "No marketing",
+                            "message": "No marketing",
+                            "error_data": {"details": "They stopped it"},
+                        }
+                    ],
+                }
+            ],
+            user_preferences=[
+                {
+                    "wa_id": "79990000001",
+                    "category": "marketing_messages",
+                    "value": "stop",
+                    "detail": "stopped",
+                    "timestamp": _TIME,
+                }
+            ],
+        ),
+    ],
+    (Channel.VIBER, "bot_api"): [
+        *_calls(VIBER),
+        _posted(
+            {
+                "event": "failed",
+                "timestamp": 1767225600000,
+                "message_token": 4,
+                "user_id": "01234567890A=",
+                "desc": "failure description",
+            }
+        ),
+    ],
+    (Channel.SMS, "smsc"): [
+        HookRequest(
+            "POST",
+            {},
+            {},
+            urlencode(
+                {
+                    "id": "15",
+                    "phone": "79990000001",
+                    "status": "20",
+                    "err": "1",
+                    "ts": str(_TIME),
+                    "cost": "3.5",
+                    "md5": "0" * 32,
+                }
+            ).encode(),
+        ),
+    ],
+}
+"""What the simulators do not call with."""

@@ -8,7 +8,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -26,12 +26,14 @@ from channels.telegram import updates as telegram
 from channels.updates import Incoming, storable
 from channels.vk import updates as vk
 from channels.vk.community import CommunityConfig
+from hub.contacts import addresses
 from hub.db.pool import as_json
 from tests.contract.cases import Case, cases
 from tests.fuzz.calls import calls
-from tests.fuzz.examples import BOT_CALLS, UPDATES
-from tests.fuzz.replies import changed
+from tests.fuzz.examples import BOT_CALLS, MORE_CALLS, UPDATES
+from tests.fuzz.replies import changed, places
 from tests.fuzz.rigs import Rig, rig
+from tests.fuzz.spoiling import WRONG, in_json, put, spoiled
 from tests.fuzz.test_answers import check_receipt, check_text
 
 CASES = [case for case in cases() if case.hook]
@@ -110,6 +112,93 @@ def test_a_call_of_anybody(heard: tuple[Case, ReadsHooks, Rig], data: st.DataObj
     check_told(read(adapter, call, proven=False), made)
 
 
+_DEEPEST = 990
+"""Some levels less than the reader of JSON goes down from here."""
+
+
+def _calls_of(case: Case, made: Rig) -> Sequence[HookRequest]:
+    return [*made.heard.calls, *MORE_CALLS.get((case.channel, case.provider), ())]
+
+
+def test_a_call_with_one_wrong_value(heard: tuple[Case, ReadsHooks, Rig]) -> None:
+    case, adapter, made = heard
+
+    for call in _calls_of(case, made):
+        for changed_call in spoiled(call):
+            told = read(adapter, changed_call, proven=True)
+
+            check_told(told, made)
+            if isinstance(told, Told):
+                _check_addresses(case, told)
+
+
+def _check_addresses(case: Case, told: Told) -> None:
+    """What the hub makes of them before they reach the database."""
+    for address in [r.address for r in told.receipts] + [h.address for h in told.heard]:
+        try:
+            value = addresses.normalise(case.channel, address)
+        except ValueError:
+            continue
+        assert addresses.digest_at(case.channel, value)
+
+
+def test_a_call_that_is_nested_as_deep_as_json_goes(heard: tuple[Case, ReadsHooks, Rig]) -> None:
+    case, adapter, made = heard
+
+    for call in _calls_of(case, made):
+        if not (found := in_json(call)):
+            continue
+        value, again = found
+        for at in places(value):
+            written_so = again(put(value, at, "DEEP")).body
+            for depth in (150, *range(_DEEPEST - 60, _DEEPEST, 1)):
+                deep = b"[" * depth + b"]" * depth
+                body = written_so.replace(b'"DEEP"', deep).replace(b"%22DEEP%22", deep)
+
+                check_told(read(adapter, replace(call, body=body), proven=True), made)
+
+
+def test_one_bad_event_takes_no_other_with_it(heard: tuple[Case, ReadsHooks, Rig]) -> None:
+    case, adapter, made = heard
+
+    for call in _calls_of(case, made):
+        if not (found := in_json(call)):
+            continue
+        value, again = found
+        good = read(adapter, again(value), proven=True)
+        assert isinstance(good, Told)
+        for beside in _beside_a_good_one(value):
+            told = read(adapter, again(beside), proven=True)
+
+            assert isinstance(told, Told), f"{told} for {beside}"
+            assert set(good.receipts) <= set(told.receipts), beside
+            assert set(good.heard) <= set(told.heard), beside
+
+
+_EVENTS = (
+    "events_by_user",
+    "events",
+    "entry",
+    "changes",
+    "statuses",
+    "messages",
+    "user_preferences",
+)
+
+
+def _beside_a_good_one(value: Any) -> Iterator[Any]:
+    """Each list of events with its first item twice, first with something wrong in it, then as it was."""
+    for at in places(value):
+        items = value
+        for key in at:
+            items = items[key]
+        if not isinstance(items, list) or not items or (at and at[-1] not in _EVENTS):
+            continue
+        for inside in places(items[0]):
+            for wrong in WRONG:
+                yield put(value, at, [put(items[0], inside, wrong), *items])
+
+
 Read = Callable[[HookRequest], tuple[Sequence[Incoming], HookReply]]
 
 _BOTS: dict[Channel, Read] = {
@@ -149,6 +238,21 @@ def test_an_update_of_a_bot(channel: Channel, data: st.DataObject) -> None:
         assert isinstance(one.chat, str)
         assert one.event
     check_reply(reply)
+
+
+@pytest.mark.parametrize("channel", _BOTS)
+def test_an_update_with_one_wrong_value(channel: Channel) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hmac, "compare_digest", _is_comparable)
+        for call in BOT_CALLS[channel]:
+            for changed_call in spoiled(call):
+                try:
+                    found, reply = _BOTS[channel](changed_call)
+                except BadHook:
+                    continue
+                for one in found:
+                    as_json(one.raw).encode()
+                check_reply(reply)
 
 
 _PLATFORMS: dict[Channel, type[Platform]] = {

@@ -20,6 +20,7 @@ from hub.sources.base import Call, Unreadable
 from hub.sources.model import Heard
 from hub.sources.registry import PLATFORMS, platform_class
 from tests.fuzz.calls import calls
+from tests.fuzz.spoiling import spoiled
 from tests.hub.notifications.conftest import Drive
 from tests.simulators.base import Fault
 from tests.sources.alone import no_http
@@ -244,3 +245,14 @@ def test_whatever_is_posted_is_read_or_refused(
             as_json(event.payload)
             with suppress(Unreadable):
                 adapter.facts(event.kind, event.payload)
+
+
+def test_one_wrong_value_is_read_or_refused(built: tuple[Any, Call]) -> None:
+    adapter, call = built
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hmac.compare_digest", lambda *_: True)
+        for request in spoiled(call.request):
+            with suppress(BadHook):
+                heard = adapter.hear(Call(call.topic, request), now=datetime.now(UTC))
+
+                assert all(event.key or event.ignored for event in heard.events)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from channels.base import Channel
 from hub.accounts.hooks import token_of
@@ -19,7 +20,8 @@ from tests.hub.notifications.conftest import Drive, Shop
 from tests.hub.notifications.providers import CALLBACK_SECRET, Providers
 from tests.simulators import sms_ru, smsc
 from tests.simulators.base import Sent
-from tests.simulators.unisender_go import event
+from tests.simulators.unisender_go import TOKEN as UNIGO_TOKEN
+from tests.simulators.unisender_go import event, signed
 from tests.simulators.webpush import Browser
 
 
@@ -429,6 +431,27 @@ async def test_what_was_lost_too_late_takes_the_next_channel(
         ("email", "failed"),
         ("sms", "sent"),
     ]
+
+
+async def test_a_bad_event_is_left_out_and_the_others_of_its_call_count(
+    shop: Shop, drive: Drive, hooks: Hooks, providers: Providers
+) -> None:
+    id_ = await sent_by(shop, drive, "email")
+    told = {
+        "event_name": "transactional_email_status",
+        "event_data": event(providers.unisender_go.sent[0], "delivered"),
+    }
+    rubbish = [{"events": ["b@example.com", told]}, "c@example.com"]
+
+    with structlog.testing.capture_logs() as logs:
+        answer = await hooks.call("mail", signed({"events_by_user": rubbish}, UNIGO_TOKEN))
+
+    assert answer.status == 200
+    assert await shop.status(id_) == "delivered"
+    assert [(one["account"], one["events"]) for one in logs if "left_out" in one["event"]] == [
+        ("mail", 2)
+    ]
+    assert "example.com" not in str(logs)
 
 
 @pytest.mark.parametrize("account", ["mail", "smsc", "sms-ru", "tg", "vk", "max", "fcm", "rustore"])
