@@ -18,7 +18,7 @@ from hub.accounts.limits import Grant, RateLimits
 from hub.config import Shop
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
-from hub.notifications import attempts, claims, service, statuses
+from hub.notifications import attempts, claims, quoted, service, statuses
 from hub.notifications.attempts import Begun
 from hub.notifications.choosing import Chooser, Chosen
 from hub.notifications.claims import Claimed
@@ -368,7 +368,7 @@ class Deliverer:
 
     async def _results(self, account: LiveAccount, call: list[Message]) -> list[Outcome]:
         begun = self._breaker.begin(account)
-        results = await _sent(account, call)
+        results = quoted.outcomes(call, await _sent(account, call))
         self._counters.called(account, begun.seconds())
         with suppress(*UNREACHABLE):
             await self._breaker.ended(self._hub.db, begun, results)

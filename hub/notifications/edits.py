@@ -25,6 +25,7 @@ from channels.base import (
     Scope,
 )
 from hub.db.pool import Db
+from hub.notifications import quoted
 from hub.notifications.interactive import Asking, Interactive, Parts, render_all
 from hub.notifications.model import ContactFacts
 from hub.resources import Hub
@@ -142,7 +143,8 @@ class Editor:
         assert edit.asking is not None  # noqa: S101 (parts are made from it)
         message = message_of(edit.asking, parts)
         try:
-            outcome = await account.adapter.edit(edit.provider_id, message)
+            said = await account.adapter.edit(edit.provider_id, message)
+            [outcome] = quoted.outcomes([message], [said])
         except Exception:
             log.exception("edit.adapter_failed", delivery=str(edit.id))
             outcome = Retry("bug")

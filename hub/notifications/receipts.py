@@ -15,7 +15,7 @@ from hub.db.partitions import first_id
 from hub.db.pool import Connection, Pool
 from hub.db.text import storable
 from hub.ids import new_id
-from hub.notifications import attempts, steps
+from hub.notifications import attempts, quoted, steps
 from hub.notifications.model import ACTIVE, LIFETIME, DeliveryStatus, may_move
 from hub.notifications.steps import TRIED, Due
 from hub.preferences import consents, reports, suppressions
@@ -185,11 +185,12 @@ async def _find(
     for receipt, key in zip(receipts, keys, strict=True):
         id_ = key or by_provider_id.get(receipt.provider_id)
         if id_ in rows:
+            said = quoted.receipt(receipt, rows[id_]["address"])
             if rows[id_]["erased"]:
-                receipt = replace(receipt, provider_id="", text="")  # noqa: PLW2901
-            known.append(_Known(receipt, id_, rows[id_]))
+                said = replace(said, provider_id="", text="")
+            known.append(_Known(said, id_, rows[id_]))
         else:
-            strays.append(receipt)
+            strays.append(quoted.receipt(receipt, None))
     return known, strays
 
 
@@ -208,6 +209,7 @@ async def _rows(
         SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.channel, d.category, d.status,
                d.reason, d.code, d.cost, d.sent_at, d.delivered_at, d.read_at,
                CASE WHEN {SENT_THERE} THEN a.digest END AS digest,
+               CASE WHEN {SENT_THERE} THEN a.value END AS address,
                NOT EXISTS (SELECT FROM contact AS c WHERE c.id = d.contact_id) AS erased,
                CASE WHEN d.status = 'failed' THEN (
                     SELECT max(r.happened_at) FROM receipt AS r

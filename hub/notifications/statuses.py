@@ -13,6 +13,7 @@ import structlog
 from channels.base import Asks, Receipt, ReceiptStatus, Sent, Tells, Unavailable
 from hub.accounts.book import LiveAccount
 from hub.accounts.limits import RateLimits
+from hub.contacts.masking import masked_all
 from hub.db.pool import UNREACHABLE, Db
 from hub.notifications import receipts
 from hub.notifications.model import DeliveryStatus
@@ -129,7 +130,7 @@ class Asker:
         try:
             found = await adapter.ask([q.sent for q in questions])
         except Unavailable as error:
-            log.info("statuses.not_told", account=account.name, reason=str(error))
+            log.info("statuses.not_told", account=account.name, reason=masked_all(str(error)))
             await _postpone(self._hub.db, [q.sent.key for q in questions], _AGAIN_AFTER)
             return
         except Exception:

@@ -20,6 +20,7 @@ from hub.api.keys import HUB
 from hub.api.routes import PUBLIC, TIMEOUT, Handler, Routes
 from hub.audit.model import Actor
 from hub.config import Locale
+from hub.contacts import masking
 from hub.content.formats import Formats, formats
 from hub.errors import HubError, NotAllowed, NotFound
 from hub.operators.model import Operator, Right, Session
@@ -257,15 +258,7 @@ def framed(html: str) -> web.Response:
 
 def masked(visit: Visit, value: str, kind: str) -> str:
     """An address as this operator may see it: whole, or only as much as tells two of them apart."""
-    if visit.may(Right.ADDRESSES) or not value:
-        return value
-    if kind == "email" and "@" in value:
-        name, _, domain = value.rpartition("@")
-        host, dot, zone = domain.rpartition(".")
-        return f"{name[:1]}•••@{(host or zone)[:1]}•••{dot}{zone if host else ''}"
-    if kind in ("phone", "sms", "viber", "whatsapp"):
-        return f"{value[:2]} ••• •• {value[-2:]}" if len(value) > 6 else "•••"
-    return f"•••{value[-2:]}" if len(value) > 5 else "•••"
+    return value if visit.may(Right.ADDRESSES) or not value else masking.masked(value, kind)
 
 
 def masked_name(visit: Visit, value: str) -> str:
@@ -276,8 +269,8 @@ def masked_name(visit: Visit, value: str) -> str:
 
 
 def masked_id(visit: Visit, value: str) -> str:
-    """What the shop calls a person; some shops take the address for it."""
-    return masked(visit, value, "email") if "@" in value else value
+    """What the shop calls a person; some shops take the e-mail address or the phone for it."""
+    return value if visit.may(Right.ADDRESSES) else masking.masked_id(value)
 
 
 def failed(visit: Visit, error: HubError) -> web.Response:
