@@ -3,7 +3,7 @@
 from contextlib import suppress
 from uuid import UUID
 
-from hub.api.console.frame import SERVED, Visit, masked_name
+from hub.api.console.frame import SERVED, Visit, masked_id, masked_name
 from hub.errors import NotFound
 from hub.operators.model import Right
 from hub.orders.desk import Person
@@ -30,10 +30,10 @@ def id_in_path(visit: Visit) -> UUID:
 
 
 def staff_name(visit: Visit, name: str | None) -> str:
-    """Of the shop's own people: whoever answers for them has to know who they are."""
+    """Of the shop's own people: whoever answers for them has to know who they are, but no address that stands for one."""
     if not name:
         return ""
-    return name if visit.may(Right.STOCK) else masked_name(visit, name)
+    return masked_id(visit, name) if visit.may(Right.STOCK) else masked_name(visit, name)
 
 
 def person(visit: Visit, who: Person | None) -> str:

@@ -7,8 +7,9 @@ import pytest
 from aiohttp import web
 
 from hub.api.console import rendering
-from hub.api.console.frame import Visit, framed, masked, masked_name
+from hub.api.console.frame import Visit, framed, masked, masked_id, masked_name
 from hub.api.console.menu import MENU, offered, present
+from hub.api.console.orders_shown import staff_name
 from hub.content.formats import formats
 from hub.ids import new_id
 from hub.operators.model import RIGHTS, Membership, Operator, Right, Role, Session
@@ -134,6 +135,24 @@ def _visit(role: Role) -> Visit:
 def test_addresses_are_whole_for_those_who_may_see_them(value: str, kind: str, seen: str) -> None:
     assert masked(_visit(Role.OPERATOR), value, kind) == value
     assert masked(_visit(Role.WAREHOUSE), value, kind) == seen
+
+
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [
+        ("buyer-42", "buyer-42"),
+        ("1001", "1001"),
+        ("", ""),
+        ("anna@example.com", "a•••@e•••.com"),
+        ("+79991234567", "+7 ••• •• 67"),
+        ("89991234567", "+7 ••• •• 67"),
+    ],
+)
+def test_an_id_that_is_an_address_is_masked_like_one(value: str, seen: str) -> None:
+    assert masked_id(_visit(Role.OPERATOR), value) == value
+    assert masked_id(_visit(Role.READER), value) == seen
+    # Names of those who answer for the goods are known to whoever works at the shelf, their phones are not.
+    assert staff_name(_visit(Role.WAREHOUSE), value) == seen
 
 
 def test_names_are_letters_for_those_who_may_not_see_them() -> None:

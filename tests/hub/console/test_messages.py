@@ -153,6 +153,40 @@ async def test_nor_where_the_shop_calls_people_by_their_addresses(
     assert "boris@example.com" in (await console.get("/messages")).text
 
 
+@pytest.mark.parametrize("name", ["+79990000002", "79990000002", "8 (999) 000-00-02"])
+async def test_nor_where_it_calls_them_by_their_phones(
+    api: Api, console: Console, console_for: ConsoleFor, name: str
+) -> None:
+    id_ = await _send(api, recipient={"external_id": name, "addresses": {"phone": "+79990000002"}})
+    order = {"number": "77", "status": "placed", "currency": "RUB", "buyer": {"external_id": name}}
+    seller = {"external_id": "seller-7"}
+    await api.put("/v1/contacts/seller-7", {"role": "seller"})
+    line = {"id": "1", "sku": "A", "title": "Чайник", "quantity": 1, "price": "1.00"} | {
+        "seller": seller
+    }
+    assert (await api.put("/v1/orders/77", order | {"lines": [line]})).status == 201
+    reader = await console_for(Role.READER)
+
+    for path, q in (
+        *(("/messages", ""), (f"/messages/{id_}", ""), ("/messages", name), ("/people", "")),
+        *(("/people", name), ("/orders", "")),
+    ):
+        page = await reader.get(path, q=q)
+        assert name not in page.text, (path, q)
+        assert "00-02" not in page.text, (path, q)
+        if path != "/orders":
+            assert "+7 ••• •• 02" in page.text, (path, q)
+    assert name in (await console.get("/people", q=name)).text
+    # By what it is called it is found and opened, whoever looks.
+    [person] = {
+        link for link in (await reader.get("/people", q=name)).links.values() if "/people/" in link
+    }
+    card = await reader.get(person)
+    assert card.status == 200
+    assert "+7 ••• •• 02" in card.text
+    assert name not in card.text
+
+
 async def test_a_message_tells_why_channels_were_not_taken(api: Api, console: Console) -> None:
     id_ = await _send(api, channels=["viber"])
 
