@@ -221,7 +221,8 @@ def _of_number(entry: Mapping[str, Any] | None, call_id: int, digits: str) -> Ou
         return Retry("number-not-listed", maybe_sent=True)
     error = _number(entry.get("error"))
     if error == _TOO_OFTEN:
-        return Retry("throttled", _PATIENCE, throttled=True)
+        # The call itself went through, so it is this number that had the same a moment ago.
+        return Retry("throttled", _PATIENCE, throttled=True, alone=True)
     if error:
         return _refused(error, "", alone=True)
     status = _number(entry.get("status"))

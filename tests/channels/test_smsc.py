@@ -155,6 +155,16 @@ class TestAnswers:
         assert (wrong.scope, wrong.suppress) == (Scope.RECIPIENT, True)
         assert forbidden.scope is Scope.MESSAGE
 
+    async def test_too_often_for_one_number_holds_up_no_other(
+        self, smsc: Smsc, simulator: SmscSimulator
+    ) -> None:
+        simulator.errors = {"+79990000001": 9}
+
+        good, again = await smsc.send([message(0), message(1)])
+
+        assert isinstance(good, Accepted)
+        assert again == Retry("throttled", timedelta(seconds=60), throttled=True, alone=True)
+
     async def test_about_some_number_of_many_suppress_none(
         self, smsc: Smsc, simulator: SmscSimulator
     ) -> None:
