@@ -53,6 +53,7 @@ _BLOCKS = frozenset(
         *("table", "td", "th", "title", "tr", "ul"),
     )
 )
+# In the place of all that is left out: without it, the white space on both sides would be one long run.
 _NOTHING = "<!---->"
 
 
@@ -150,9 +151,10 @@ class Markup:
         end = self._found(_TAG_ENDS, at)
         if end < 0:
             return self._text(at)
-        named = _END_NAME.match(self._html, at)
-        if named:
+        if named := _END_NAME.match(self._html, at):
             self._close(named[1])
+        else:
+            self._put(_NOTHING)
         return end
 
     def _close(self, written: str) -> None:
@@ -161,8 +163,8 @@ class Markup:
         if name in _NESTED or name == "pre":
             self._open[name] = max(0, depth - 1) if name != "pre" else 0
             self._unspaced = not self._open["pre"]
-        if depth <= _DEEPEST:
-            self._put(f"</{written}>", "\n" if name in _BLOCKS else "")
+        shown = f"</{written}>" if depth <= _DEEPEST else _NOTHING
+        self._put(shown, "\n" if name in _BLOCKS else "")
 
     def _start(self, at: int) -> int:
         found = _TAG.match(self._html, at)
@@ -177,10 +179,11 @@ class Markup:
         if name in _NESTED:
             self._open[name] += 1
             if self._open[name] > _DEEPEST:
-                return found.end()
+                tag = _NOTHING
         elif name == "pre":
-            self._open[name] = 1
-            self._unspaced = False
+            # One that ends itself is over at once.
+            self._open[name] = 0 if tag.endswith("/>") else 1
+            self._unspaced = not self._open[name]
         self._put(tag, "\n" if name in _BLOCKS else "")
         return found.end()
 

@@ -24,6 +24,9 @@ PIECES = [
     *("<ul><li>", "<ol><li>x", "<blockquote><p>x", "<blockquote><br>", "<table></tr>", "<td>"),
     *("<abbr>x", "<abbr title=x>x", "<style>@import a;</style>", "<style>", "<script>", "<pre>\n"),
     *("<a href=x>y</a>", "<a href=x><h1>", "<textarea>", "<plaintext>"),
+    # What is left out between them makes no long run of short ones.
+    *("\n" * 15 + tag for tag in ("</>", "</1>", "<ul>", "</ul>", "<?>", "<![if]>")),
+    "<pre/>" + "\n" * 5000,
 ]
 
 
