@@ -7,7 +7,7 @@ are none. Work is bounded as well: loops, filters and comparisons pay from a bud
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from jinja2 import Template, Undefined, nodes, pass_context
 from jinja2.filters import FILTERS, do_round
@@ -370,12 +370,17 @@ def _charged(name: str) -> Callable[..., Any]:
 
 
 def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
-    """With so many digits as numbers have: ten to the power of a million is a number, too."""
+    """Of numbers only, and with so many digits as these have: ten to the power of a million is a number, too, and so many
+    times a text is a text."""
+    if isinstance(value, Missing):
+        raise Absent(value)
+    if not isinstance(value, int | float | Decimal):
+        raise Unfit("is not a number", value)
     if isinstance(precision, Missing):
         raise Absent(precision)
     if type(precision) is not int or abs(precision) > _DIGITS:
         raise Unfit(f"is not a number of digits from -{_DIGITS} to {_DIGITS}", precision)
-    return do_round(value, precision, method)
+    return do_round(cast("float", value), precision, method)
 
 
 def _remainder(value: Any, divisor: Any) -> Any:
