@@ -25,6 +25,9 @@ _TAG = re.compile(_START % {"but": "<"}, re.VERBOSE)
 # With tags in the quotes. That may be looked for far, and so not often where it is in vain.
 _TAG_WITH_TAGS = re.compile(_START % {"but": ""}, re.VERBOSE)
 _IN_VAIN = 50
+# One that versions of the parser read differently, or whose quotes are in disorder, and what is clear in it.
+_ODD_TAG = re.compile(r"<([a-zA-Z][^\s/<>=\x00]*+)([^<>]*+)>")
+_CLEAR = re.compile(r"""(?<![^\s"'/])([^\s"'/<>=]++)\s*+=++\s*+("[^"]*+"|'[^']*+'|[^\s"'<>=]++)""")
 _END_NAME = re.compile(r"</\s*+([a-zA-Z][\w:.-]*+)(?=[\s/>])")
 _TAG_ENDS = re.compile(">")
 _COMMENT_ENDS = re.compile(r"--\s*+>|--!>")
@@ -58,8 +61,9 @@ _NOTHING = "<!---->"
 
 
 class Markup:
-    """`text`: as it is to be read. `broken`: something in it was begun and not ended, and is text now. `tangled`: it is
-    no letter but a heap of tags; then `bare` is all there is to read, without them."""
+    """`text`: as it is to be read. `broken`: something in it was begun and not ended, and is text now, or is a tag of
+    which only a part is clear. `tangled`: it is no letter but a heap of tags; then `bare` is all there is to read,
+    without them."""
 
     def __init__(self, html: str) -> None:
         self._html = html
@@ -172,8 +176,14 @@ class Markup:
             found = _TAG_WITH_TAGS.match(self._html, at)
             self._in_vain += found is None
         if found is None:
-            return self._text(at)
-        tag, name = found[0], found[1].lower()
+            found = _ODD_TAG.match(self._html, at)
+            if found is None:
+                return self._text(at)
+            self.broken = True
+            tag = _made_clear(found)
+        else:
+            tag = found[0]
+        name = found[1].lower()
         if name in _UNREAD_ENDS:
             return self._unread(name, found)
         if name in _NESTED:
@@ -190,13 +200,21 @@ class Markup:
     def _unread(self, name: str, start: re.Match[str]) -> int:
         """A script or a style sheet, without what is in it. One that has no end is all that follows."""
         if start[0].endswith("/>"):
-            self._put(start[0])
+            self._put(_NOTHING)
             return start.end()
         end = _UNREAD_ENDS[name].search(self._html, start.end())
         if end is None:
             return len(self._html)
         self._put(f"<{name}></{name}>")
         return end.end()
+
+
+def _made_clear(tag: re.Match[str]) -> str:
+    given = [
+        f" {name}={value}" if value[0] in "\"'" else f' {name}="{value}"'
+        for name, value in _CLEAR.findall(tag[2])
+    ]
+    return f"<{tag[1]}{''.join(given)}>"
 
 
 def shown(html: str) -> str:

@@ -25,6 +25,7 @@ PIECES = [
     *("<abbr>x", "<abbr title=x>x", "<style>@import a;</style>", "<style>", "<script>", "<pre>\n"),
     *("<a href=x>y</a>", "<a href=x><h1>", "<textarea>", "<plaintext>"),
     # What is left out between them makes no long run of short ones.
+    *("<a =", "<a =>", "<a =b='", "<a =b=c ", "<a =b='>"),
     *("\n" * 15 + tag for tag in ("</>", "</1>", "<ul>", "</ul>", "<?>", "<![if]>")),
     "<pre/>" + "\n" * 5000,
 ]
@@ -55,6 +56,10 @@ def test_rows_of_a_wide_table_are_not_underlined_for_each_column() -> None:
         ("one <a href='x' two", "one <a href='x' two"),
         ("<a title='a > b <c>' href='https://x.example/'>x</a>", '[x](<https://x.example/> "a > b <c>")'),
         ("<td width='5'' height=3>x", "x"),
+        # Pasted out of a word processor, or put together by a program: a browser shows the text only.
+        ("<a href='https://x.example/'\xa0title=y>x</a>", '[x](<https://x.example/> "y")'),
+        ("<a =b href==https://x.example/ = 'c' title=\"d's\">x</a>", '[x](<https://x.example/> "d\'s")'),
+        ("<p =a>b</p><style ==a>d</style>e<script =a />f", "b\n\nef"),
         ("a<!-- b --><!---- <p>c ---->d<![if !mso]>e<![endif]><!doctype html>f<?g?>h", "adefh"),
         ("<!--[if mso]><p>a</p><![endif]--><!--[if !mso]><!--><p>b</p><!--<![endif]-->", "b"),
         ("<style>p > a {}</style>a<script>if (a<b) '</p>'</script>b<style>c", "ab"),
@@ -88,6 +93,7 @@ def test_of_a_heap_of_tags_the_text_is_left() -> None:
 
 def test_letters_with_markup_that_was_not_ended_are_read_one_by_one() -> None:
     assert PlainText(Part(("<p>", 0, "</p><a ")), 1).of(["Anna"]) is None
+    assert PlainText(Part(("<p =", 0, ">x</p>")), 1).of(["Anna"]) is None
 
 
 def test_a_letter_full_of_numbers_has_stand_ins() -> None:
