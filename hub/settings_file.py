@@ -160,9 +160,9 @@ _SECRET_KEYS = re.compile(r"token|secret|password|key|credential", re.IGNORECASE
 
 
 def _is_secret(key: str, value: str) -> bool:
-    """URLs carry passwords before the `@` and tokens in the query."""
+    """URLs carry passwords before the `@` and tokens in the query; what is no URL may be `host=... password=...`."""
     return bool(_SECRET_KEYS.search(key)) or (
-        key.endswith("_url") and bool(re.search("[@?]", value))
+        key.endswith("_url") and bool(re.search("[@?=]", value))
     )
 
 
@@ -180,9 +180,11 @@ def _shown(key: str, value: Any, written: Any) -> str:
 
 
 def _without(message: str, value: Any, written: Any) -> str:
-    """Some words quote what they are about."""
-    hides = _is_of_environment(written) and isinstance(value, str) and value
-    return message.replace(value, "[hidden]") if hides else message
+    """Some words quote what they are about, a path in its shortest form."""
+    if _is_of_environment(written) and isinstance(value, str) and value:
+        for form in (value, str(Path(value))):
+            message = message.replace(form, "[hidden]")
+    return message
 
 
 def _one_line(

@@ -35,6 +35,10 @@ class ServiceAccount(BaseModel):
     @classmethod
     def read(cls, path: Path) -> Self:
         """Raises `ValueError` that names the path and never what is in the file."""
+        if "{" in str(path):
+            raise ValueError(
+                "must be the path of a service account's key file, and not what is in it"
+            )
         try:
             account = cls.model_validate_json(path.read_bytes())
         except OSError as error:

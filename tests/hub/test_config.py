@@ -160,6 +160,15 @@ def test_a_wrong_value_of_the_environment_is_not_blamed_on_the_file(tmp_path: Pa
     assert line.startswith("VESTNIK_RATE_LIMIT: hub.rate_limit = 'many': ")
 
 
+FCM = """
+[[shops.main.accounts]]
+name = "app"
+channel = "push"
+provider = "fcm"
+credentials = {credentials}
+"""
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -168,6 +177,10 @@ def test_a_wrong_value_of_the_environment_is_not_blamed_on_the_file(tmp_path: Pa
         ACCOUNT.format(token="hunter2", base_url="http://127.0.0.1:1"),
         ACCOUNT.format(token="1:test", base_url="ftp://anna:hunter2@proxy.example"),
         ACCOUNT.format(token="1:test", base_url="ftp://proxy.example/?token=hunter2"),
+        '[hub]\ndatabase_url = "host=db.example user=anna password=hunter2"\n',
+        FCM.format(
+            credentials="""'{"private_key": "hunter2", "token_uri": "https://x.example"}'"""
+        ),
     ],
 )
 def test_secrets_are_not_shown(tmp_path: Path, text: str) -> None:
@@ -216,12 +229,21 @@ def test_of_a_setting_that_there_is_not_no_value_is_shown(
             ACCOUNT.format(token="1:test", base_url="env:SECRET"),
             "shops.main.accounts[0].base_url = 'env:SECRET': ",
         ),
+        (
+            FCM.format(credentials='"env:SECRET"'),
+            "shops.main.accounts[0].credentials = 'env:SECRET': ",
+        ),
+        (
+            FCM.format(credentials='"env:KEY_FILE"'),
+            "shops.main.accounts[0].credentials = 'env:KEY_FILE': ",
+        ),
     ],
 )
 def test_of_what_comes_from_the_environment_only_the_variable_is_named(
     tmp_path: Path, text: str, words: str
 ) -> None:
-    line = fault(tmp_path, text, SECRET="hunter2")
+    key_file = '{"private_key": "hunter2", "token_uri": "https://x.example"}'
+    line = fault(tmp_path, text, SECRET="hunter2", KEY_FILE=key_file)
 
     assert line.startswith(words)
     assert "hunter2" not in line
