@@ -18,6 +18,9 @@ async def apply_cart(
         # Emptied, or turned into something else: it is no cart any more.
         await drop(work, claimed.source, claimed.object, at)
         return Done(Result.APPLIED, "emptied", before.contact_id if before else None)
+    if before and before.deleted_at and before.changed_at and at <= before.changed_at:
+        # Of the very moment at which it was over: platforms tell whole seconds, and a purchase takes less.
+        return Done(Result.STALE, contact_id=before.contact_id)
     contact_id = await people.person(work, claimed.source, facts.customer)
     if contact_id and before is None and await _bought_since(work, claimed.source, contact_id, at):
         # Platforms do not tell in order: the purchase was told before the cart that it came of.
