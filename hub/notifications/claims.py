@@ -131,7 +131,10 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d
        n.collapse_key IS NOT NULL AND n.status IN ('scheduled', 'queued') AND EXISTS (
             SELECT FROM notification AS newer
              WHERE newer.contact_id = n.contact_id AND newer.id > n.id AND newer.collapse_key = n.collapse_key
-               AND newer.status NOT IN ('undeliverable', 'cancelled')) AS superseded,
+               -- Ids are of the clocks of several machines; that of the database is one.
+               AND newer.created_at >= n.created_at
+               -- What nobody can be told any more replaces nothing.
+               AND newer.status NOT IN ('undeliverable', 'cancelled', 'expired')) AS superseded,
        d.channel = 'whatsapp' AND EXISTS (
             SELECT FROM heard AS h WHERE h.shop_id = d.shop_id AND h.digest = a.digest
                 AND h.channel = d.channel AND h.heard_at > now() - $3::interval) AS session_open,

@@ -12,8 +12,8 @@ import pytest
 from channels.base import Accepted, Channel, Message, Outcome, Receipt, ReceiptStatus
 from hub.accounts.book import LiveAccount
 from hub.db.pool import transaction
-from hub.ids import new_id
-from hub.notifications import attempts, delivery, receipts, service
+from hub.ids import id_at, new_id
+from hub.notifications import attempts, delivery, prepare, receipts, service
 from hub.notifications.leases import Job
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.request import ContentIn
@@ -262,6 +262,34 @@ async def test_what_a_collapsed_one_held_back_goes_at_once(hub: Hub, shop: Shop)
     assert await hub.db.fetchval(
         "SELECT handout_at <= now() FROM delivery WHERE notification_id = $1", UUID(held)
     )
+
+
+async def test_one_that_came_too_late_itself_replaces_nothing(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    old = (await shop.send(**text("email", "old", collapse_key="k")))["id"]
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    late = await shop.send(**text("email", "new", collapse_key="k", expires_at=past))
+    assert late["status"] == "expired"
+
+    await drive.all()
+
+    assert await shop.status(old) == "sent"
+
+
+async def test_what_another_machine_with_a_fast_clock_accepted_before_is_not_newer(
+    shop: Shop, drive: Drive, providers: Providers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "new_id", lambda: id_at(datetime.now(UTC) + timedelta(seconds=30)))
+        first = (await shop.send(**text("email", "assembled", collapse_key="k")))["id"]
+    await drive.all()
+    assert await shop.status(first) == "sent"
+
+    second = (await shop.send(**text("email", "shipped", collapse_key="k")))["id"]
+    await drive.all()
+
+    assert await shop.status(second) == "sent"
 
 
 # -- in hand for long ---------------------------------------------------------------------------------------------------
