@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from channels.base import Category, Message, Outcome, Retry
+from channels.base import Accepted, Category, Message, Outcome, Refused, Retry, Scope
 from hub.accounts.book import LiveAccount, Need
 from hub.accounts.breaker import Breaker
 from hub.accounts.limits import Grant, RateLimits
@@ -343,10 +343,7 @@ class Deliverer:
         if await gate.begins():
             try:
                 if not self.leases.last(job, deliveries):
-                    # What another job has by now is that one's to write.
-                    mine = self.leases.of(job, [d.id for d in deliveries])
-                    deliveries = [d for d in deliveries if d.id in mine]
-                    results = _not_called(deliveries, "lease-ran-out")
+                    results = _not_called(call, "lease-ran-out")
                 elif too_late(deliveries, account, datetime.now(UTC)):
                     results = _not_called(call, "repeat-too-late")
                 else:
@@ -355,15 +352,18 @@ class Deliverer:
                 gate.ended()
         # One for the whole call: what is repeated together is recognised together.
         now, jitter = datetime.now(UTC), random.uniform(0.8, 1.3)
+        mine = self.leases.of(job, [d.id for d in deliveries])
         pairs = [
             (
                 d,
                 statuses.to_be_asked(account, came_to(d, account, o, now=now, jitter=jitter), now),
             )
             for d, o in zip(deliveries, results, strict=True)
+            # What becomes of one that another job has by now is for that one to say.
+            if d.id in mine or _is_certain(o)
         ]
         self._counters.came_to(account, [settled.word for _, settled in pairs])
-        made = {d.id: begun[d.id] for d in deliveries}
+        made = {d.id: begun[d.id] for d, _ in pairs}
         await self._record(pairs, made)
 
     async def _results(self, account: LiveAccount, call: list[Message]) -> list[Outcome]:
@@ -427,6 +427,16 @@ def _one_after_another(
 
 def _not_called(call: Sequence[object], why: str) -> list[Outcome]:
     return [Retry(why)] * len(call)
+
+
+def _is_certain(outcome: Outcome) -> bool:
+    """Whether no other call can come to anything else."""
+    match outcome:
+        case Accepted():
+            return True
+        case Refused(scope):
+            return scope is not Scope.ACCOUNT
+    return False
 
 
 def _name(account: LiveAccount) -> str:

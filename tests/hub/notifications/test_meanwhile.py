@@ -361,6 +361,35 @@ async def test_of_two_jobs_of_one_worker_one_sends_it(
     assert await shop.status(id_) == "sent"
 
 
+async def test_a_call_that_is_not_made_takes_nothing_out_of_another_jobs_hand(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first job's account was paused while it stood still; the second one's is another."""
+    account = plain_mail(hub)
+    gate = drive.deliverer._gate(account)
+    for _ in range(account.limits.concurrency):
+        assert await gate.begins()
+    id_ = (await shop.send(**text("email")))["id"]
+    [row] = await drive.rows(id_)
+    first = asyncio.create_task(drive.deliverer.deliver([row["id"]]))
+    await in_hand(drive, id_)
+    await hub.db.execute(RESTED)
+    await drive.take_back()
+    key = hub.shop("main").id, Channel.EMAIL
+    other = hub.accounts.get(key[0], "mail")
+    assert other
+    hub.accounts._by_channel[key] = (other,)
+    slow(monkeypatch, other, 2)
+    second = asyncio.create_task(drive.deliverer.deliver([row["id"]]))
+    await in_hand(drive, id_)
+    monkeypatch.setattr(gate, "_is_left", lambda: True)
+    await first
+
+    assert (await drive.rows(id_))[0]["status"] == "sending"
+    await second
+    assert await shop.status(id_) == "sent"
+
+
 async def test_what_is_given_back_after_an_outage_is_taken_from_nobody(
     hub: Hub, shop: Shop, drive: Drive, providers: Providers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
