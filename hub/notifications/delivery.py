@@ -58,7 +58,7 @@ _FRESH = 5.0
 """Seconds for which nobody minds that an end or a quiet hour has come meanwhile; looking costs as much as sorting did."""
 
 _AT_THE_SAME_TIME = 1.0
-"""Seconds within which two receivers' limits are no coincidence."""
+"""Seconds within which two receivers' limits are no coincidence, unless a third one was written to between them."""
 
 
 class Deliverer:
@@ -379,10 +379,14 @@ class Deliverer:
         self, account: LiveAccount, call: Sequence[Message], results: Sequence[Outcome]
     ) -> None:
         """Where the provider asked for patience, nobody calls the account for so long."""
+        name = _name(account)
         waits = [o.after for o in results if isinstance(o, Retry) and o.throttled and not o.alone]
         if not waits:
+            if name in self._throttled and any(isinstance(o, Accepted) for o in results):
+                # It is not the whole account that has to wait.
+                del self._throttled[name]
             return
-        name, now, to = _name(account), monotonic(), call[0].to
+        now, to = monotonic(), call[0].to
         before, other = self._throttled.get(name, (float("-inf"), to))
         self._throttled[name] = now, to
         several = len(waits) > 1 or (other != to and now - before < _AT_THE_SAME_TIME)

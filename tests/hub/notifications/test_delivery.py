@@ -114,6 +114,25 @@ async def test_several_told_to_wait_at_once_mean_the_whole_account(
     assert providers.telegram.requests == asked
 
 
+async def test_two_told_to_wait_while_others_are_written_to_hold_up_nobody_else(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """As groups, each with a limit of its own, on a busy morning."""
+    for name, number in (("boris", 102), ("vera", 103), ("gleb", 104)):
+        await shop.contact(name, addresses={"telegram": str(number)})
+        providers.telegram.add_person(number)
+    for number in (101, 102):
+        providers.telegram.flood(timedelta(seconds=90), number)
+    for person in ("anna", "vera", "boris"):
+        await shop.send(person, **text("telegram"))
+        await drive.once()
+
+    other = (await shop.send("gleb", **text("telegram")))["id"]
+    await drive.once()
+
+    assert await shop.status(other) == "sent"
+
+
 async def test_one_told_to_wait_holds_up_nobody_else(
     shop: Shop, drive: Drive, providers: Providers
 ) -> None:
