@@ -159,6 +159,23 @@ async def test_a_backlog_that_nobody_has_counted_yet_is_claimed_by_id(full: Hub)
     assert await full.db.fetchval("SELECT count(*) FROM delivery WHERE status = 'sending'") == 500
 
 
+async def test_whom_much_is_told_costs_no_more_to_tell(full: Hub) -> None:
+    """As all orders to one chat, each with a key of its own, after a day without its messenger."""
+    one = await full.db.fetchval("SELECT id FROM contact LIMIT 1")
+    await full.db.execute(
+        "UPDATE notification SET contact_id = $1, collapse_key = id::text, status = 'queued'", one
+    )
+    await full.db.execute("UPDATE delivery SET status = 'queued', ordering_key = NULL")
+    ids = [r["id"] for r in await full.db.fetch("SELECT id FROM delivery ORDER BY id LIMIT 100")]
+
+    async with full.db.acquire() as connection, connection.transaction():
+        explained = Explained(connection, measured=True)
+        await claims.claim(explained, ids, new_id())  # type: ignore[arg-type]
+
+    [(pages, _)] = explained.pages
+    assert pages < 100 * len(ids)
+
+
 async def test_what_a_campaign_repeats_is_planned_once_a_connection(full: Hub) -> None:
     """And by index, even if the tables were empty when it was."""
     worker = new_id()
