@@ -16,8 +16,13 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 _AUTH_BYTES = 16
 
-# Google, which has much else under its name.
-_HOSTS = ("fcm.googleapis.com", "android.googleapis.com")
+# Google, which has much else under its name; Mozilla, Apple.
+_HOSTS = (
+    "fcm.googleapis.com",
+    "android.googleapis.com",
+    "updates.push.services.mozilla.com",
+    "web.push.apple.com",
+)
 # Mozilla, Apple, Microsoft.
 _SERVICES = (
     ".push.services.mozilla.com",
@@ -82,6 +87,11 @@ class Subscription:
             return True
         host = self.endpoint.hostname or ""
         return self.endpoint.port in (None, 443) and (host in _HOSTS or host.endswith(_SERVICES))
+
+    @property
+    def is_at_known_host(self) -> bool:
+        """A browser vendor's service by its full name: one that is there."""
+        return self.is_of_known_service and self.endpoint.hostname in _HOSTS
 
     def url(self, base_url: str | None) -> str:
         """The endpoint, or the same path behind `base_url`."""

@@ -132,7 +132,7 @@ class WebPush:
             )
         outcome = await self._push(message, subscription, plaintext)
         # A name that leads nowhere is quickly made up, also one below a vendor's.
-        nowhere = outcome == Retry("no-connection")
+        nowhere = outcome == Retry("no-connection") and not subscription.is_at_known_host
         if self._base_url or (subscription.is_of_known_service and not nowhere):
             return outcome
         return _of_stranger(outcome)

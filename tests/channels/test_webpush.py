@@ -396,6 +396,17 @@ async def test_a_name_that_leads_nowhere_cannot_have_the_account_paused() -> Non
     assert outcome == Retry("no-connection", throttled=True, alone=True)
 
 
+async def test_a_vendors_service_that_cannot_be_reached_counts_against_the_account() -> None:
+    http = _Nowhere()
+    adapter = WebPush(WebPushConfig(private_key=KEY, subject=SUBJECT), http)
+    at_google = Browser("anna").subscription("https://fcm.googleapis.com")
+
+    outcome = await _send(adapter, replace(MESSAGE, to=at_google))
+    await http.close()
+
+    assert outcome == Retry("no-connection")
+
+
 async def test_what_is_no_name_is_refused(adapter: WebPush) -> None:
     made_up = Browser("eve").subscription("https://made..up.notify.windows.com")
 
