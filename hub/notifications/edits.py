@@ -25,6 +25,7 @@ from channels.base import (
     Scope,
 )
 from hub.db.pool import Db
+from hub.loops import cancelled
 from hub.notifications import quoted
 from hub.notifications.interactive import Asking, Interactive, Parts, render_all
 from hub.notifications.model import ContactFacts
@@ -39,7 +40,6 @@ LEASE = timedelta(seconds=30)
 EDITED_FOR = timedelta(days=7)
 """Older messages stay as they are: nobody scrolls back to them, and providers refuse most."""
 
-_BATCH = 50
 _AT_ONCE = 10
 _MOST_FAILURES = 12
 _SENDING_PAUSE = timedelta(milliseconds=300)
@@ -112,23 +112,42 @@ class Editor:
         self._tidied: datetime | None = None
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            if not await self.work_off():
-                await self._tidy(datetime.now(UTC))
-                await asyncio.sleep(PACE.total_seconds())
+        """Until cancelled. One whose provider does not answer keeps its place, and holds up no other."""
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                under_way |= await self._begin(_AT_ONCE - len(under_way))
+                if not under_way:
+                    await self._tidy(datetime.now(UTC))
+                    await asyncio.sleep(PACE.total_seconds())
+                    continue
+                has_room = len(under_way) < _AT_ONCE
+                ended, under_way = await asyncio.wait(
+                    under_way,
+                    timeout=PACE.total_seconds() if has_room else None,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                for one in ended:
+                    one.result()
+        finally:
+            # Their rows are due again.
+            await cancelled(under_way)
 
     async def work_off(self) -> int:
         """One batch of what is due; how many there were."""
-        claimed = await _claim(self._hub, _AT_ONCE)
-        asked = [(c.kind, c.asking) for c in claimed if c.asking and c.status in _SENT]
-        parts = await render_all(self._hub.db, self._kinds, asked)
-        ended = await asyncio.gather(
-            *(self._one(c, parts.get(c.id)) for c in claimed), return_exceptions=True
-        )
+        begun = await self._begin(_AT_ONCE)
+        ended = await asyncio.gather(*begun, return_exceptions=True)
         if failed := [error for error in ended if isinstance(error, BaseException)]:
             raise failed[0]
-        return len(claimed)
+        return len(begun)
+
+    async def _begin(self, most: int) -> set[asyncio.Task[None]]:
+        if not most:
+            return set()
+        claimed = await _claim(self._hub, most)
+        asked = [(c.kind, c.asking) for c in claimed if c.asking and c.status in _SENT]
+        parts = await render_all(self._hub.db, self._kinds, asked)
+        return {asyncio.create_task(self._one(c, parts.get(c.id))) for c in claimed}
 
     async def _one(self, edit: _Claimed, parts: Parts | None) -> None:
         if edit.status == "sending":

@@ -4,11 +4,12 @@ back at its time."""
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from channels.base import Channel, Message
+from channels.base import Accepted, Channel, Message, Outcome
 from hub.db.pool import Db
 from hub.ids import new_id
 from hub.notifications.edits import Editor, request_edits
@@ -153,6 +154,36 @@ async def test_no_more_is_taken_than_is_edited_at_once(hub: Hub) -> None:
     )
 
     assert [await Editor(hub, []).work_off() for _ in range(4)] == [10, 10, 5, 0]
+
+
+async def test_a_provider_that_does_not_answer_holds_up_no_other_message(
+    hub: Hub, message: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = hub.accounts.of(hub.shop("other").id, Channel.TELEGRAM)[0]
+    answers = asyncio.Event()
+
+    async def silent(*_: Any) -> Outcome:
+        await answers.wait()
+        return Accepted()
+
+    monkeypatch.setattr(type(account.adapter), "edit", silent)
+    await request_edits(hub.db, ABOUT)
+    await hub.db.execute(
+        "INSERT INTO message_edit (delivery_id, shop_id) SELECT uuidv7(), $1 FROM generate_series(1, 25)",
+        hub.shop("other").id,
+    )
+
+    editing = asyncio.create_task(Editor(hub, [Counted(hub)]).run())
+    try:
+        async with asyncio.timeout(5):
+            while await _waiting(hub) != [False]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            answers.set()
+            while await _waiting(hub):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    finally:
+        editing.cancel()
+        await asyncio.wait([editing])
 
 
 async def test_a_dead_editors_row_is_due_again(hub: Hub, message: UUID) -> None:
