@@ -64,9 +64,24 @@ async def _make_if_it_may_be(db: Connection, table: str, at: datetime) -> None:
     """Rows of that month stand in the default partition, of a time when a clock was far off: there they stay, and those
     that come join them."""
     try:
-        await make(db, table, at)
+        # Looked for first: PostgreSQL itself would read the whole partition through for them, and nobody gets at the
+        # table meanwhile.
+        if not await _are_in_the_way(db, table, at):
+            await make(db, table, at)
+            return
     except asyncpg.CheckViolationError:
-        log.warning("partitions.rows_in_the_way", table=table, month=f"{at:%Y-%m}")
+        pass
+    log.warning("partitions.rows_in_the_way", table=table, month=f"{at:%Y-%m}")
+
+
+async def _are_in_the_way(db: Connection, table: str, at: datetime) -> bool:
+    key = "event_id" if table == "callback" else "id"
+    found = await db.fetchval(
+        f"SELECT EXISTS (SELECT FROM {table}_default WHERE {key} >= $1 AND {key} < $2)",  # noqa: S608 (constants)
+        first_id(_month(at)),
+        first_id(_month(at, 1)),
+    )
+    return bool(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,27 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from hub.db import partitions
 from hub.db.partitions import first_id
+from hub.db.pool import Connection
 from hub.resources import Hub
 
 FAR = datetime(2061, 5, 10, tzinfo=UTC)
 
 
-async def test_rows_of_a_clock_that_was_far_off_hold_up_no_other_table(hub: Hub) -> None:
-    """They are in the default partition, which the month of theirs would overlap."""
+async def test_rows_of_a_clock_that_was_far_off_hold_up_no_other_table(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in the default partition, which the month of theirs would overlap: nobody is locked out to see that."""
+    make, tried = partitions.make, set()
+
+    async def noted(db: Connection, table: str, at: datetime) -> None:
+        tried.add((table, f"{at:%Y-%m}"))
+        await make(db, table, at)
+
+    monkeypatch.setattr(partitions, "make", noted)
     async with hub.db.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -27,3 +39,5 @@ async def test_rows_of_a_clock_that_was_far_off_hold_up_no_other_table(hub: Hub)
     assert "delivery_2061_05" in made
     assert "receipt_2061_05" not in left
     assert "receipt_2061_06" in left
+    assert ("receipt", "2061-06") in tried
+    assert ("receipt", "2061-05") not in tried
