@@ -100,7 +100,9 @@ WITH moved AS (
         AS t (id, provider_id, cost, maybe_duplicate)
      WHERE d.id = t.id AND d.id = ANY($1)
        AND ({held_by("$5")}
-            OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown')))
+            OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown'))
+            -- Taken back, and stopped by a person or by a newer one before it was called once more.
+            OR (d.reason = 'maybe_sent' AND d.status = 'unknown'))
     RETURNING d.id, d.notification_id
 ), told AS (
     UPDATE notification AS n SET status = 'sent'

@@ -13,7 +13,7 @@ from channels.base import Accepted, Channel, Message, Outcome, Receipt, ReceiptS
 from hub.accounts.book import LiveAccount
 from hub.db.pool import transaction
 from hub.ids import id_at, new_id
-from hub.notifications import attempts, delivery, prepare, receipts, service
+from hub.notifications import attempts, claims, delivery, prepare, receipts, service
 from hub.notifications.leases import Job
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.request import ContentIn
@@ -290,6 +290,30 @@ async def test_what_another_machine_with_a_fast_clock_accepted_before_is_not_new
     await drive.all()
 
     assert await shop.status(second) == "sent"
+
+
+@pytest.mark.parametrize("stopped", ["cancelled", "collapsed"])
+async def test_what_is_known_late_to_have_left_is_not_unknown(
+    stopped: str, hub: Hub, shop: Shop, drive: Drive
+) -> None:
+    """Its worker stood still, was taken for dead, and has its answer after all."""
+    id_ = (await shop.send(**text("email", collapse_key="k")))["id"]
+    [row] = await drive.rows(id_)
+    [claimed] = await claims.claim(hub.db, [row["id"]], drive.worker)
+    account = plain_mail(hub)
+    begun = await attempts.begin(hub.db, [[claimed]], account, new_id(), drive.worker)
+    await hub.db.execute(RESTED)
+    await drive.take_back()
+    if stopped == "cancelled":
+        assert (await shop.api.post(f"/v1/notifications/{id_}/cancel")).status == 409
+    else:
+        await shop.send(**text("email", "new", collapse_key="k"))
+    assert await shop.status(id_) == "unknown"
+
+    sent = Settled(claimed.id, DeliveryStatus.SENT, "accepted", provider_id="x")
+    await drive.deliverer._record([(claimed, sent)], begun)
+
+    assert await shop.status(id_) == "sent"
 
 
 # -- in hand for long ---------------------------------------------------------------------------------------------------
