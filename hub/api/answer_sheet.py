@@ -12,7 +12,7 @@ from uuid import UUID
 
 from hub.config import Locale
 from hub.content.formats import Formats, Unfit
-from hub.orders.model import ACTIVE, Question, QuestionLine, RequestStatus, Task
+from hub.orders.model import ACTIVE, Question, QuestionLine, Repacked, RequestStatus, Task
 
 LESS = "less"
 """The choice that a number is typed for; every other one is the number itself."""
@@ -218,6 +218,7 @@ def _goods(line: QuestionLine, currency: str, reader: Reader) -> dict[str, str]:
         "quantity": said["quantity"].format(number=reader.formats.number(line.asked)),
         "price": _price(line, currency, reader),
         "image_url": line.image_url or "",
+        "change": "",
     }
 
 
@@ -275,6 +276,9 @@ def task_sheet(task: Task, reader: Reader) -> dict[str, Any]:
     """What `assembly.html` shows."""
     said, number = reader.said, task.order_number
     title = {"open": "title", "assembled": "done_title"}.get(task.status, "closed_title")
+    if task.again:
+        title = "again_title"
+    others = {one.line_id: one for one in task.changes if task.again and one.now}
     done = ""
     if task.assembled_at:
         words = said["by"] if task.assembled_by else said["by_somebody"]
@@ -285,6 +289,31 @@ def task_sheet(task: Task, reader: Reader) -> dict[str, Any]:
         "state": str(task.status),
         "done": done,
         "labels_url": task.labels_url or "",
-        "lines": [_goods(line, task.currency, reader) for line in task.lines],
+        "again": task.again,
+        "out": [_taken_out(one, reader) for one in task.changes if task.again and not one.now],
+        "lines": [
+            _goods(line, task.currency, reader) | {"change": _change(others.get(line.id), reader)}
+            for line in task.lines
+        ],
         "has_images": any(line.image_url for line in task.lines),
     }
+
+
+def _taken_out(one: Repacked, reader: Reader) -> dict[str, str]:
+    said = reader.said
+    return {
+        "title": one.title,
+        "sku": said["sku"].format(sku=one.sku) if one.sku else "",
+        "quantity": said["quantity"].format(number=reader.formats.number(one.was)),
+        "price": "",
+        "image_url": "",
+        "change": said["take_out"],
+    }
+
+
+def _change(one: Repacked | None, reader: Reader) -> str:
+    """What to do to a line of the parcel; empty: it lies there as it should."""
+    if one is None:
+        return ""
+    text: str = reader.said["was_packed"] if one.was else reader.said["put_in"]
+    return text.format(number=reader.formats.number(one.was))

@@ -111,7 +111,7 @@ PERSONAL: Mapping[str, Held] = {
     ),
     "assembly": _held(
         "seller_id assembled_by assembled_label assembled_name",
-        "id shop_id order_id warehouse_id status seller_asked opened_at assembled_at via updated_at",
+        "id shop_id order_id warehouse_id status seller_asked opened_at assembled_at via packed updated_at",
     ),
     "stock_request": _held(
         "seller_id",

@@ -60,7 +60,8 @@ def beginning(file: str, name: str, channel: Channel, audience: Audience) -> Sou
 def _letter(name: str, root: str, title: str, lead: str) -> str:
     has_goods = name != "security.code"
     goods = _GOODS.format(root=root) if has_goods else ""
-    answer = _ANSWER if name.startswith("stock.") or name == "order.assemble" else ""
+    asks = name.startswith("stock.") or name in ("order.assemble", "order.reassemble")
+    answer = _ANSWER if asks else ""
     return f"<h1>{title}</h1>\n<p>{lead}</p>\n{goods}{answer}".strip()
 
 

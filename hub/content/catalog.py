@@ -48,17 +48,20 @@ _BUILT_IN: Mapping[str, tuple[Category, str, tuple[str, ...], tuple[str, ...]]] 
     "stock.escalated": _ASKS,
     "stock.cancelled": _ASKS,
     "order.assemble": _ASKS,
+    # Once more, of an order that was changed after it was packed.
+    "order.reassemble": _ASKS,
     "security.code": (Category.SECURITY, "", ("code", "minutes"), ("code",)),
     "cart.abandoned": (Category.MARKETING, "cart", ("cart",), ()),
 }
 # When the parcel is made ready.
-_LABELS = ("order.paid", "order.assemble", "order.assembled")
+_LABELS = ("order.paid", "order.assemble", "order.reassemble", "order.assembled")
 # What the button says that leads to `links.answer`: a word of the layouts.
 _ANSWERS = {
     "stock.request": "answer",
     "stock.reminder": "answer",
     "stock.escalated": "answer",
     "order.assemble": "mark_assembled",
+    "order.reassemble": "mark_assembled",
 }
 _SUBJECT = 120
 _MOST_READERS = 4096

@@ -36,12 +36,14 @@ CART: Mapping[str, Any] = {
     "currency": "RUB",
     "url": "https://shop.example/cart",
 }
-# What is asked of the people at the shelf. reason: why nobody is asked any more.
+# What is asked of the people at the shelf. reason: why nobody is asked any more; changes: what is to be another in the
+# parcel, by pieces (was 0: to be put in, now 0: to be taken out).
 STOCK: Mapping[str, Any] = {
     "warehouse": "Лесная",
     "seller": "ИП Петрова",
     "deadline": "2026-12-01T12:40:00+03:00",
     "reason": "cancelled",
+    "changes": [{"title": "Чайник", "sku": "A-1", "was": 3, "now": 2}],
 }
 EXAMPLE: Mapping[str, Any] = {
     "order": ORDER,

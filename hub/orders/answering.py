@@ -6,7 +6,7 @@ from uuid import UUID
 
 from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
 from hub.notifications.edits import request_edits
-from hub.orders import asking, assembly_queries, changes, events, queries, stock_queries
+from hub.orders import asking, assembly_queries, changes, events, packing, queries, stock_queries
 from hub.orders.judging import Held, judge
 from hub.orders.model import (
     CORRECTION,
@@ -185,11 +185,17 @@ async def assembled(work: Work, assembly_id: UUID, *, by: Answerer, via: Via) ->
         case AssemblyStatus.ASSEMBLED:
             who = row["assembled_name"] or row["assembled_label"]
             return Assembled(first=False, who=who, at=row["assembled_at"])
-    await assembly_queries.assemble(work.conn, [assembly_id], by, via=via, now=work.now)
+    order = await changes.reload(work, order_id)
+    await packing.pack(work, order, [assembly_id], by, via=via)
     await request_edits(work.conn, assembly_id)
     if not await assembly_queries.open_ones(work.conn, order_id):
-        order = await changes.reload(work, order_id)
-        if may_move(order.status, OrderStatus.ASSEMBLED):
-            order = await changes.enter(work, order, OrderStatus.ASSEMBLED, Source.STAFF)
-            await events.assembled(work, order)
+        await _all_packed(work, order)
     return Assembled(first=True, who=by.shown, at=work.now)
+
+
+async def _all_packed(work: Work, order: Order) -> None:
+    """An order that was packed before it changed keeps its status; the backend hears that it is ready once more."""
+    if may_move(order.status, OrderStatus.ASSEMBLED):
+        order = await changes.enter(work, order, OrderStatus.ASSEMBLED, Source.STAFF)
+    if order.status is OrderStatus.ASSEMBLED:
+        await events.assembled(work, order)

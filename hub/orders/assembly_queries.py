@@ -1,14 +1,15 @@
 """SQL of assemblies: paid orders that are made ready. Whoever writes has locked the order first."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from channels.base import Channel
-from hub.db.pool import Connection, Db
+from hub.db.pool import Connection, Db, as_json
 from hub.ids import new_id
-from hub.orders.model import Answerer, Assembly, AssemblyStatus, Via
+from hub.orders.model import Answerer, Assembly, AssemblyStatus, Packed, Via
 
 
 async def add(
@@ -51,22 +52,45 @@ async def lock(conn: Connection, id_: UUID) -> Mapping[str, Any]:
 
 
 async def assemble(
-    conn: Connection, assemblies: Sequence[UUID], by: Answerer, *, via: Via | None, now: datetime
+    conn: Connection,
+    parcels: Mapping[UUID, Sequence[Packed]],
+    by: Answerer,
+    *,
+    via: Via | None,
+    now: datetime,
 ) -> None:
+    """`parcels`: what lies in each, by the assembly."""
     await conn.execute(
         """
-        UPDATE assembly
-           SET status = 'assembled', assembled_at = $2, assembled_by = $3, assembled_label = $4,
-               assembled_name = $5, via = $6, updated_at = now()
-         WHERE id = ANY($1)
+        UPDATE assembly AS a
+           SET status = 'assembled', assembled_at = $3, assembled_by = $4, assembled_label = $5,
+               assembled_name = $6, via = $7, packed = t.packed::jsonb, updated_at = now()
+          FROM unnest($1::uuid[], $2::text[]) AS t (id, packed) WHERE a.id = t.id
         """,
-        assemblies,
+        list(parcels),
+        [_stored(parcel) for parcel in parcels.values()],
         now,
         by.contact_id,
         by.label,
         by.name,
         via,
     )
+
+
+async def remember(conn: Connection, id_: UUID, parcel: Sequence[Packed]) -> None:
+    """What lies in a parcel that was packed before anybody wrote it down."""
+    await conn.execute(
+        "UPDATE assembly SET packed = $2::text::jsonb WHERE id = $1", id_, _stored(parcel)
+    )
+
+
+def _stored(parcel: Sequence[Packed]) -> str:
+    return as_json([asdict(one) for one in parcel])
+
+
+def packed(stored: Any) -> tuple[Packed, ...] | None:
+    """Of a row's `packed`."""
+    return None if stored is None else tuple(Packed(**one) for one in stored)
 
 
 async def cancel(conn: Connection, assemblies: Sequence[UUID]) -> None:
@@ -87,7 +111,7 @@ async def at_places(conn: Connection, order_id: UUID) -> list[Mapping[str, Any]]
     """Of one order, the oldest first: those that were not cancelled."""
     rows = await conn.fetch(
         """
-        SELECT id, seller_id, warehouse_id, status FROM assembly
+        SELECT id, seller_id, warehouse_id, status, packed FROM assembly
          WHERE order_id = $1 AND status <> 'cancelled' ORDER BY id
         """,
         order_id,

@@ -118,6 +118,6 @@ async def _follow_assembly(work: Work, order: Order) -> None:
     if order.status in _OVER:
         await assembly_queries.cancel(work.conn, open_)
     else:
-        await assembly_queries.assemble(work.conn, open_, _NOBODY, via=None, now=work.now)
+        await packing.pack(work, order, open_, _NOBODY, via=None)
     for assembly_id in open_:
         await request_edits(work.conn, assembly_id)

@@ -24,6 +24,7 @@ from hub.orders.model import (
     Kind,
     Question,
     QuestionLine,
+    Repacked,
     Task,
 )
 from hub.orders.words import words
@@ -122,8 +123,11 @@ class AssemblyMessages:
             title = said.assembled_title if task.assembled_at else said.assembly_cancelled
             return Parts(title.format(number=number), subject=title.format(number=number))
         data = _data(asking, task.lines)
-        otherwise = said.sms_assemble.format(number=number, url=url).strip()
-        title = said.assemble_title.format(number=number)
+        if task.again:
+            data |= {"stock": {"changes": [_changed(one) for one in task.changes]}}
+        sms = said.sms_again if task.again else said.sms_assemble
+        otherwise = sms.format(number=number, url=url).strip()
+        title = (said.again_title if task.again else said.assemble_title).format(number=number)
         return _from_template(self._hub, asking, data, url, Parts(otherwise, subject=title))
 
 
@@ -164,6 +168,10 @@ def _data(asking: Asking, lines: Sequence[QuestionLine]) -> dict[str, Any]:
             found["price"] = str(line.price)
         shown_lines.append(found)
     return {**asking.data, "order": {**order, "lines": shown_lines}}
+
+
+def _changed(one: Repacked) -> dict[str, Any]:
+    return {"title": one.title, "sku": one.sku, "was": one.was, "now": one.now}
 
 
 def _from_template(

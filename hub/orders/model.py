@@ -327,9 +327,32 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """One line as it lies in the parcel: how many pieces of what."""
+
+    id: str
+    sku: str
+    title: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repacked:
+    """What is to be changed in a parcel. `was` 0: to be put in; `now` 0: to be taken out. `line_id` stands twice where
+    a line is of other goods now."""
+
+    line_id: str
+    sku: str
+    title: str
+    was: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """An assembly as bots, letters and the page show it. `lines` holds what is to be packed: `asked` is that
-    many. `labels_url` is for after it was assembled."""
+    many. `labels_url` is for after it was assembled. `changes`: of a parcel that was packed before and is to be packed
+    anew; empty of one that is packed for the first time."""
 
     id: UUID
     shop_id: int
@@ -347,6 +370,12 @@ class Task:
     delivery: Mapping[str, Any]
     labels_url: str | None
     lines: tuple[QuestionLine, ...]
+    changes: tuple[Repacked, ...] = ()
+
+    @property
+    def again(self) -> bool:
+        """It was packed once, and then the order changed."""
+        return self.status is AssemblyStatus.OPEN and bool(self.changes)
 
 
 class Kind(StrEnum):

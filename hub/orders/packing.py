@@ -1,36 +1,107 @@
 """Asks the people at the shelf to make a paid order ready, and follows it while it changes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from hub.contacts.model import Role
 from hub.notifications.edits import request_edits
-from hub.orders import assembly_queries, people, telling
+from hub.orders import assembly_queries, parcels, people, stock_queries, telling
 from hub.orders.asking import Place, places, unchanged
-from hub.orders.model import AssemblyStatus, Kind, Line, Order
+from hub.orders.model import Answerer, AssemblyStatus, Kind, Line, Order, OrderStatus, Packed, Via
 from hub.orders.work import Work
+
+FIRST = "order.assemble"
+ANEW = "order.reassemble"
+"""The template of the messages that ask whoever has packed once more."""
+
+FOLLOWED = frozenset({OrderStatus.PAID, OrderStatus.ASSEMBLED})
+"""While an order is in these, whoever packs is told of what changes: later the parcel has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """How far a place is. `open`: the assembly that waits for it; `done`: the last one that it packed, and `packed`
+    what lies in that; None: not known."""
+
+    open: UUID | None = None
+    done: UUID | None = None
+    packed: tuple[Packed, ...] | None = None
 
 
 async def ask(work: Work, order: Order) -> None:
     """One assembly for each place that has something to pack and none yet."""
     known = await _known(work, order)
-    for place, lines in places(_packed(order)).items():
+    for place, lines in (await parts(work, order)).items():
         if place not in known:
-            await _ask(work, order, place, lines)
+            await _ask(work, order, place, lines, FIRST)
 
 
-async def change(work: Work, before: Order, order: Order) -> None:
-    """The lines of a paid order may be others now. What is open is for what there is now, or for nothing any more;
-    where all was packed, more goods are a parcel of their own."""
+async def parts(work: Work, order: Order) -> Mapping[Place, list[Line]]:
+    """What each place has to pack as things stand. See `parcels.to_pack`."""
+    asked = {row["id"] for row in await stock_queries.active(work.conn, order.id)}
     known = await _known(work, order)
-    was, now = places(_packed(before)), places(_packed(order))
-    for place, (assembly_id, status) in known.items():
-        if status is AssemblyStatus.OPEN:
-            await _follow(work, order, assembly_id, place, was.get(place, ()), now.get(place, ()))
+    found = {}
+    for place, lines in places(order.lines).items():
+        packed = known.get(place, _Parcel()).packed or ()
+        if here := parcels.to_pack(lines, asked, packed):
+            found[place] = here
+    return found
+
+
+async def change(work: Work, order: Order, was: Mapping[Place, Sequence[Line]]) -> None:
+    """The lines of a paid or packed order may be others now; `was`: its `parts` before. What is open is for what there is
+    now, or for nothing any more. A place that has packed something else than what is ordered now is asked anew."""
+    await _remember(work, order, was)
+    known, now = await _known(work, order), await parts(work, order)
+    for place, at in known.items():
+        if at.open:
+            await _follow(work, order, place, at, was.get(place, ()), now.get(place, ()))
     for place, lines in now.items():
-        done = place in known and known[place][1] is AssemblyStatus.ASSEMBLED
-        if place not in known or (done and _came(was.get(place, ()), lines)):
-            await _ask(work, order, place, lines)
+        if _is_news(order, known.get(place), was.get(place, ()), lines):
+            await _ask(work, order, place, lines, _template(known.get(place)))
+
+
+def _is_news(
+    order: Order, at: _Parcel | None, before: Sequence[Line], lines: Sequence[Line]
+) -> bool:
+    """Whether the place does not know yet that it has to pack these lines."""
+    if at is None:
+        # An order that came here packed was packed without a question; only what comes later is news.
+        grew = parcels.grew(parcels.parcel(before), parcels.parcel(lines))
+        return order.status is OrderStatus.PAID or bool(grew)
+    return not at.open and not _lies(at, lines)
+
+
+def _template(at: _Parcel | None) -> str:
+    return ANEW if at and at.done else FIRST
+
+
+def _lies(at: _Parcel, lines: Sequence[Line]) -> bool:
+    """Whether this, and no more, lies in the parcel that was packed last."""
+    return at.packed is not None and _goods(lines) == parcels.goods(at.packed)
+
+
+async def _remember(work: Work, order: Order, was: Mapping[Place, Sequence[Line]]) -> None:
+    """What was packed before it was written down is what was ordered until now."""
+    for place, at in (await _known(work, order)).items():
+        if at.done and not at.open and at.packed is None:
+            lies = parcels.parcel(was.get(place, ()))
+            await assembly_queries.remember(work.conn, at.done, lies)
+
+
+async def pack(
+    work: Work, order: Order, assemblies: Sequence[UUID], by: Answerer, *, via: Via | None
+) -> None:
+    """These are packed: with what there is to pack of their places."""
+    now = await parts(work, order)
+    lies = {
+        row["id"]: parcels.parcel(now.get(_place(row), ()))
+        for row in await assembly_queries.at_places(work.conn, order.id)
+        if row["id"] in assemblies
+    }
+    await assembly_queries.assemble(work.conn, lies, by, via=via, now=work.now)
 
 
 async def show(work: Work, before: Order, order: Order) -> None:
@@ -50,50 +121,45 @@ def _heading(order: Order) -> Sequence[str | None]:
 async def _follow(
     work: Work,
     order: Order,
-    assembly_id: UUID,
     place: Place,
+    at: _Parcel,
     before: Sequence[Line],
     after: Sequence[Line],
 ) -> None:
-    if not after:
-        await assembly_queries.cancel(work.conn, [assembly_id])
+    assert at.open is not None  # noqa: S101 (the caller has looked)
+    if not after or _lies(at, after):
+        await assembly_queries.cancel(work.conn, [at.open])
     elif before == after:
         return
-    await request_edits(work.conn, assembly_id)
+    await request_edits(work.conn, at.open)
     if _goods(before) != _goods(after):
-        await _put_again(work, order, assembly_id, place, after)
+        await _put_again(work, order, at, place, after)
 
 
-async def _known(work: Work, order: Order) -> dict[Place, tuple[UUID, AssemblyStatus]]:
-    """The latest assembly of each place that was not cancelled."""
-    return {
-        (row["seller_id"], row["warehouse_id"]): (row["id"], AssemblyStatus(row["status"]))
-        for row in await assembly_queries.at_places(work.conn, order.id)
-    }
+async def _known(work: Work, order: Order) -> dict[Place, _Parcel]:
+    """How far each place is that was asked to pack something; what was taken back does not count."""
+    found: dict[Place, _Parcel] = {}
+    for row in await assembly_queries.at_places(work.conn, order.id):
+        at = found.get(_place(row), _Parcel())
+        if row["status"] == AssemblyStatus.OPEN:
+            found[_place(row)] = replace(at, open=row["id"])
+        else:
+            packed = assembly_queries.packed(row["packed"])
+            found[_place(row)] = _Parcel(done=row["id"], packed=packed)
+    return found
 
 
-def _packed(order: Order) -> list[Line]:
-    return [line for line in order.lines if line.confirmed != 0]
-
-
-def _came(before: Sequence[Line], after: Sequence[Line]) -> bool:
-    """Whether there is more to pack than there was, or something else."""
-    had = _goods(before)
-    return any(
-        id_ not in had or had[id_][0] != sku or had[id_][1] < pieces
-        for id_, (sku, pieces) in _goods(after).items()
-    )
+def _place(row: Mapping[str, Any]) -> Place:
+    return row["seller_id"], row["warehouse_id"]
 
 
 def _goods(lines: Sequence[Line]) -> Mapping[str, tuple[str, int]]:
-    """What is packed and how many of it, by line. A new title or price is packed like the old one."""
-    return {
-        line.id: (line.sku, line.quantity if line.confirmed is None else line.confirmed)
-        for line in lines
-    }
+    return parcels.goods(parcels.parcel(lines))
 
 
-async def _ask(work: Work, order: Order, place: Place, lines: Sequence[Line]) -> None:
+async def _ask(
+    work: Work, order: Order, place: Place, lines: Sequence[Line], template: str
+) -> None:
     seller_id, warehouse_id = place
     assembly_id = await assembly_queries.add(
         work.conn,
@@ -103,47 +169,53 @@ async def _ask(work: Work, order: Order, place: Place, lines: Sequence[Line]) ->
         warehouse_id=warehouse_id,
         now=work.now,
     )
+    task = _Task(work, order, assembly_id, template, lines)
     staff = await people.staff(work.conn, work.shop.id, warehouse_id)
-    reached = [
-        await _put_task(work, order, assembly_id, who, Role.WAREHOUSE, lines) for who in staff
-    ]
+    reached = [await task.put(who, Role.WAREHOUSE) for who in staff]
     if not any(reached) and seller_id:
         await assembly_queries.seller_was_asked(work.conn, assembly_id)
-        await _put_task(work, order, assembly_id, seller_id, Role.SELLER, lines)
+        await task.put(seller_id, Role.SELLER)
 
 
 async def _put_again(
-    work: Work, order: Order, assembly_id: UUID, place: Place, lines: Sequence[Line]
+    work: Work, order: Order, at: _Parcel, place: Place, lines: Sequence[Line]
 ) -> None:
     """To those whose message cannot be changed. It shows how the assembly stands, so it says, too, that there is
     nothing to pack any more."""
+    assert at.open is not None  # noqa: S101 (the caller has looked)
     seller_id, warehouse_id = place
+    task = _Task(work, order, at.open, _template(at), lines)
     staff = await people.staff(work.conn, work.shop.id, warehouse_id)
-    for who in unchanged(await assembly_queries.asked(work.conn, assembly_id)):
+    for who in unchanged(await assembly_queries.asked(work.conn, at.open)):
         if who == seller_id:
-            await _put_task(work, order, assembly_id, who, Role.SELLER, lines)
+            await task.put(who, Role.SELLER)
         elif who in staff:
-            await _put_task(work, order, assembly_id, who, Role.WAREHOUSE, lines)
+            await task.put(who, Role.WAREHOUSE)
 
 
-async def _put_task(
-    work: Work,
-    order: Order,
-    assembly_id: UUID,
-    contact_id: UUID,
-    role: Role,
-    lines: Sequence[Line],
-) -> bool:
-    sent = await telling.send(
-        work,
-        contact_id,
-        "order.assemble",
-        telling.data_of(order, role, lines),
-        interaction={"kind": Kind.ASSEMBLY, "id": str(assembly_id)},
-    )
-    if sent is None:
-        return False
-    await assembly_queries.add_message(
-        work.conn, work.shop.id, assembly_id, contact_id, notification_id=sent.id
-    )
-    return sent.channel is not None
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What somebody is asked to pack, and by which template."""
+
+    work: Work
+    order: Order
+    assembly_id: UUID
+    template: str
+    lines: Sequence[Line]
+
+    async def put(self, contact_id: UUID, role: Role) -> bool:
+        """Whether there is a way to him."""
+        work = self.work
+        sent = await telling.send(
+            work,
+            contact_id,
+            self.template,
+            telling.data_of(self.order, role, self.lines),
+            interaction={"kind": Kind.ASSEMBLY, "id": str(self.assembly_id)},
+        )
+        if sent is None:
+            return False
+        await assembly_queries.add_message(
+            work.conn, work.shop.id, self.assembly_id, contact_id, notification_id=sent.id
+        )
+        return sent.channel is not None

@@ -20,6 +20,7 @@ from hub.orders import (
     stock_queries,
     warehouses,
 )
+from hub.orders.asking import Place
 from hub.orders.model import STAGES, Change, Line, Order, OrderStatus, Source
 from hub.orders.request import DeliveryIn, LineIn, OrderIn, StatusIn
 from hub.orders.rules import Ignored
@@ -163,6 +164,7 @@ async def _change(
     reason: str,
 ) -> Ignored | None:
     before = await changes.reload(work, order_id)
+    was = await packing.parts(work, before) if before.status in packing.FOLLOWED else {}
     after = _changed(before, given, lines, buyer_id)
     lost = _lost_lines(before, after)
     poorer = await stock_queries.withdraw(work.conn, lost)
@@ -174,7 +176,7 @@ async def _change(
     if given.status is not None:
         after, ignored = await _told(work, after, given.status, reason)
     if not work.quiet:
-        await _review(work, before, after, poorer)
+        await _review(work, before, after, poorer, was)
     return ignored
 
 
@@ -242,18 +244,24 @@ async def _told(
     return order, ignored
 
 
-async def _review(work: Work, before: Order, order: Order, poorer: set[UUID]) -> None:
+async def _review(
+    work: Work,
+    before: Order,
+    order: Order,
+    poorer: set[UUID],
+    was: Mapping[Place, Sequence[Line]],
+) -> None:
     """After its lines were changed: questions that lost lines are shown anew, closed or complete; what nobody
-    was asked for is asked, and what is packed is what is ordered now."""
+    was asked for is asked, and what is packed is what is ordered now. `was`: what was to pack before."""
     order = await changes.reload(work, order.id)
     open_ = {row["id"] for row in await stock_queries.active(work.conn, order.id)}
     if _waits_for_shelf(order) and changes.unasked(order):
         order = await changes.ask_again(work, order)
-    elif order.status is OrderStatus.PAID and before.status is OrderStatus.PAID:
-        await packing.change(work, before, order)
-        await changes.settle_packing(work, order)
     for request_id in poorer & open_:
         await _review_request(work, order, request_id)
+    if order.status in packing.FOLLOWED and before.status is order.status:
+        await packing.change(work, order, was)
+        await changes.settle_packing(work, order)
     await changes.settle(work, order.id)
 
 

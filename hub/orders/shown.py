@@ -15,6 +15,7 @@ from hub.orders.model import (
     AssemblyStatus,
     Question,
     QuestionLine,
+    Repacked,
     RequestStatus,
     Task,
 )
@@ -120,10 +121,10 @@ def assembly(task: Task, reader: Reader, now: datetime) -> Parts:
     said, rows = reader.words, []
     number = task.order_number
     foot: list[Piece] = []
-    title = said.assemble_title
     match task.status:
         case AssemblyStatus.OPEN:
-            foot.append(Piece.plain(said.assemble_lead))
+            title = said.again_title if task.again else said.assemble_title
+            foot.append(Piece.plain(said.again_lead if task.again else said.assemble_lead))
             rows.append((reader.button(said.assembled, Action(Do.ASSEMBLED)),))
         case AssemblyStatus.ASSEMBLED:
             title = said.assembled_title
@@ -138,11 +139,38 @@ def assembly(task: Task, reader: Reader, now: datetime) -> Parts:
     head = [Piece.bold(title.format(number=number)), *_place(task.warehouse_name)]
     if task.status is AssemblyStatus.OPEN and (how := _delivery(task, said)):
         head.append(Piece.plain(said.delivery.format(delivery=how)))
+    lines = _to_pack(task, reader)
+    return _parts(head, lines, foot, tuple(rows) + _way_back(reader), reader)
+
+
+def _to_pack(task: Task, reader: Reader) -> list[Piece]:
+    """The lines of the parcel; of one that is packed anew first what is taken out, and at each what is another."""
+    changes = task.changes if task.again else ()
+    out = [_taken_out(one, reader) for one in changes if not one.now]
+    others = {one.line_id: one.was for one in changes if one.now}
     lines = [
         _line(i, replace(line, confirmed=None), task.currency, reader)
         for i, line in enumerate(task.lines, 1)
     ]
-    return _parts(head, lines, foot, tuple(rows) + _way_back(reader), reader)
+    return out + [
+        joined([piece, _other(others[line.id], reader)], "\n") if line.id in others else piece
+        for line, piece in zip(task.lines, lines, strict=True)
+    ]
+
+
+def _taken_out(one: Repacked, reader: Reader) -> Piece:
+    said = reader.words
+    pieces = said.pieces.format(number=reader.formats.number(one.was))
+    found = [Piece.bold(cut(one.title, _LONGEST_TITLE))]
+    if one.sku:
+        found.append(Piece.plain(cut(one.sku, 60)))
+    return joined([joined(found, " · "), Piece.plain(said.take_out.format(number=pieces))], "\n")
+
+
+def _other(was: int, reader: Reader) -> Piece:
+    said = reader.words
+    pieces = said.pieces.format(number=reader.formats.number(was))
+    return Piece.plain(said.was_packed.format(number=pieces) if was else said.put_in)
 
 
 def _delivery(task: Task, said: Words) -> str:

@@ -1,17 +1,21 @@
 """What people at the shelf are shown: one question, one parcel to pack, the board of all that is open."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from hub.db.pool import Db
+from hub.orders import parcels
+from hub.orders.assembly_queries import packed as _packed
 from hub.orders.model import (
     AssemblyStatus,
     BoardItem,
     Kind,
     OrderStatus,
+    Packed,
     Question,
     QuestionLine,
     RequestStatus,
@@ -50,15 +54,23 @@ SELECT x.id, x.shop_id, x.order_id, x.status, x.reason, x.revision, x.warehouse_
 _TASKS = f"""
 SELECT x.id, x.shop_id, x.order_id, x.status, x.opened_at, x.assembled_at,
        coalesce(nullif(x.assembled_name, ''), x.assembled_label) AS assembled_by,
-       o.delivery - 'address' AS delivery, o.labels_url, {_ABOUT},
+       o.delivery - 'address' AS delivery, o.labels_url, {_ABOUT}, x.packed,
+       (SELECT a.packed FROM assembly AS a
+         WHERE a.order_id = x.order_id AND a.id < x.id AND a.status = 'assembled'
+           AND a.seller_id IS NOT DISTINCT FROM x.seller_id
+           AND a.warehouse_id IS NOT DISTINCT FROM x.warehouse_id
+         ORDER BY a.id DESC LIMIT 1) AS packed_before,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'id', l.line_id, 'sku', l.sku, 'title', l.title,
                    'asked', coalesce(k.confirmed, l.quantity), 'price', l.price::text,
                    'image_url', l.image_url, 'confirmed', k.confirmed, 'answered_by', '',
-                   'answered_at', k.answered_at) ORDER BY l.position), '[]')
+                   'answered_at', k.answered_at,
+                   'waits', coalesce(r.status IN ('open', 'overdue', 'escalated'), false))
+                   ORDER BY l.position), '[]')
           FROM order_line AS l
           LEFT JOIN stock_line AS k ON k.stock_request_id = l.stock_request_id
                                    AND k.line_id = l.line_id
+          LEFT JOIN stock_request AS r ON r.id = l.stock_request_id
          WHERE l.order_id = x.order_id
            AND l.seller_id IS NOT DISTINCT FROM x.seller_id
            AND l.warehouse_id IS NOT DISTINCT FROM x.warehouse_id
@@ -227,14 +239,28 @@ def _question(row: dict[str, Any]) -> Question:
 
 
 def _task(row: dict[str, Any]) -> Task:
+    packed, before = (_packed(row.pop(name)) for name in ("packed", "packed_before"))
+    lies = {one.id: one for one in packed or before or ()}
+    lines = tuple(found for line in row["lines"] if (found := _to_pack(line, lies)))
     return Task(
         **row
         | {
             "status": AssemblyStatus(row["status"]),
             "order_status": OrderStatus(row["order_status"]),
-            "lines": tuple(_line(line) for line in row["lines"]),
+            "lines": lines,
+            "changes": () if before is None else parcels.changes(before, lines),
         }
     )
+
+
+def _to_pack(given: Mapping[str, Any], lies: Mapping[str, Packed]) -> QuestionLine | None:
+    """As `parcels.to_pack` has it."""
+    line = _line({name: value for name, value in given.items() if name != "waits"})
+    if not given["waits"]:
+        return line
+    if old := lies.get(line.id):
+        return replace(line, sku=old.sku, title=old.title, asked=old.quantity)
+    return None
 
 
 def _line(given: Mapping[str, Any]) -> QuestionLine:

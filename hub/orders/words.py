@@ -41,6 +41,11 @@ class Words:
     to_board: str
     assemble_title: str
     assemble_lead: str
+    again_title: str
+    again_lead: str
+    take_out: str
+    was_packed: str
+    put_in: str
     assembled_title: str
     assembled_by: str
     assembly_cancelled: str
@@ -51,6 +56,7 @@ class Words:
     """Ways of delivery by the names that the API knows."""
     sms_ask: str
     sms_assemble: str
+    sms_again: str
     sms_closed: str
     statuses: Mapping[OrderStatus, str]
 
@@ -91,6 +97,11 @@ RU = Words(
     to_board="‹ К списку",
     assemble_title="Заказ {number} оплачен: соберите",
     assemble_lead="Когда всё будет собрано, нажмите кнопку.",
+    again_title="Заказ {number} изменился: соберите заново",
+    again_lead="Вы его уже собрали. Исправьте посылку и нажмите кнопку ещё раз.",
+    take_out="➖ убрать: {number}",
+    was_packed="✏️ было: {number}",
+    put_in="➕ добавить",
     assembled_title="Заказ {number} собран",
     assembled_by="Собрал(а): {who}, {time}.",
     assembly_cancelled="Заказ {number}: собирать не нужно",
@@ -100,6 +111,7 @@ RU = Words(
     methods={"pickup": "самовывоз", "courier": "курьер", "post": "почта"},
     sms_ask="Заказ {number}: есть ли товары? Ответьте: {url}",
     sms_assemble="Заказ {number} оплачен, соберите: {url}",
+    sms_again="Заказ {number} изменился, соберите заново: {url}",
     sms_closed="Заказ {number}: отвечать больше не нужно.",
     statuses={
         OrderStatus.PLACED: "принят",
@@ -154,6 +166,11 @@ EN = Words(
     to_board="‹ To the list",
     assemble_title="Order {number} is paid: please assemble",
     assemble_lead="Press the button when it is ready.",
+    again_title="Order {number} has changed: please assemble it anew",
+    again_lead="It was assembled already. Please correct the parcel and press the button once more.",
+    take_out="➖ take out: {number}",
+    was_packed="✏️ before: {number}",
+    put_in="➕ put in",
     assembled_title="Order {number} is assembled",
     assembled_by="Assembled by {who}, {time}.",
     assembly_cancelled="Order {number}: nothing to assemble",
@@ -163,6 +180,7 @@ EN = Words(
     methods={"pickup": "pickup", "courier": "courier", "post": "post"},
     sms_ask="Order {number}: in stock? Please answer: {url}",
     sms_assemble="Order {number} is paid, please assemble: {url}",
+    sms_again="Order {number} has changed, please assemble anew: {url}",
     sms_closed="Order {number}: no answer needed any more.",
     statuses={
         OrderStatus.PLACED: "placed",

@@ -80,6 +80,25 @@ async def test_from_the_question_to_the_labels(scene: Scene) -> None:
     assert (await scene.details())["status"] == "assembled"
 
 
+async def test_a_packed_order_that_shrinks_is_packed_once_more(scene: Scene) -> None:
+    await scene.order("1001", line("1", 5))
+    await scene.status("1001", "paid", labels_url=None)
+    task = await scene.question(ANNA, "соберите")
+    await scene.press(ANNA, task, "📦")
+    await scene.message(ANNA, lambda s: s.id == task.id and "Анна" in s.text)
+
+    await scene.order("1001", line("1", 3))
+
+    anew = await scene.question(ANNA, "изменился: соберите заново")
+    assert "3 шт." in anew.text
+    assert "было: 5 шт." in anew.text
+    await scene.press(ANNA, anew, "📦")
+    await scene.message(ANNA, lambda s: s.id == anew.id and "собран" in s.text)
+    found = await scene.details()
+    assert found["status"] == "assembled"
+    assert [one["status"] for one in found["assemblies"]] == ["assembled", "assembled"]
+
+
 async def test_the_second_to_press_is_told_who_was_first(scene: Scene) -> None:
     await scene.order()
     anna, boris = await scene.question(ANNA), await scene.question(BORIS)

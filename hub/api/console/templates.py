@@ -32,7 +32,7 @@ pages = Pages("templates")
 _GROUPS = ("order", "stock", "other", "own")
 _SHOWN_VERSIONS = 20
 _ASKED_WITH_BUTTONS = {
-    *("stock.request", "stock.reminder", "stock.escalated", "order.assemble"),
+    *("stock.request", "stock.reminder", "stock.escalated", "order.assemble", "order.reassemble"),
 }
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _BUTTONS = {Channel.TELEGRAM, Channel.VK, Channel.MAX}
@@ -90,7 +90,7 @@ def _list(visit: Visit, *, fault: str = "", name: str = "") -> web.Response:
 def _group(name: str, *, built_in: bool) -> str:
     if not built_in:
         return "own"
-    if name.startswith("stock.") or name == "order.assemble":
+    if name.startswith("stock.") or name in ("order.assemble", "order.reassemble"):
         return "stock"
     return "order" if name.startswith("order.") else "other"
 

@@ -9,7 +9,9 @@ from hub.content.model import Audience, WrongValue
 from hub.content.variables import EXAMPLE, LINKS
 from tests.hub.content.conftest import Render
 
-ASKING = ["stock.request", "stock.reminder", "stock.escalated", "order.assemble"]
+ASKING = [
+    *("stock.request", "stock.reminder", "stock.escalated", "order.assemble", "order.reassemble"),
+]
 LINK = str(LINKS["answer"])
 LEAST = {"order": {"number": "1001"}}
 
@@ -22,6 +24,7 @@ LEAST = {"order": {"number": "1001"}}
         ("stock.escalated", "sa"),
         ("stock.cancelled", "swa"),
         ("order.assemble", "sw"),
+        ("order.reassemble", "sw"),
     ],
 )
 def test_each_has_its_readers_and_needs_the_number_alone(
@@ -122,6 +125,26 @@ def test_a_reminder_shows_what_was_answered_already(render: Render) -> None:
 
     assert "Чайник (A-1), 1 шт. – в наличии 1 из 2" in text
     assert "Чай (B-7), 1 шт." in text
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("ru", "Чайник: было 3, теперь 1; Чай: убрать, было 2; Блюдце: добавить 4."),
+        ("en", "Чайник: before 3, now 1; Чай: take out, before 2; Блюдце: put in 4."),
+    ],
+)
+def test_whoever_packs_anew_reads_what_has_changed(render: Render, locale: str, said: str) -> None:
+    changes = [
+        {"title": "Чайник", "was": 3, "now": 1},
+        {"title": "Чай", "was": 2, "now": 0},
+        {"title": "Блюдце", "was": 0, "now": 4},
+    ]
+    data = {**LEAST, "stock": {"changes": changes}}
+
+    text = render("order.reassemble", "email", "warehouse", data=data, locale=locale).text
+
+    assert said in " ".join(text.split())
 
 
 def test_labels_are_offered_with_the_task(render: Render) -> None:

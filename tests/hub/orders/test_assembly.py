@@ -213,11 +213,11 @@ class TestAPaidOrderThatChanges:
         [
             ({"quantity": 3}, True),
             ({"sku": "B-1"}, True),
-            ({"quantity": 1}, False),
+            ({"quantity": 1}, True),
             ({"title": "Чайник новый", "price": "1.00"}, False),
         ],
     )
-    async def test_only_goods_that_are_not_packed_yet_are_asked_for(
+    async def test_whoever_has_packed_is_asked_only_where_the_goods_are_others(
         self, hub: Hub, place: Place, change: dict[str, Any], asked: bool
     ) -> None:
         elsewhere = line("9", warehouse="wh-8")
@@ -276,6 +276,137 @@ class TestAPaidOrderThatChanges:
         assert await heard_of(book, "seller-8") == [2, 3]
         await place(line("1"), status="paid")
         assert await heard_of(book, "seller-8") == [2, 3, None]
+
+
+class TestAPlaceThatHasPackedAndIsToSendLess:
+    ELSEWHERE = line("9", warehouse="wh-8")
+
+    async def test_is_told_what_to_take_out_and_asked_once_more(
+        self, hub: Hub, place: Place, book: Book
+    ) -> None:
+        shown = await place(line("1", 3), line("2"), self.ELSEWHERE, status="paid")
+        await pack(hub, shown["assemblies"][0]["id"])
+
+        shown = await place(line("1", 1), self.ELSEWHERE, status="paid")
+
+        assert statuses(shown) == ["assembled", "open", "open"]
+        anew = shown["assemblies"][2]
+        assert anew["warehouse"] == {"external_id": "wh-7"}
+        assert await book.who_heard("order.reassemble") == ["wh-7-anna", "wh-7-boris"]
+        task = await views.task(hub.db, hub.shop("main").id, UUID(anew["id"]))
+        assert task is not None
+        assert task.again
+        assert [(one.title, one.was, one.now) for one in task.changes] == [
+            ("Чайник 2", 2, 0),
+            ("Чайник 1", 3, 1),
+        ]
+
+    async def test_counts_as_not_packed_until_it_says_so(
+        self, hub: Hub, api: Api, place: Place, book: Book
+    ) -> None:
+        shown = await place(line("1", 3), self.ELSEWHERE, status="paid")
+        first, second = shown["assemblies"]
+        await pack(hub, first["id"])
+        anew = (await place(line("1", 1), self.ELSEWHERE, status="paid"))["assemblies"][2]
+
+        await pack(hub, second["id"])
+        assert (await get_order(api))["status"] == "paid"
+        assert (await pack(hub, anew["id"])).first
+
+        assert (await get_order(api))["status"] == "assembled"
+        assert len(await book.events("order.assembled")) == 1
+
+    async def test_an_assembled_order_keeps_its_status_and_is_ready_once_more(
+        self, hub: Hub, api: Api, place: Place, book: Book
+    ) -> None:
+        [first] = (await place(line("1", 3), line("2"), status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+        heard = await book.who_heard("order.assembled")
+
+        shown = await place(line("1", 3), status="assembled")
+
+        assert (shown["status"], statuses(shown)) == ("assembled", ["assembled", "open"])
+        assert shown["stock_requests"] == []
+        await pack(hub, shown["assemblies"][1]["id"])
+        shown = await get_order(api)
+        assert (shown["status"], statuses(shown)) == ("assembled", ["assembled", "assembled"])
+        assert [change["status"] for change in shown["history"]] == ["paid", "assembled"]
+        assert len(await book.events("order.assembled")) == 2
+        assert await book.who_heard("order.assembled") == heard
+
+    async def test_what_changes_meanwhile_is_measured_by_what_was_packed(
+        self, hub: Hub, place: Place
+    ) -> None:
+        [first] = (await place(line("1", 5), status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+        anew = (await place(line("1", 4), status="assembled"))["assemblies"][1]
+
+        shown = await place(line("1", 3), status="assembled")
+
+        assert statuses(shown) == ["assembled", "open"]
+        assert await edits(hub, anew["id"]) == 2
+        task = await views.task(hub.db, hub.shop("main").id, UUID(anew["id"]))
+        assert task is not None
+        assert [(one.was, one.now) for one in task.changes] == [(5, 3)]
+
+    async def test_is_left_alone_once_the_order_is_as_it_was(self, hub: Hub, place: Place) -> None:
+        [first] = (await place(line("1", 5), status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+        await place(line("1", 4), status="assembled")
+
+        shown = await place(line("1", 5), status="assembled")
+
+        assert statuses(shown) == ["assembled", "cancelled"]
+
+    async def test_hears_of_it_by_letter_too(self, hub: Hub, place: Place, book: Book) -> None:
+        def mine(quantity: int) -> dict[str, Any]:
+            return line("9", quantity, seller="seller-8", warehouse=None)
+
+        [first] = (await place(mine(3), status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+
+        await place(mine(2), status="assembled")
+        await place(mine(1), status="assembled")
+
+        assert await book.who_heard("order.reassemble") == ["seller-8", "seller-8"]
+        assert await heard_of(book, "seller-8") == [3, 2, 1]
+
+    async def test_is_asked_nothing_once_the_parcel_has_left(
+        self, hub: Hub, api: Api, place: Place
+    ) -> None:
+        [first] = (await place(line("1", 3), status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+        await tell(api, "shipped")
+
+        assert statuses(await place(line("1", 1), status="shipped")) == ["assembled"]
+
+    async def test_is_asked_nothing_by_the_word_that_it_is_packed(
+        self, hub: Hub, place: Place
+    ) -> None:
+        await place(line("1", 3), status="paid")
+
+        shown = await place(line("1", 1), status="assembled")
+
+        assert statuses(shown) == ["assembled"]
+        assert await packed(hub, shown["assemblies"][0]["id"]) == [("1", 1)]
+
+    async def test_that_packed_before_this_was_written_down_is_asked_too(
+        self, hub: Hub, place: Place
+    ) -> None:
+        [first] = (await place(line("1", 3), status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+        await hub.db.execute("UPDATE assembly SET packed = NULL")
+
+        shown = await place(line("1", 3), status="assembled")
+        assert statuses(shown) == ["assembled"]
+        shown = await place(line("1", 2), status="assembled")
+
+        assert statuses(shown) == ["assembled", "open"]
+
+    async def test_is_not_asked_of_an_order_that_came_packed(self, place: Place) -> None:
+        await place(line("1", 3), status="assembled")
+
+        assert statuses(await place(line("1", 2), status="assembled")) == []
 
 
 async def heard_of(book: Book, contact: str) -> list[int | None]:

@@ -12,8 +12,16 @@ from channels.vk.keyboard import keyboard_problem
 from hub.config import OrderStatus
 from hub.notifications.interactive import Parts
 from hub.orders.buttons import Action, Do, line_tag
-from hub.orders.model import Question, QuestionLine, RequestStatus
-from hub.orders.shown import Page, Reader, page, shown
+from hub.orders.model import (
+    AssemblyStatus,
+    Packed,
+    Question,
+    QuestionLine,
+    RequestStatus,
+    Task,
+)
+from hub.orders.parcels import changes
+from hub.orders.shown import Page, Reader, assembly, page, shown
 from tests.simulators.telegram_html import plain_text
 
 NOW = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
@@ -208,3 +216,61 @@ def test_a_page_whose_line_was_taken_out_is_the_start() -> None:
 @pytest.mark.parametrize("at", [Page(), Page(Do.LINES, 3), Page(Do.HOW_MANY, 1, b"\0abc")])
 def test_a_page_is_kept_as_text(at: Page) -> None:
     assert page(at.stored) == at
+
+
+class TestAParcelThatIsPackedAnew:
+    def _task(self, *before: Packed, lines: tuple[QuestionLine, ...]) -> Task:
+        return Task(
+            id=ID,
+            shop_id=1,
+            order_id=ID,
+            order_external_id="1001",
+            order_number="1001",
+            order_status=OrderStatus.ASSEMBLED,
+            currency="RUB",
+            status=AssemblyStatus.OPEN,
+            warehouse_name="Химки",
+            seller_name="ИП Петрова",
+            opened_at=NOW,
+            assembled_at=None,
+            assembled_by="",
+            delivery={},
+            labels_url=None,
+            lines=lines,
+            changes=changes(before, lines),
+        )
+
+    def _shown(self, task: Task, locale: str = "ru") -> Parts:
+        reader = Reader(Channel.TELEGRAM, locale, "Europe/Moscow", lambda action: str(action.do))
+        return assembly(task, reader, NOW)
+
+    def test_says_line_by_line_what_is_to_be_changed(self) -> None:
+        same, less, new = _line(1), _line(2, 1), _line(3, 4)
+        before = [
+            Packed("1", "A-1", "Старое название", 2),
+            Packed("2", "A-2", "Чайник", 3),
+            Packed("4", "A-4", "Чашка", 5),
+        ]
+
+        parts = self._shown(self._task(*before, lines=(same, less, new)))
+
+        title, out, *lines, foot = parts.text.split("\n\n")
+        assert title.startswith("Заказ 1001 изменился: соберите заново")
+        assert out == "Чашка · A-4\n➖ убрать: 5 шт."
+        assert ["было: 3 шт." in line for line in lines] == [False, True, False]
+        assert ["➕ добавить" in line for line in lines] == [False, False, True]
+        assert "ещё раз" in foot
+        assert _labels(parts) == ["📦 Собрано"]
+
+    def test_names_other_goods_in_the_same_line_twice(self) -> None:
+        parts = self._shown(self._task(Packed("1", "B-1", "Чашка", 2), lines=(_line(1),)), "en")
+
+        assert "Чашка · B-1\n➖ take out: 2 pcs" in parts.text
+        assert "➕ put in" in parts.text
+
+    def test_fits_into_a_message_however_much_changed(self) -> None:
+        before = [Packed(str(n), "", "Ч" * 500, n) for n in range(1, 400)]
+
+        parts = self._shown(self._task(*before, lines=tuple(_line(n) for n in range(400, 600))))
+
+        assert len(parts.text) < 4000

@@ -163,9 +163,9 @@ class Orders:
         return {line["id"]: (line["confirmed"], line["answered_by"]) for line in request["lines"]}
 
     async def link(self, external_id: str, kind: Kind = Kind.STOCK) -> str:
-        """The path of the link that this person gets."""
+        """The path of the link that this person gets to the latest."""
         order = await self.get()
-        [about] = order["stock_requests" if kind is Kind.STOCK else "assemblies"]
+        [*_, about] = order["stock_requests" if kind is Kind.STOCK else "assemblies"]
         contact = (await self.api.get(f"/v1/contacts/{external_id}")).json["id"]
         asked = Asked(self.hub.shop("main").id, kind, UUID(about["id"]), UUID(contact))
         urls = await links.answer_urls(self.hub, self.hub.db, [asked])

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.orders.model import Kind
-from tests.hub.pages.conftest import Orders, Page, Phone
+from tests.hub.pages.conftest import LINES, Orders, Page, Phone
 
 LABELS = "https://shop.example/labels/1001.pdf"
 
@@ -64,3 +64,18 @@ async def test_a_cancelled_order_is_not_packed(orders: Orders, phone: Phone, pag
     assert "Этих товаров в заказе больше нет, или он отменён." in after.text
     assert not after.all("form")
     assert (await orders.get())["status"] == "cancelled"
+
+
+async def test_what_is_packed_anew_says_what_to_change(
+    orders: Orders, phone: Phone, page: Page
+) -> None:
+    await phone.send(page.path, [])
+
+    await orders.put([LINES[0] | {"quantity": 1}])
+
+    again = await phone.open(await orders.link("boris", Kind.ASSEMBLY))
+    shown = again.text.replace("\xa0", " ")
+    for text in ("Заказ 1001 изменился: соберите заново", "Было: 2 шт.", "Уберите из посылки"):
+        assert text in shown
+    assert "изменился" not in (await phone.send(again.path, [])).text
+    assert [one["status"] for one in (await orders.get())["assemblies"]] == ["assembled"] * 2

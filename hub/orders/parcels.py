@@ -1,0 +1,66 @@
+"""What is in a parcel, and what is to be changed in one that was packed before the order was changed. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from uuid import UUID
+
+from hub.orders.model import Line, Packed, QuestionLine, Repacked
+
+
+def parcel(lines: Sequence[Line]) -> tuple[Packed, ...]:
+    """What lies in it once these lines are packed."""
+    return tuple(
+        Packed(
+            line.id,
+            line.sku,
+            line.title,
+            line.quantity if line.confirmed is None else line.confirmed,
+        )
+        for line in lines
+    )
+
+
+def goods(packed: Iterable[Packed]) -> Mapping[str, tuple[str, int]]:
+    """What is packed and how many of it, by line. A new title or price is packed like the old one."""
+    return {one.id: (one.sku, one.quantity) for one in packed}
+
+
+def grew(before: Iterable[Packed], after: Iterable[Packed]) -> set[str]:
+    """The lines of which there is more to pack than there was, or something else."""
+    had = goods(before)
+    return {
+        id_
+        for id_, (sku, pieces) in goods(after).items()
+        if id_ not in had or had[id_][0] != sku or had[id_][1] < pieces
+    }
+
+
+def to_pack(lines: Iterable[Line], asked: Set[UUID], packed: Iterable[Packed]) -> list[Line]:
+    """What is packed of these lines. One that is being asked for (its question is in `asked`) lies in the parcel as it
+    was `packed`, if it was, until the answer is there."""
+    had = {one.id: one for one in packed}
+    found = []
+    for line in lines:
+        if line.stock_request_id not in asked:
+            found.append(line)
+        elif old := had.get(line.id):
+            lies = replace(line, sku=old.sku, title=old.title, quantity=old.quantity)
+            found.append(replace(lies, confirmed=None))
+    return [line for line in found if line.confirmed != 0]
+
+
+def changes(before: Iterable[Packed], lines: Iterable[QuestionLine]) -> tuple[Repacked, ...]:
+    """What makes of a parcel with `before` one with `lines`: first what is taken out."""
+    had = {one.id: one for one in before}
+    now = {line.id: line for line in lines}
+    found = [
+        Repacked(old.id, old.sku, old.title, old.quantity, 0)
+        for old in had.values()
+        if old.id not in now or now[old.id].sku != old.sku
+    ]
+    for line in now.values():
+        old_one = had.get(line.id)
+        was = old_one.quantity if old_one and old_one.sku == line.sku else 0
+        if was != line.asked:
+            found.append(Repacked(line.id, line.sku, line.title, was, line.asked))
+    return tuple(found)
