@@ -1,12 +1,13 @@
 """Takes what people at the shelf say: how many there are, and that a parcel is made ready."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
 from hub.notifications.edits import request_edits
 from hub.orders import asking, assembly_queries, changes, events, packing, queries, stock_queries
+from hub.orders.asking import Place
 from hub.orders.judging import Held, judge
 from hub.orders.model import (
     CORRECTION,
@@ -14,6 +15,7 @@ from hub.orders.model import (
     Answerer,
     Assembled,
     AssemblyStatus,
+    Line,
     Order,
     OrderStatus,
     RequestStatus,
@@ -54,10 +56,11 @@ async def answer(
         order=order.status,
         now=work.now,
     )
+    was = await packing.parts(work, order) if order.status is OrderStatus.ASSEMBLED else {}
     await _write(work, request_id, answered, held, lines, by, via)
     await _log(work, request_id, answered, held, said, by, via, seen)
     if answered.accepted or answered.corrected:
-        await _follow(work, order_id, request_id, answered)
+        await _follow(work, order, request_id, answered, was)
     return answered
 
 
@@ -158,12 +161,22 @@ async def _log(
     )
 
 
-async def _follow(work: Work, order_id: UUID, request_id: UUID, answered: Answered) -> None:
+async def _follow(
+    work: Work,
+    order: Order,
+    request_id: UUID,
+    answered: Answered,
+    was: Mapping[Place, Sequence[Line]],
+) -> None:
+    """`was`: what there was to pack of an order that is assembled; what has come since is packed, too."""
     await request_edits(work.conn, request_id)
     if not answered.complete:
         return
     await complete(work, request_id)
-    await changes.settle(work, order_id, corrected=bool(answered.corrected))
+    is_packed = order.status is OrderStatus.ASSEMBLED
+    order = await changes.settle(work, order.id, news=bool(answered.corrected) or is_packed)
+    if is_packed:
+        await packing.change(work, order, was)
 
 
 async def complete(work: Work, request_id: UUID) -> None:

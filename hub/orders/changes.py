@@ -66,12 +66,12 @@ def unasked(order: Order) -> list[Line]:
     return [line for line in order.lines if line.stock_request_id is None]
 
 
-async def settle(work: Work, order_id: UUID, *, corrected: bool = False) -> Order:
+async def settle(work: Work, order_id: UUID, *, news: bool = False) -> Order:
     """Once every line is answered the order gets the status that follows, the backend the quantities and the
-    buyer the news. `corrected`: an answer was changed since."""
+    buyer the news. `news`: an answer has come, or was changed, after the order had left `awaiting_stock`."""
     order = await reload(work, order_id)
     outcome = rules.outcome(order.lines)
-    if outcome is None or not (corrected or order.status is OrderStatus.AWAITING_STOCK):
+    if outcome is None or not (news or order.status is OrderStatus.AWAITING_STOCK):
         return order
     order = replace(order, revision=order.revision + 1)
     if rules.ends_questions(order.told_status):

@@ -14,6 +14,7 @@ from hub.orders import (
     asking,
     changes,
     packing,
+    parcels,
     people,
     queries,
     rules,
@@ -257,12 +258,28 @@ async def _review(
     open_ = {row["id"] for row in await stock_queries.active(work.conn, order.id)}
     if _waits_for_shelf(order) and changes.unasked(order):
         order = await changes.ask_again(work, order)
-    for request_id in poorer & open_:
-        await _review_request(work, order, request_id)
+    elif order.status is OrderStatus.ASSEMBLED and before.status is order.status:
+        order = await _ask_for_more(work, before, order, was)
+    complete = [await _review_request(work, order, request_id) for request_id in poorer & open_]
     if order.status in packing.FOLLOWED and before.status is order.status:
         await packing.change(work, order, was)
         await changes.settle_packing(work, order)
-    await changes.settle(work, order.id)
+    await changes.settle(work, order.id, news=any(complete))
+
+
+async def _ask_for_more(
+    work: Work, before: Order, order: Order, was: Mapping[Place, Sequence[Line]]
+) -> Order:
+    """Goods that came to an order which is packed. It keeps its status: buyers have heard of it."""
+    if not rules.asks_for_more(before.lines, work.shop.settings.order):
+        return order
+    more: list[Line] = []
+    for place, lines in asking.places(changes.unasked(order)).items():
+        grew = parcels.grew(parcels.parcel(was.get(place, ())), parcels.parcel(lines))
+        more += [line for line in lines if line.id in grew]
+    if more:
+        await asking.ask(work, order, more)
+    return await changes.reload(work, order.id)
 
 
 def _waits_for_shelf(order: Order) -> bool:
@@ -272,12 +289,14 @@ def _waits_for_shelf(order: Order) -> bool:
     return waits or (answered and not rules.ends_questions(order.told_status))
 
 
-async def _review_request(work: Work, order: Order, request_id: UUID) -> None:
-    """What is left of a question after lines were taken out of it."""
+async def _review_request(work: Work, order: Order, request_id: UUID) -> bool:
+    """What is left of a question after lines were taken out of it. Whether all that is left was answered."""
     lines = await stock_queries.lines(work.conn, request_id)
     if not lines:
         await asking.close(work, order, [request_id], asking.CHANGED)
-        return
+        return False
     await request_edits(work.conn, request_id)
-    if all(line["confirmed"] is not None for line in lines.values()):
+    complete = all(line["confirmed"] is not None for line in lines.values())
+    if complete:
         await answering.complete(work, request_id)
+    return complete

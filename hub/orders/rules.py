@@ -36,6 +36,12 @@ def asks_for_stock(status: OrderStatus, settings: OrderSettings) -> bool:
     return status is OrderStatus.AWAITING_STOCK
 
 
+def asks_for_more(before: Sequence[Line], settings: OrderSettings) -> bool:
+    """Whether goods that come to an order after it was packed are asked for at the shelf before they are packed: where
+    the shop asks, or has asked for this order."""
+    return settings.stock_confirmation or any(line.stock_request_id for line in before)
+
+
 def ends_questions(status: OrderStatus) -> bool:
     """Whether the shop has decided without waiting for the shelf."""
     return STAGES[status] > STAGES[OrderStatus.AWAITING_STOCK]

@@ -175,9 +175,11 @@ SELECT shown.kind, shown.id, shown.opened_at, o.id AS order_id, o.number AS orde
          FROM order_line AS l
          LEFT JOIN stock_line AS s ON s.stock_request_id = l.stock_request_id
                                   AND s.line_id = l.line_id
+         LEFT JOIN stock_request AS q ON q.id = l.stock_request_id
         WHERE l.order_id = a.order_id
           AND l.seller_id IS NOT DISTINCT FROM a.seller_id
           AND l.warehouse_id IS NOT DISTINCT FROM a.warehouse_id
+          AND coalesce(q.status NOT IN ('open', 'overdue', 'escalated'), true)
           AND s.confirmed IS DISTINCT FROM 0) AS p ON a.id IS NOT NULL
  ORDER BY shown.opened_at, shown.id
 """  # noqa: S608 (constants)

@@ -8,8 +8,9 @@ import pytest
 from hub.orders import service, views
 from hub.orders.model import Answerer, Assembled, Via
 from hub.resources import Hub
+from hub.shops.keys import Scope
 from tests.hub.api.client import Api
-from tests.hub.orders.conftest import Book, Place, Reply, get_order, line, tell
+from tests.hub.orders.conftest import Book, Place, Reply, get_order, line, order, tell
 
 pytestmark = pytest.mark.usefixtures("people", "webhook")
 
@@ -407,6 +408,193 @@ class TestAPlaceThatHasPackedAndIsToSendLess:
         await place(line("1", 3), status="assembled")
 
         assert statuses(await place(line("1", 2), status="assembled")) == []
+
+
+class TestGoodsThatComeToAnAssembledOrder:
+    @pytest.fixture
+    async def assembled(
+        self, hub: Hub, api: Api, webhook: None, place: Place, reply: Reply
+    ) -> dict[str, Any]:
+        """Asked for, paid and packed."""
+        [request] = (await place(line("1")))["stock_requests"]
+        await reply(request, ("1", 2))
+        [assembly] = (await tell(api, "paid"))["assemblies"]
+        await pack(hub, assembly["id"])
+        shown = await get_order(api)
+        assert shown["status"] == "assembled"
+        return shown
+
+    async def test_are_asked_for_at_the_shelf(
+        self, assembled: dict[str, Any], place: Place, book: Book
+    ) -> None:
+        heard = await book.told()
+
+        shown = await place(line("1"), line("2", 3), status="assembled")
+
+        asked = shown["stock_requests"][-1]
+        assert [(row["id"], row["asked"]) for row in asked["lines"]] == [("2", 3)]
+        assert asked["status"] == "open"
+        assert shown["status"] == "assembled"
+        assert shown["history"] == assembled["history"]
+        assert statuses(shown) == ["assembled"]
+        new = (await book.told())[len(heard) :]
+        assert [(one.contact, one.template) for one in new] == [
+            ("wh-7-anna", "stock.request"),
+            ("wh-7-boris", "stock.request"),
+        ]
+
+    @pytest.mark.usefixtures("assembled")
+    async def test_are_packed_as_many_as_there_are(
+        self, hub: Hub, api: Api, place: Place, reply: Reply, book: Book
+    ) -> None:
+        shown = await place(line("1"), line("2", 3), status="assembled")
+
+        await reply(shown["stock_requests"][-1], ("2", 1))
+
+        shown = await get_order(api)
+        assert (shown["status"], statuses(shown)) == ("assembled", ["assembled", "open"])
+        anew = shown["assemblies"][-1]
+        assert await packed(hub, anew["id"]) == [("1", 2), ("2", 1)]
+        told = (await book.events("order.stock_confirmed"))[-1]
+        assert told["revision"] == 2
+        assert [(row["id"], row["confirmed"]) for row in told["lines"]] == [("1", 2), ("2", 1)]
+        await pack(hub, anew["id"])
+        assert len(await book.events("order.assembled")) == 2
+
+    @pytest.mark.usefixtures("assembled")
+    async def test_that_are_not_there_change_no_parcel(
+        self, api: Api, place: Place, reply: Reply
+    ) -> None:
+        shown = await place(line("1"), line("2"), status="assembled")
+
+        await reply(shown["stock_requests"][-1], ("2", 0))
+
+        assert statuses(await get_order(api)) == ["assembled"]
+
+    @pytest.mark.usefixtures("assembled")
+    async def test_more_of_a_line_is_asked_for_and_what_is_packed_stays_until_then(
+        self, hub: Hub, api: Api, place: Place, reply: Reply
+    ) -> None:
+        shown = await place(line("1", 5), status="assembled")
+
+        assert statuses(shown) == ["assembled"]
+        asked = shown["stock_requests"][-1]
+        assert [(row["id"], row["asked"]) for row in asked["lines"]] == [("1", 5)]
+        await reply(asked, ("1", 4))
+        shown = await get_order(api)
+        assert statuses(shown) == ["assembled", "open"]
+        assert await packed(hub, shown["assemblies"][-1]["id"]) == [("1", 4)]
+
+    async def test_do_not_hold_up_what_is_to_be_taken_out(
+        self, hub: Hub, api: Api, place: Place, reply: Reply
+    ) -> None:
+        [request] = (await place(line("1", 3), line("2")))["stock_requests"]
+        await reply(request, ("1", 3), ("2", 2))
+        [first] = (await tell(api, "paid"))["assemblies"]
+        await pack(hub, first["id"])
+
+        shown = await place(line("1", 1), line("2", 4), line("3"), status="assembled")
+
+        asked, anew = shown["stock_requests"][-1], shown["assemblies"][-1]
+        assert [(row["id"], row["asked"]) for row in asked["lines"]] == [("2", 4), ("3", 2)]
+        assert statuses(shown) == ["assembled", "open"]
+        assert await packed(hub, anew["id"]) == [("1", 1), ("2", 2)]
+        await hub.db.execute("DELETE FROM message_edit")
+        await reply(asked, ("2", 4), ("3", 2))
+        assert statuses(await get_order(api)) == ["assembled", "open"]
+        assert await packed(hub, anew["id"]) == [("1", 1), ("2", 4), ("3", 2)]
+        assert await edits(hub, anew["id"]) == 2
+
+    @pytest.mark.usefixtures("assembled")
+    async def test_that_go_again_are_asked_for_no_more(self, place: Place) -> None:
+        await place(line("1"), line("2"), status="assembled")
+
+        shown = await place(line("1"), status="assembled")
+
+        asked = shown["stock_requests"][-1]
+        assert (asked["status"], asked["reason"]) == ("cancelled", "changed")
+        assert statuses(shown) == ["assembled"]
+
+    @pytest.mark.usefixtures("assembled")
+    async def test_some_of_which_go_again_leave_what_was_answered(
+        self, hub: Hub, api: Api, place: Place, reply: Reply, book: Book
+    ) -> None:
+        shown = await place(line("1"), line("2"), line("3"), status="assembled")
+        await reply(shown["stock_requests"][-1], ("2", 2))
+        assert statuses(await get_order(api)) == ["assembled"]
+
+        shown = await place(line("1"), line("2"), status="assembled")
+
+        assert shown["stock_requests"][-1]["status"] == "answered"
+        assert statuses(shown) == ["assembled", "open"]
+        assert await packed(hub, shown["assemblies"][-1]["id"]) == [("1", 2), ("2", 2)]
+        assert len(await book.events("order.stock_confirmed")) == 2
+
+    @pytest.mark.usefixtures("assembled")
+    async def test_of_another_place_are_asked_for_there(
+        self, api: Api, place: Place, reply: Reply
+    ) -> None:
+        shown = await place(line("1"), line("2", warehouse="wh-8"), status="assembled")
+
+        asked = shown["stock_requests"][-1]
+        assert asked["warehouse"] == "wh-8"
+        await reply(asked, ("2", 2), by="seller-7")
+        shown = await get_order(api)
+        assert statuses(shown) == ["assembled", "open"]
+        assert shown["assemblies"][-1]["warehouse"] == {"external_id": "wh-8"}
+
+    @pytest.mark.usefixtures("assembled")
+    @pytest.mark.parametrize("status", ["shipped", "in_city", "delivered"])
+    async def test_after_the_parcel_has_left_are_asked_for_no_more(
+        self, api: Api, place: Place, status: str
+    ) -> None:
+        shown = await place(line("1"), line("2"), status="assembled")
+        assert shown["stock_requests"][-1]["status"] == "open"
+        shown = await tell(api, status)
+        assert shown["stock_requests"][-1]["status"] == "cancelled"
+
+        later = await place(line("1"), line("2"), line("3"), status=status)
+
+        assert len(later["stock_requests"]) == len(shown["stock_requests"])
+        assert statuses(later) == ["assembled"]
+
+    async def test_are_asked_for_although_it_was_paid_at_once(self, hub: Hub, place: Place) -> None:
+        [first] = (await place(line("1"), status="paid"))["assemblies"]
+        await pack(hub, first["id"])
+
+        [asked] = (await place(line("1"), line("2"), status="paid"))["stock_requests"]
+
+        assert [row["id"] for row in asked["lines"]] == ["2"]
+
+    async def test_are_asked_for_once_although_it_came_packed(self, place: Place) -> None:
+        await place(line("1"), status="assembled")
+
+        await place(line("1"), line("2"), status="assembled")
+        shown = await place(line("1"), line("2"), status="assembled")
+
+        assert [[row["id"] for row in r["lines"]] for r in shown["stock_requests"]] == [["2"]]
+
+    async def test_are_packed_at_once_in_a_shop_that_asks_nobody(
+        self, hub: Hub, url: str, key_for: Any
+    ) -> None:
+        async with Api(url, await key_for(Scope.ADMIN, shop="quiet")) as api:
+            await api.put("/v1/contacts/s", {"role": "seller", "addresses": {"telegram": "5"}})
+
+            async def put(*ids: str, status: str) -> dict[str, Any]:
+                lines = [line(id_, seller="s", warehouse=None) for id_ in ids]
+                body = order(*lines, buyer=None, status=status)
+                found: dict[str, Any] = (await api.put("/v1/orders/1", body)).json
+                return found
+
+            [first] = (await put("1", status="paid"))["assemblies"]
+            by = Answerer(None, "Анна", "telegram:71")
+            await service.assembled(
+                hub, hub.shop("quiet"), UUID(first["id"]), by=by, via=Via.TELEGRAM
+            )
+
+            shown = await put("1", "2", status="assembled")
+
+        assert (statuses(shown), shown["stock_requests"]) == (["assembled", "open"], [])
 
 
 async def heard_of(book: Book, contact: str) -> list[int | None]:
