@@ -19,7 +19,8 @@ _SAME_WITHIN = 120
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Something that was not handled yet. `failures`: how often it was tried in vain."""
+    """Something that was not handled yet. `failures`: how often it was tried in vain; `heard_at`: when it was written,
+    as far as the provider tells."""
 
     id: UUID
     shop_id: int
@@ -29,6 +30,7 @@ class Waiting:
     digest: bytes
     text: str
     failures: int
+    heard_at: datetime
     received_at: datetime
 
 
@@ -82,7 +84,7 @@ async def waiting(db: Db, shops: Collection[int], limit: int) -> list[Waiting]:
     """Of these shops, the oldest first."""
     rows = await db.fetch(
         """
-        SELECT id, shop_id, account, channel, address, digest, text, failures, received_at
+        SELECT id, shop_id, account, channel, address, digest, text, failures, heard_at, received_at
           FROM heard WHERE handled_at IS NULL AND shop_id = ANY($1) ORDER BY id LIMIT $2
         """,
         list(shops),

@@ -107,7 +107,8 @@ async def _reply_to(
             return await _wish(hub, one.channel, known, wish, locale)
         case _ if own := _own_reply(shop, one, locale):
             return own
-    return await Shelf(hub, shop, one.channel, known, words(locale)).reply_to(one.text)
+    shelf = Shelf(hub, shop, one.channel, known, words(locale), one.heard_at)
+    return await shelf.reply_to(one.text)
 
 
 async def _wish(

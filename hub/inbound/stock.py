@@ -11,7 +11,8 @@ from hub.db.pool import Db
 from hub.ids import id_at
 from hub.inbound.model import Answer, understood
 from hub.inbound.words import Words
-from hub.orders import service, views
+from hub.orders import service, stock_queries, views
+from hub.orders.asking import CHANGED
 from hub.orders.model import ACTIVE, CORRECTION, Answered, Answerer, Kind, Question, Via
 from hub.orders.pressing import may_answer
 from hub.resources import Hub
@@ -27,13 +28,15 @@ _SIGNS = ("#", "№")
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Somebody at the shelf who writes. `contacts`: all that have the address, the latest first."""
+    """Somebody at the shelf who writes. `contacts`: all that have the address, the latest first; `heard_at`: when he
+    wrote."""
 
     hub: Hub
     shop: Shop
     channel: Channel
     contacts: Sequence[Contact]
     words: Words
+    heard_at: datetime
 
     @property
     def staff(self) -> Sequence[Contact]:
@@ -86,6 +89,10 @@ class Shelf:
 
     async def _answer(self, questions: Sequence[Question], said: Answer) -> str:
         number = questions[0].order_number
+        fresh = [question for question in questions if not await self._knew_older(question)]
+        if not fresh:
+            return self.words.changed.format(number=number)
+        changed, questions = len(fresh) < len(questions), fresh
         if said.quantity is not None:
             lines = [line for question in questions for line in question.lines]
             if len(lines) > 1:
@@ -94,12 +101,26 @@ class Shelf:
                 return self.words.too_many.format(number=number, asked=lines[0].asked)
         # One person, one answer: of several questions the last word is enough.
         texts = [await self._one(question, said) for question in questions]
-        return texts[-1]
+        return self.words.changed.format(number=number) if changed else texts[-1]
+
+    async def _knew_older(self, question: Question) -> bool:
+        """Whether he wrote before he could know what is asked now: then it is no answer to that."""
+        if question.status not in ACTIVE:
+            return False
+        mine = [contact.id for contact in self.contacts]
+        since, at = question.clock_from, self.heard_at
+        return await stock_queries.knew_older(self.hub.db, question.id, mine, since=since, at=at)
 
     async def _one(self, question: Question, said: Answer) -> str:
         quantities = _quantities(question, said)
         answered = await service.answer(
-            self.hub, self.shop, question.id, quantities, by=self._answerer(), via=self._via
+            self.hub,
+            self.shop,
+            question.id,
+            quantities,
+            by=self._answerer(),
+            via=self._via,
+            put_at=question.clock_from,
         )
         return self._told(question, said, answered)
 
@@ -114,7 +135,8 @@ class Shelf:
     def _told(self, question: Question, said: Answer, answered: Answered) -> str:
         number, words = question.order_number, self.words
         if answered.closed:
-            return words.closed.format(number=number)
+            is_newer = answered.closed == CHANGED and question.status in ACTIVE
+            return (words.changed if is_newer else words.closed).format(number=number)
         if answered.accepted or answered.corrected:
             if not said.there or said.quantity == 0:
                 return words.nothing_there.format(number=number)

@@ -14,6 +14,7 @@ class Words:
     repeated: str
     already: str
     closed: str
+    changed: str
     too_late: str
     somebody: str
     which: str
@@ -33,6 +34,7 @@ RU = Words(
     repeated="Заказ {number}: этот ответ уже записан.",
     already="Заказ {number}: уже есть ответ, {who}.",
     closed="Заказ {number}: отвечать больше не нужно.",
+    changed="Заказ {number} изменился: ответьте, пожалуйста, на новое сообщение.",
     too_late="Заказ {number}: ответ уже нельзя изменить.",
     somebody="другой сотрудник",
     which="По какому заказу? Напишите, например: ДА {number}. Ждут ответа: {numbers}",
@@ -52,6 +54,7 @@ EN = Words(
     repeated="Order {number}: this answer is noted already.",
     already="Order {number}: answered already by {who}.",
     closed="Order {number}: no answer needed any more.",
+    changed="Order {number} has changed: please answer the new message.",
     too_late="Order {number}: the answer cannot be changed any more.",
     somebody="a colleague",
     which="Which order? Write for example: YES {number}. Waiting: {numbers}",

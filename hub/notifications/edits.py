@@ -67,7 +67,7 @@ async def request_edits(db: Db, about: UUID) -> None:
         """,
         str(about),
         EDITED_FOR,
-        _EDITABLE,
+        EDITABLE,
     )
 
 
@@ -85,7 +85,8 @@ async def request_edit(db: Db, shop_id: int, delivery_id: UUID) -> None:
     )
 
 
-_EDITABLE = [Channel.TELEGRAM, Channel.VK, Channel.MAX]
+EDITABLE = [Channel.TELEGRAM, Channel.VK, Channel.MAX]
+"""What is sent by these is changed in place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Takes what people at the shelf say: how many there are, and that a parcel is made ready."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,7 @@ async def answer(
     by: Answerer,
     via: Via,
     seen: Mapping[str, Any] | None = None,
+    put_at: datetime | None = None,
 ) -> Answered:
     """See `hub.orders.service.answer`."""
     order_id = await stock_queries.order_of(work.conn, work.shop.id, request_id)
@@ -42,6 +44,9 @@ async def answer(
         raise NotFound("there is no stock request with this id")
     await queries.lock_id(work.conn, order_id)
     request = await stock_queries.lock(work.conn, request_id)
+    if put_at is not None and put_at < request["clock_from"]:
+        # As with an old button: nothing was said of what is asked now.
+        return Answered(closed=asking.CHANGED)
     order = await changes.reload(work, order_id)
     held = await _held(work, order, request_id)
     superseded = not any(line.current for line in held.values())

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from channels.base import Channel
 from hub.contacts.model import Role
-from hub.notifications.edits import request_edits
+from hub.notifications.edits import EDITABLE, request_edits
 from hub.orders import events, people, rules, stock_queries, telling
 from hub.orders.hours import Hours
 from hub.orders.model import Kind, Line, Order
@@ -27,8 +27,7 @@ DECIDED = "decided"
 CHANGED = "changed"
 """Why a question was closed: nothing of what it asked for is in the order any more."""
 
-# What is sent by these is changed in place.
-_EDITABLE = frozenset({Channel.TELEGRAM, Channel.VK, Channel.MAX})
+_EDITABLE = frozenset(EDITABLE)
 
 
 async def ask(work: Work, order: Order, lines: Sequence[Line]) -> None:

@@ -81,19 +81,23 @@ async def answer(
     via: Via,
     now: datetime | None = None,
     seen: Mapping[str, Any] | None = None,
+    put_at: datetime | None = None,
     noted_by: Actor | None = None,
 ) -> Answered:
     """Quantities by line; lines left out stay open. None: whatever is still open is there.
 
     The first answer to a line wins. The one who gave it may change it for `CORRECTION` and until the order is
     paid; the same said again changes nothing. `seen`: what the answerer was shown, kept with the answer.
+    `put_at`: the `clock_from` of the question that he answers; one that was put anew since is closed to him as `CHANGED`.
     `noted_by`: who wrote it down for him, for the audit log.
 
     Raises `NotFound`, `Unprocessable` (a line that is not in it), `InvalidInput` (more than is asked for);
     pointers as in `{"lines": [{"id", "confirmed"}]}`.
     """
     async with working(hub, shop, now) as work:
-        answered = await answering.answer(work, request_id, lines, by=by, via=via, seen=seen)
+        answered = await answering.answer(
+            work, request_id, lines, by=by, via=via, seen=seen, put_at=put_at
+        )
         if noted_by and (answered.accepted or answered.corrected):
             await audit.record(work.conn, shop.id, noted_by, Action.STOCK_ANSWERED, request_id)
     return answered

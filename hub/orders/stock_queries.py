@@ -1,13 +1,14 @@
 """SQL of stock requests and answers. Whoever writes has locked the order first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from channels.base import Channel
 from hub.db.pool import Connection, Db
-from hub.ids import new_id
+from hub.ids import first_at, new_id
+from hub.notifications.edits import EDITABLE
 from hub.orders.model import (
     ACTIVE,
     Answerer,
@@ -288,6 +289,42 @@ async def asked(conn: Connection, request_id: UUID) -> dict[UUID, set[Channel]]:
         if row["channel"]:
             by.add(Channel(row["channel"]))
     return found
+
+
+async def knew_older(
+    db: Db, request_id: UUID, contacts: Collection[UUID], *, since: datetime, at: datetime
+) -> bool:
+    """Whether these people were asked of the order before the question was put as it stands (`since`), and nothing that
+    shows it so had been sent to them `at` that time. Whoever was asked nothing knows of it by other ways.
+
+    What cannot be changed in place shows the state in which it was made; the rest that of its last edit.
+    """
+    known: bool = await db.fetchval(
+        """
+        SELECT EXISTS (
+               SELECT FROM stock_request AS r
+                 JOIN stock_request AS o ON o.order_id = r.order_id
+                 JOIN stock_message AS m ON m.stock_request_id = o.id
+                WHERE r.id = $1 AND m.contact_id = ANY($2) AND m.notification_id < $3)
+           AND NOT EXISTS (
+               SELECT FROM stock_message AS m
+                 JOIN delivery AS d ON d.notification_id = m.notification_id
+                WHERE m.stock_request_id = $1 AND m.contact_id = ANY($2)
+                  AND (d.status IN ('sent', 'delivered', 'read') AND d.sent_at <= $5
+                       -- Perhaps it has left: nobody is to be told for ever to wait for it.
+                       OR d.status = 'unknown' AND d.updated_at <= $5)
+                  AND (m.notification_id >= $3
+                       OR d.channel = ANY($6) AND $4 <= $5
+                      AND NOT EXISTS (SELECT FROM message_edit AS e WHERE e.delivery_id = d.id)))
+        """,
+        request_id,
+        list(contacts),
+        first_at(since),
+        since,
+        at,
+        EDITABLE,
+    )
+    return known
 
 
 async def answer_line(

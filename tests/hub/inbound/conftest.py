@@ -10,9 +10,9 @@ from hub.config import AutoReply, HubSettings, Settings, Shop
 from hub.inbound import service as inbound
 from hub.resources import Hub
 from tests.hub.api.client import Api
-from tests.hub.orders.conftest import book, people, place
+from tests.hub.orders.conftest import book, people, place, reply
 
-__all__ = ["book", "people", "place"]
+__all__ = ["book", "people", "place", "reply"]
 
 Write = Callable[..., Awaitable[str | None]]
 

@@ -1,11 +1,13 @@
 """Storekeepers who answer the question by an SMS."""
 
+from typing import Any
+
 import pytest
 
 from hub.resources import Hub
 from tests.hub.api.client import Api
 from tests.hub.inbound.conftest import Write, handle, replies
-from tests.hub.orders.conftest import Book, Place, get_order, line, tell
+from tests.hub.orders.conftest import Book, Place, Reply, get_order, line, tell
 
 pytestmark = pytest.mark.usefixtures("people")
 
@@ -205,3 +207,137 @@ async def test_the_sign_of_a_number_may_be_left_out(api: Api, place: Place, writ
     assert await write("ДА 1001") == "Заказ #1001: записали, всё есть. Спасибо!"
     await tell(api, "cancelled", id_="o2")
     assert await write("ДА 1002") == "Заказ #1002: отвечать больше не нужно."
+
+
+class TestAQuestionThatChangesMeanwhile:
+    """Vera has nothing but a phone for SMS, so each change is put to her by another one."""
+
+    VERA = "+79990000091"
+
+    @pytest.fixture(autouse=True)
+    async def vera(self, api: Api) -> None:
+        body = {
+            "role": "warehouse",
+            "name": "Вера",
+            "addresses": {"phone": self.VERA},
+            "warehouses": ["wh-9"],
+        }
+        assert (await api.put("/v1/contacts/vera", body)).status == 201
+
+    @staticmethod
+    def mine(quantity: int, id_: str = "1") -> dict[str, Any]:
+        return line(id_, quantity, warehouse="wh-9")
+
+    async def test_before_it_is_sent_the_answer_is_to_the_old_one(
+        self, api: Api, hub: Hub, place: Place, write: Write
+    ) -> None:
+        await place(self.mine(2))
+        await sent(hub)
+        await place(self.mine(5))
+
+        said = await write("ДА 1001", by=self.VERA)
+
+        assert said == "Заказ 1001 изменился: ответьте, пожалуйста, на новое сообщение."
+        assert await lines(api) == [("1", None, None)]
+        assert await write("да", by=self.VERA) == said
+        assert await write("ДА 1001 2", by=self.VERA) == said
+        assert await write("НЕТ 1001", by=self.VERA) == said
+        await sent(hub)
+        assert await write("ДА 1001", by=self.VERA) == "Заказ 1001: записали, всё есть. Спасибо!"
+        assert await lines(api) == [("1", 5, "sms")]
+
+    async def test_what_was_written_before_it_was_sent_is_no_answer_however_late_it_comes(
+        self, api: Api, hub: Hub, place: Place
+    ) -> None:
+        await place(self.mine(2))
+        await sent(hub)
+        await place(self.mine(5))
+        body = {"channel": "sms", "address": self.VERA, "text": "ДА 1001"}
+        await api.post("/v1/sandbox/messages", body)
+        await sent(hub)
+
+        await handle(hub)
+
+        assert (await replies(hub))[-1].startswith("Заказ 1001 изменился")
+        assert await lines(api) == [("1", None, None)]
+
+    async def test_that_perhaps_was_sent_may_be_answered(
+        self, hub: Hub, place: Place, write: Write
+    ) -> None:
+        await place(self.mine(2))
+        await sent(hub)
+        await place(self.mine(5))
+        await hub.db.execute("UPDATE delivery SET status = 'unknown' WHERE status = 'queued'")
+
+        assert await write("ДА 1001", by=self.VERA) == "Заказ 1001: записали, всё есть. Спасибо!"
+
+    async def test_that_lost_a_line_only_may_be_answered(
+        self, api: Api, hub: Hub, place: Place, write: Write
+    ) -> None:
+        await place(self.mine(2), self.mine(1, "2"))
+        await sent(hub)
+        await place(self.mine(2))
+
+        assert await write("ДА 1001", by=self.VERA) == "Заказ 1001: записали, всё есть. Спасибо!"
+        assert await lines(api) == [("1", 2, "sms")]
+
+    async def test_a_question_that_follows_an_answered_one_is_another(
+        self, api: Api, hub: Hub, place: Place, reply: Reply, write: Write
+    ) -> None:
+        [request] = (await place(self.mine(2)))["stock_requests"]
+        await sent(hub)
+        await reply(request, ("1", 2), by="seller-7")
+        await place(self.mine(5))
+
+        assert (await write("ДА 1001", by=self.VERA) or "").startswith("Заказ 1001 изменился")
+
+        assert (await get_order(api))["status"] == "awaiting_stock"
+
+    async def test_of_two_places_the_one_that_did_not_change_is_answered(
+        self, api: Api, hub: Hub, place: Place, write: Write
+    ) -> None:
+        await api.put("/v1/contacts/vera", {"warehouses": ["wh-9", "wh-10"]})
+        other = line("2", 1, warehouse="wh-10")
+        await place(self.mine(2), other)
+        await sent(hub)
+        await place(self.mine(5), other)
+
+        assert (await write("ДА 1001", by=self.VERA) or "").startswith("Заказ 1001 изменился")
+
+        requests = (await get_order(api))["stock_requests"]
+        assert [(r["warehouse"], r["status"]) for r in requests] == [
+            ("wh-9", "open"),
+            ("wh-10", "answered"),
+        ]
+
+    async def test_whoever_was_asked_nothing_by_us_may_answer(
+        self, api: Api, hub: Hub, place: Place, write: Write
+    ) -> None:
+        await place(self.mine(2))
+        await sent(hub)
+        await place(self.mine(5))
+
+        await write("ДА 1001", by="+79990000007")
+
+        assert await lines(api) == [("1", 5, "sms")]
+
+    async def test_who_is_asked_in_a_messenger_too_sees_it_there(
+        self, api: Api, hub: Hub, place: Place, write: Write
+    ) -> None:
+        await place(line("1", 2))
+        await sent(hub)
+        await place(line("1", 5))
+
+        assert (await write("ДА 1001") or "").startswith("Заказ 1001 изменился")
+        # Its messages are changed now.
+        await hub.db.execute("DELETE FROM message_edit")
+        await write("ДА 1001")
+
+        assert await lines(api) == [("1", 5, "sms")]
+
+
+async def sent(hub: Hub) -> None:
+    """Everything that waits has been sent."""
+    await hub.db.execute(
+        "UPDATE delivery SET status = 'sent', sent_at = clock_timestamp() WHERE status = 'queued'"
+    )

@@ -584,3 +584,18 @@ async def test_an_export_holds_what_a_person_packed_and_where_he_could_answer(
 
     assert [(one["order"], one["via"]) for one in held["assemblies"]] == [("1001", "vk")]
     assert [(one["kind"], one["order"]) for one in held["answer_links"]] == [("stock", "1001")]
+
+
+async def test_a_question_that_was_put_anew_takes_no_answer_to_the_older_one(
+    hub: Hub, api: Api, place: Place
+) -> None:
+    [request] = (await place(line("1")))["stock_requests"]
+    id_, shop = UUID(request["id"]), hub.shop("main")
+    put_at = await hub.db.fetchval("SELECT clock_from FROM stock_request WHERE id = $1", id_)
+    await place(line("1", 5))
+
+    by = Answerer(None, "Анна", "telegram:71")
+    done = await service.answer(hub, shop, id_, None, by=by, via=Via.SMS, put_at=put_at)
+
+    assert done == Answered(closed="changed")
+    assert (await get_order(api))["status"] == "awaiting_stock"
