@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 import uvloop
 
-from hub import garbage, logs
+from hub import garbage, heartbeat, logs
 from hub.api.app import make_app
 from hub.api.connection import Bounds
 from hub.api.headers import dress
@@ -84,12 +84,14 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
         bounds = Bounds(connections=settings.hub.max_connections)
         dressed = dress(settings.public_url)
         async with (
+            heartbeat.beating() as ready,
             open_hub(settings, pool_size=budget.API, patience=_PATIENCE) as hub,
             serve(make_app(hub), listening, bounds=bounds, dressed=dressed),
         ):
             garbage.look_seldom()
             sys.stdout.write(f"ready http://{settings.hub.listen}\n")
             sys.stdout.flush()
+            ready()
             await asyncio.Event().wait()
     except asyncio.CancelledError:
         if not told.is_set():

@@ -18,7 +18,7 @@ from arq.worker import func
 from redis.exceptions import RedisError
 
 from channels.base import Listens, Told
-from hub import garbage, logs, metrics
+from hub import garbage, heartbeat, logs, metrics
 from hub.accounts.book import LiveAccount
 from hub.accounts.limits import RateLimits
 from hub.config import Settings, host_and_port
@@ -80,9 +80,11 @@ async def _main(settings: Settings, lanes: Sequence[Lane]) -> None:
         loop.add_signal_handler(number, stopping.set)
     given = os.environ.get(WORKER_ID)
     async with AsyncExitStack() as stack:
+        ready = await stack.enter_async_context(heartbeat.beating())
         await _serve_numbers(settings, stack)
         hub = await stack.enter_async_context(open_hub(settings, pool_size=budget.WORKER))
         garbage.look_seldom()
+        ready()
         await work(hub, lanes, stopping, worker=UUID(given) if given else new_id())
 
 
