@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import traceback
+from collections.abc import Callable
 from time import monotonic
 from typing import cast
 
@@ -21,7 +22,7 @@ from channels.max.client import BotApiConfig as MaxConfig
 from channels.telegram.bot_api import BotApiConfig as TelegramConfig
 from channels.viber.bot_api import BotApi as ViberApi
 from channels.vk.community import CommunityConfig
-from hub import logs
+from hub import heartbeat, logs
 from hub.accounts import hooks
 from hub.accounts.book import LiveAccount
 from hub.config import Settings
@@ -50,22 +51,24 @@ async def _until_told(settings: Settings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    serving = asyncio.create_task(_opened(settings, stop))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if stop.is_set():
-        # The database may be away, or a messenger silent: then what is stored waits for the next start.
-        await asyncio.wait({serving}, timeout=_PATIENCE)
-        serving.cancel()
-    stopping.cancel()
-    try:
-        await serving
-    except asyncio.CancelledError:
-        log.info("bots.stopped_unfinished")
+    async with heartbeat.beating() as ready:
+        serving = asyncio.create_task(_opened(settings, stop, ready))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            # The database may be away, or a messenger silent: then what is stored waits for the next start.
+            await asyncio.wait({serving}, timeout=_PATIENCE)
+            serving.cancel()
+        stopping.cancel()
+        try:
+            await serving
+        except asyncio.CancelledError:
+            log.info("bots.stopped_unfinished")
 
 
-async def _opened(settings: Settings, stop: asyncio.Event) -> None:
+async def _opened(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     async with open_hub(settings, pool_size=budget.bots(settings)) as hub:
+        ready()
         await serve(hub, stop)
 
 
@@ -111,12 +114,23 @@ async def _lead(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> bool:
     async with leadership(hub.db, account.shop_id, account.name) as still:
         if still is None:
             return False
+        # In a thread: seconds of loading are no seconds in which nobody else is answered and no heart beats.
+        await asyncio.to_thread(_load, account.channel)
         platform = make_platform(hub, account)
         try:
             await Bot(hub, account, platform).run(stop, still)
         finally:
             await platform.close()
     return True
+
+
+def _load(channel: Channel) -> None:
+    """The framework that the channel's bots need, if any."""
+    match channel:
+        case Channel.TELEGRAM:
+            import bots.telegram
+        case Channel.VK:
+            import bots.vk  # noqa: F401
 
 
 def make_platform(hub: Hub, account: LiveAccount) -> Platform:
