@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -16,7 +18,7 @@ import aiohttp
 import structlog
 
 import hub
-from hub import metrics
+from hub import heartbeat, metrics
 from hub.config import Settings
 from hub.db import budget
 from hub.db.migrate import migrate
@@ -43,6 +45,7 @@ from hub.operators.invitations import first as first_link
 from hub.operators.resealing import reseal as factors_anew
 from hub.sources import resealing as sources
 from hub.tokens import Signer
+from hub.watchdog import Watchdog
 from hub.webhooks import resealing as webhooks
 
 log = structlog.get_logger()
@@ -54,6 +57,14 @@ _AFTERWARDS = {"bots"}
 
 # What is at work finishes; with the servers' own patience it makes less than the promised 20 s.
 _DRAIN = ((signal.SIGTERM, timedelta(seconds=11)),)
+
+SILENT_AFTER = "VESTNIK_SILENT_AFTER"
+"""In the environment, in seconds: how long a role's event loop may stand still before the role is replaced."""
+
+# No step of ours holds a loop for more than moments, on a slow machine for seconds.
+_SILENT_AFTER = timedelta(seconds=60)
+# Hardly any that was silent hears it, but one that just came round finishes what is at work.
+_SILENCED = ((signal.SIGTERM, timedelta(seconds=5)),)
 
 _GLANCE = 0.1
 _READY_WITHIN = timedelta(seconds=90)
@@ -92,16 +103,31 @@ def run(settings: Settings, config: Path | None = None) -> int:
 
     Raises `StartFailed`.
     """
+    silent_after = _silent_after(os.environ.get(SILENT_AFTER))
     data = open_folder(settings.data)
-    with locked(data):
-        return asyncio.run(_Supervisor(secret.complete(settings), config).run())
+    with locked(data), closing(Watchdog(silent_after)) as watchdog:
+        return asyncio.run(_Supervisor(secret.complete(settings), config, watchdog).run())
+
+
+def _silent_after(given: str | None) -> timedelta:
+    """Raises `StartFailed`."""
+    if not given:
+        return _SILENT_AFTER
+    try:
+        silent_after = timedelta(seconds=float(given))
+    except (ValueError, OverflowError):
+        silent_after = timedelta(0)
+    if silent_after < timedelta(seconds=1):
+        raise StartFailed(f"{SILENT_AFTER} = {given!r}: must be a number of seconds, at least 1")
+    return silent_after
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, config: Path | None) -> None:
+    def __init__(self, settings: Settings, config: Path | None, watchdog: Watchdog) -> None:
         """`settings.hub` names a secret."""
         self._settings = settings
         self._config = config
+        self._watchdog = watchdog
         self._servers = Servers(
             settings.data,
             database=not settings.hub.database_url.get_secret_value(),
@@ -119,17 +145,19 @@ class _Supervisor:
         signals = _stop_signals()
         for number in signals:
             loop.add_signal_handler(number, task.cancel)
-        try:
-            return await self._work()
-        except asyncio.CancelledError:
-            return 0
-        finally:
-            for number in signals:
-                # Asked twice, it still stops in order.
-                loop.add_signal_handler(number, lambda: None)
-            await self._stop()
+        # Whoever watches us, as systemd does, hears us until the last role has stopped.
+        async with heartbeat.beating() as ready:
+            try:
+                return await self._work(ready)
+            except asyncio.CancelledError:
+                return 0
+            finally:
+                for number in signals:
+                    # Asked twice, it still stops in order.
+                    loop.add_signal_handler(number, lambda: None)
+                await self._stop()
 
-    async def _work(self) -> int:
+    async def _work(self, ready: Callable[[], None]) -> int:
         address.forget(self._settings.data)
         await self._servers.start()
         host, port = self._settings.address
@@ -142,11 +170,12 @@ class _Supervisor:
         code = 0
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._watchdog.run())
                 for server in self._servers.all:
                     group.create_task(self._keep_server(server))
                 for role in ROLES:
                     group.create_task(self._keep_role(role))
-                await self._announce(_url(host, port))
+                await self._announce(_url(host, port), ready)
         except* _GaveUp as gave_up:
             for error in gave_up.exceptions:
                 log.error("up.gave_up", reason=str(error))
@@ -171,6 +200,7 @@ class _Supervisor:
             # The very port, so that the API comes back where it was.
             "VESTNIK_LISTEN": listen,
             metrics.FOLDER: str(metrics.empty_folder(self._settings.data)),
+            **self._watchdog.environ,
         }
         if self._servers.database is not None:
             environ["VESTNIK_DATABASE_FOLDER"] = str(self._servers.database.folder)
@@ -233,7 +263,7 @@ class _Supervisor:
         pause = _Pause()
         while True:
             try:
-                code = await _end(self._launch(role))
+                code = await self._end(role, self._launch(role))
             except StartFailed as error:
                 log.error("role.not_started", which=role, reason=str(error))
             else:
@@ -242,6 +272,24 @@ class _Supervisor:
                     raise _GaveUp(role, code)
                 log.error("role.ended", which=role, code=code)
             await pause.wait()
+
+    async def _end(self, role: str, process: Process) -> int:
+        """Its exit code; negative: the signal that killed it. One that falls silent is made to end."""
+        self._watchdog.expect(process.pid)
+        try:
+            await until(lambda: _has_ended(process) or self._watchdog.is_silent(process.pid))
+        finally:
+            self._watchdog.forget(process.pid)
+        if not _has_ended(process):
+            log.error(
+                "role.silent",
+                which=role,
+                hint="it runs and does nothing any more: it is ended and started anew",
+            )
+            await stop(process, _SILENCED)
+            # Not before it is certainly dead: the next worker takes back what this one held.
+            await until(lambda: _has_ended(process))
+        return int(process.returncode)
 
     def _launch(self, role: str) -> Process:
         process = spawn(
@@ -255,7 +303,7 @@ class _Supervisor:
         self._servers.records.add(role, process)
         return process
 
-    async def _announce(self, url: str) -> None:
+    async def _announce(self, url: str, ready: Callable[[], None]) -> None:
         """Says `ready` once, when a message that comes in now would also go out."""
         end = monotonic() + _READY_WITHIN.total_seconds()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
@@ -266,6 +314,7 @@ class _Supervisor:
                 await asyncio.sleep(_GLANCE)
         address.tell(self._settings.data, url)
         self._ready.set()
+        ready()
         sys.stdout.write(f"ready {url}\n")
         sys.stdout.flush()
         await self._welcome(url)
@@ -302,10 +351,8 @@ def _stop_signals() -> list[signal.Signals]:
     return [signal.SIGINT, signal.SIGTERM, *([] if ignored else [signal.SIGHUP])]
 
 
-async def _end(process: Process) -> int:
-    """Its exit code; negative: the signal that killed it."""
-    await until(lambda: process.poll() is not None)
-    return int(process.returncode)
+def _has_ended(process: Process) -> bool:
+    return process.poll() is not None
 
 
 async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
