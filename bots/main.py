@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 import traceback
 from collections.abc import Callable
 from time import monotonic
@@ -35,6 +36,8 @@ log = structlog.get_logger()
 
 _CANDIDATE_PAUSE = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
+_LOADING = threading.Lock()
 
 _PATIENCE = 5.0
 """Seconds for what is being answered when the process is told to stop."""
@@ -114,8 +117,8 @@ async def _lead(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> bool:
     async with leadership(hub.db, account.shop_id, account.name) as still:
         if still is None:
             return False
-        # In a thread: seconds of loading are no seconds in which nobody else is answered and no heart beats.
-        await asyncio.to_thread(_load, account.channel)
+        if not await _loaded(account.channel, stop):
+            return True
         platform = make_platform(hub, account)
         try:
             await Bot(hub, account, platform).run(stop, still)
@@ -124,13 +127,31 @@ async def _lead(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> bool:
     return True
 
 
+async def _loaded(channel: Channel, stop: asyncio.Event) -> bool:
+    """Once the framework is there that the channel's bots need; False: told to stop meanwhile.
+
+    In a thread: the seconds that it takes are none in which nobody else is answered and no heart beats.
+    """
+    loading = asyncio.create_task(asyncio.to_thread(_load, channel))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if loading.done():
+            loading.result()
+        return loading.done()
+    finally:
+        loading.cancel()
+        stopping.cancel()
+
+
 def _load(channel: Channel) -> None:
-    """The framework that the channel's bots need, if any."""
-    match channel:
-        case Channel.TELEGRAM:
-            import bots.telegram
-        case Channel.VK:
-            import bots.vk  # noqa: F401
+    # One at a time: two threads inside packages that import each other may find them half made.
+    with _LOADING:
+        match channel:
+            case Channel.TELEGRAM:
+                import bots.telegram
+            case Channel.VK:
+                import bots.vk  # noqa: F401
 
 
 def make_platform(hub: Hub, account: LiveAccount) -> Platform:
