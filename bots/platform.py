@@ -12,15 +12,22 @@ from channels.updates import Incoming
 class Trouble(Exception):
     """Not now; again after `after` at the earliest. The reason is for the log: no secret, no address.
 
-    `for_all`: whoever is written to, it would be the same."""
+    `for_all`: whoever is written to, it would be the same. `unclear`: perhaps so; the call did not come to an
+    answer, or to one that says nothing (no connection, 5xx)."""
 
     def __init__(
-        self, reason: str, after: timedelta = timedelta(0), *, for_all: bool = False
+        self,
+        reason: str,
+        after: timedelta = timedelta(0),
+        *,
+        for_all: bool = False,
+        unclear: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
         self.for_all = for_all
+        self.unclear = unclear
 
 
 class CannotWrite(Exception):

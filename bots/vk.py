@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import aiohttp
-from vkbottle import API, AiohttpClient, VKAPIError
+from vkbottle import API, ABCRequestRescheduler, AiohttpClient, VKAPIError
 
 from bots.conversation.said import (
     Allowed,
@@ -53,10 +53,21 @@ _THROTTLED: Mapping[int, timedelta] = {
     29: timedelta(minutes=5),
 }
 
+# "Unknown error" and "internal server error".
+_ITS_OWN = {1, 10}
+
 _MENTION = re.compile(r"^\s*\[club\d+\|[^\]]*\][,\s]*")
 
 _FIRST_CHAT = 2_000_000_000
 """Peers from here on are conversations of many."""
+
+
+class _NotNow(ABCRequestRescheduler):
+    """For an answer that is no JSON, as gateways show it: the library's own one asks again after 5 s, 10 s and so on,
+    and meanwhile nobody learns of it."""
+
+    async def reschedule(self, *_: Any, **__: Any) -> NoReturn:
+        raise Trouble("unreadable-answer", unclear=True)
 
 
 class VkBot:
@@ -71,7 +82,9 @@ class VkBot:
         self._server: tuple[str, str] | None = None
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
         self._api = API(
-            config.token.get_secret_value(), http_client=AiohttpClient(session=self._session)
+            config.token.get_secret_value(),
+            http_client=AiohttpClient(session=self._session),
+            request_rescheduler=_NotNow(),
         )
         # An attribute, and a method's name is put right behind it.
         self._api.API_URL = f"{config.base_url}/"
@@ -204,8 +217,10 @@ class VkBot:
             answer = await self._api.request(method, fields)
         except VKAPIError as error:
             raise _trouble(error.code) from None
-        except (aiohttp.ClientError, TimeoutError, TypeError) as error:
-            # A captcha without its picture becomes a TypeError inside vkbottle.
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Trouble(type(error).__name__, unclear=True) from None
+        except TypeError as error:
+            # A captcha without its picture becomes one inside vkbottle.
             raise Trouble(type(error).__name__) from None
         return answer["response"]
 
@@ -215,7 +230,12 @@ def _trouble(code: int) -> Exception:
         return CannotWrite(f"vk-{code}")
     if code in (5, 27):
         return Trouble("bad-token", timedelta(minutes=1), for_all=True)
-    return Trouble(f"vk-{code}", _THROTTLED.get(code, timedelta(0)), for_all=code in _THROTTLED)
+    return Trouble(
+        f"vk-{code}",
+        _THROTTLED.get(code, timedelta(0)),
+        for_all=code in _THROTTLED,
+        unclear=code in _ITS_OWN,
+    )
 
 
 def _incoming(raw: Any) -> Incoming | None:
