@@ -82,13 +82,17 @@ class Bot:
         talk = Talk(self.hub, self.account)
         handler = Handler(self.hub, self.account, self.platform, talk)
         glance = _GLANCE if self.platform.polls else _HOOK_GLANCE
-        while not (stop.is_set() or ended.is_set()):
-            came.clear()
-            handled, pause = await handler.handle_waiting()
-            if pause > timedelta(0):
-                await wait(stop, min(pause.total_seconds(), _LONGEST_PAUSE))
-            elif not handled:
-                await _first_of(came, stop, glance)
+        try:
+            while not (stop.is_set() or ended.is_set()):
+                came.clear()
+                handled, pause = await handler.handle_waiting()
+                if pause > timedelta(0):
+                    await wait(stop, min(pause.total_seconds(), _LONGEST_PAUSE))
+                elif not handled:
+                    await _first_of(came, stop, glance)
+            await handler.finish()
+        finally:
+            await handler.close()
 
 
 async def wait(event: asyncio.Event, seconds: float) -> None:

@@ -158,19 +158,23 @@ class MaxBot:
             )
             answer = reply.json() if reply.status == HTTPStatus.OK else None
         except NoReply as none:
-            raise Trouble(none.outcome.reason, none.outcome.after) from None
+            raise _unanswered(none.outcome) from None
         match answer:
             case {"success": False}:
                 raise _refused(path, "not-done")
             case dict():
                 return answer
         match self._client.refusal(reply):
-            case Retry(reason, after):
-                raise Trouble(reason, after)
+            case Retry() as retry:
+                raise _unanswered(retry)
             case Refused(Scope.ACCOUNT, code):
                 raise Trouble(code, _MINUTE, for_all=True)
             case Refused(_, code):
                 raise _refused(path, code)
+
+
+def _unanswered(retry: Retry) -> Trouble:
+    return Trouble(retry.reason, retry.after, unclear=not retry.throttled)
 
 
 def _refused(path: str, code: str) -> Exception:

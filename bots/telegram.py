@@ -198,7 +198,7 @@ async def _named() -> AsyncIterator[None]:
         raise Trouble("bad-token", _SECOND * 60, for_all=True) from None
     except AiogramError as error:
         # Without the cause: the texts of some hold the whole answer.
-        raise Trouble(type(error).__name__) from None
+        raise Trouble(type(error).__name__, unclear=True) from None
 
 
 def _markup(rows: Rows) -> InlineKeyboardMarkup | None:

@@ -72,8 +72,8 @@ class ViberBot:
         message = Message(str(key), chat, page.text, buttons=page.buttons)
         [outcome] = await self._api.send([message])
         match outcome:
-            case Retry(reason, after):
-                raise Trouble(reason, after)
+            case Retry(reason, after, throttled=throttled):
+                raise Trouble(reason, after, unclear=not throttled)
             case Refused(Scope.ACCOUNT, code):
                 raise Trouble(f"viber-{code}", timedelta(minutes=1), for_all=True)
             case Refused(_, code):

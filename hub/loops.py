@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
@@ -33,7 +34,7 @@ async def keep_going(chore: Callable[[], Awaitable[None]]) -> None:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-async def cancelled(tasks: Collection[asyncio.Task[None]]) -> None:
+async def cancelled(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Returns when all of them have ended, each in its own time. Asked again and again: a cancellation drowns in the
     error of the connection that it interrupts."""
     pending = set(tasks)

@@ -1,5 +1,6 @@
 """Trouble with one chat's answer is that chat's own."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from bots.conversation.said import Reply, Said, Spoke
 from bots.conversation.talk import Talk
-from bots.handling import Handler
+from bots.handling import MOST_FAILURES, Handler
 from bots.platform import Trouble
 from bots.sandbox import SandboxBot
 from channels.base import Channel
@@ -20,11 +21,12 @@ Heard = list[tuple[str, int]]
 
 
 class _Messenger(SandboxBot):
-    """`fails`: what writing to a chat raises."""
+    """`fails`: what writing to a chat raises; `hangs`: what writing to chat 1 waits for."""
 
     def __init__(self, hub: Hub) -> None:
         super().__init__(hub.db, hub.shop("main").id, Channel.TELEGRAM)
         self.fails: dict[str, Exception] = {}
+        self.hangs: asyncio.Event | None = None
         self.tried: Heard = []
         self.heard: Heard = []
 
@@ -33,6 +35,8 @@ class _Messenger(SandboxBot):
 
     async def reply(self, chat: str, reply: Reply, key: int) -> None:
         self.tried.append((chat, key))
+        if self.hangs and chat == "1":
+            await self.hangs.wait()
         if error := self.fails.get(chat):
             raise error
         self.heard.append((chat, key))
@@ -148,3 +152,69 @@ async def test_too_much_in_several_chats_is_too_much_of_the_bot(
     clock(10)
     del messenger.fails["1"]
     assert await handler.handle_waiting() == (1, timedelta(0))
+
+
+async def test_an_answer_that_fails_while_others_are_taken_is_given_up_at_last(
+    hub: Hub, handler: Handler, messenger: _Messenger, clock: Callable[[float], None]
+) -> None:
+    messenger.fails["1"] = Trouble("http-500", unclear=True)
+    await _said(hub, handler, "1")
+    # Which of both comes first in a round is open, and only after another's answer a try is known to have failed.
+    rounds = 2 * MOST_FAILURES + 1
+    for _ in range(rounds):
+        await _said(hub, handler, "2")
+        await handler.handle_waiting()
+        clock(61)
+    assert messenger.chats == ["2"] * rounds
+    tried = len(messenger.tried)
+
+    await handler.handle_waiting()
+
+    assert tried - rounds >= MOST_FAILURES
+    assert len(messenger.tried) == tried
+
+
+async def test_all_chats_wait_longer_each_time_until_one_is_answered(
+    hub: Hub, handler: Handler, messenger: _Messenger, clock: Callable[[float], None]
+) -> None:
+    trouble = Trouble("http-503", unclear=True)
+    messenger.fails = {"1": trouble, "2": trouble}
+    await _said(hub, handler, "1", "2")
+    pauses = []
+    for _ in range(4):
+        _, pause = await handler.handle_waiting()
+        pauses.append(pause.total_seconds())
+        assert await handler.handle_waiting() == (0, pause)
+        clock(pause.total_seconds())
+    assert pauses == [1, 2, 4, 8]
+
+    messenger.fails.clear()
+    assert await handler.handle_waiting() == (2, timedelta(0))
+    messenger.fails = {"1": trouble, "2": trouble}
+    await _said(hub, handler, "1", "2")
+    assert await handler.handle_waiting() == (0, timedelta(seconds=1))
+
+
+async def test_a_chat_that_is_kept_waiting_keeps_its_order_and_can_be_broken_off(
+    hub: Hub, handler: Handler, messenger: _Messenger
+) -> None:
+    messenger.hangs = asyncio.Event()
+    await _said(hub, handler, "1", "2")
+    assert await handler.handle_waiting() == (1, timedelta(0))
+    await _said(hub, handler, "1", "3")
+    assert await handler.handle_waiting() == (1, timedelta(0))
+
+    messenger.hangs.set()
+    await handler.finish()
+    assert await handler.handle_waiting() == (2, timedelta(0))
+    numbers = [number for chat, number in messenger.heard if chat == "1"]
+    assert len(numbers) == 2
+    assert numbers == sorted(numbers)
+
+    messenger.hangs = asyncio.Event()
+    await _said(hub, handler, "1")
+    await handler.handle_waiting()
+    async with asyncio.timeout(5):
+        await handler.close()
+    messenger.hangs.set()
+    assert (await handler.handle_waiting())[0] == 1
