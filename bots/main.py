@@ -117,7 +117,7 @@ async def _lead(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> bool:
     async with leadership(hub.db, account.shop_id, account.name) as still:
         if still is None:
             return False
-        if not await _loaded(account.channel, stop):
+        if not await _loaded(account, stop):
             return True
         platform = make_platform(hub, account)
         try:
@@ -127,12 +127,14 @@ async def _lead(hub: Hub, account: LiveAccount, stop: asyncio.Event) -> bool:
     return True
 
 
-async def _loaded(channel: Channel, stop: asyncio.Event) -> bool:
-    """Once the framework is there that the channel's bots need; False: told to stop meanwhile.
+async def _loaded(account: LiveAccount, stop: asyncio.Event) -> bool:
+    """Once the framework is there that the account's bot needs, if any; False: told to stop meanwhile.
 
     In a thread: the seconds that it takes are none in which nobody else is answered and no heart beats.
     """
-    loading = asyncio.create_task(asyncio.to_thread(_load, channel))
+    if updates.is_sandbox_bot(account):
+        return True
+    loading = asyncio.create_task(asyncio.to_thread(_load, account.channel))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
