@@ -32,9 +32,9 @@ PIECES = [
 
 
 def took(html: str) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     plain(html)
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 @pytest.mark.parametrize("piece", PIECES)
@@ -98,24 +98,24 @@ def test_letters_with_markup_that_was_not_ended_are_read_one_by_one() -> None:
 
 def test_a_letter_full_of_numbers_has_stand_ins() -> None:
     numbers = "".join(map(str, range(1000, 70_000)))
-    began = time.perf_counter()
+    began = time.process_time()
 
     found = PlainText(Part((f"<p>{numbers} ", 0, "</p>")), 1).of(["Anna"])
 
     assert found is not None
     assert found[0].fill([*found[1], *found[1]]) == f"{numbers} Anna"
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_the_length_of_a_message_is_counted_in_no_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert _length("<" * 200_000) == 200_000
     assert _length(f"<b>a</b>&amp;&#{'9' * 5000};") == 5005
     with pytest.raises(WrongValue):
         ENGINE.render_own(Own(Source(html="<" * 200_000)), Channel.TELEGRAM, Call(READER, {}))
 
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 def test_what_is_well_formed_is_left_as_it_is() -> None:

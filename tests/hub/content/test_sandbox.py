@@ -186,12 +186,12 @@ LOOP = "{%% for x in l %%}{%% if %s %%}{%% endif %%}{%% endfor %%}"
     ],
 )  # fmt: skip
 def test_filters_and_comparisons_pay_for_what_they_read(engine: Engine, bomb: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     with pytest.raises(TemplateFault):
         show(engine, bomb, LONG, channel=Channel.EMAIL)
 
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -217,12 +217,12 @@ def test_filters_and_comparisons_pay_for_what_they_read(engine: Engine, bomb: st
 )
 def test_numbers_are_of_a_length(engine: Engine, number: str) -> None:
     data = {"n": 3, "name": "%1000000000d", "zeros": "0" * 100_000 + "1"}
-    began = time.perf_counter()
+    began = time.process_time()
 
     with pytest.raises((TemplateFault, MissingVariable)):
         show(engine, number, data)
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

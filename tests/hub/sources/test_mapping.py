@@ -153,12 +153,12 @@ def test_paths(path: str, expected: Any) -> None:
     ],
 )
 def test_a_path_that_multiplies_is_refused_without_being_tried(path: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     with pytest.raises(ValueError, match="must not repeat what it is given"):
         compile_path(path)
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
@@ -187,21 +187,21 @@ def test_a_path_may_make_objects_and_lists_of_what_it_finds(path: str) -> None:
 )
 def test_looking_has_an_end(path: str) -> None:
     payload = {"long": "x" * 300_000, "many": ["y"] * 60_000}
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert not compile_path(path).get(payload)
 
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_all_paths_of_a_payload_look_together() -> None:
     fields = {f"customer.attributes.a{n}": f"many[?@!='{n}']" for n in range(100)}
     payload = {"many": ["y"] * 20_000}
-    began = time.perf_counter()
+    began = time.process_time()
 
     overridden(Kind.CUSTOMER, payload, CustomerFacts(), mapping(fields=fields))
 
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
