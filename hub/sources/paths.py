@@ -120,6 +120,9 @@ def _copies(node: Mapping[str, Any]) -> int:
             return _limited(sum(each))
         case "function_expression" if node["value"] == "merge":
             return _limited(sum(each))
+        case "function_expression" if node["value"] == "not_null":
+            # One of them.
+            return max(each)
         case "or_expression" | "and_expression" | "comparator" | "not_expression":
             return max(each)
         case "filter_projection":

@@ -168,6 +168,7 @@ def test_a_path_that_multiplies_is_refused_without_being_tried(path: str) -> Non
         "[customer, recipient, buyer][?@] | [0].{name: name, email: email, phone: phone, city: address.city}",
         "items[].[sku, name][] | join(', ', @)",
         "{" + ",".join(f"f{n}: f{n}" for n in range(40)) + "}",
+        "not_null(" + ",".join("{a:a,b:b,c:c,d:d,e:e,f:f}" for _ in range(4)) + ")",
     ],
 )
 def test_a_path_may_make_objects_and_lists_of_what_it_finds(path: str) -> None:
