@@ -20,10 +20,5 @@ def id_at(at: datetime) -> UUID:
     return UUID(int=milliseconds << 80 | version | (below & ~(0xF << 76) & ~(0b11 << 62)) | variant)
 
 
-def first_at(at: datetime) -> UUID:
-    """Below every id that is made from that millisecond on."""
-    return UUID(int=max(int(at.timestamp() * 1000), 0) << 80)
-
-
 def made_at(id_: UUID) -> datetime:
     return datetime.fromtimestamp((id_.int >> 80) / 1000, UTC)

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Channel
+from hub.db.partitions import first_id
 from hub.db.pool import Connection, Db
-from hub.ids import first_at, new_id
+from hub.ids import new_id
 from hub.notifications.edits import EDITABLE
 from hub.orders.model import (
     ACTIVE,
@@ -319,7 +320,7 @@ async def knew_older(
         """,
         request_id,
         list(contacts),
-        first_at(since),
+        first_id(since),
         since,
         at,
         EDITABLE,

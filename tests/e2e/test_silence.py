@@ -7,14 +7,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.process import eventually as soon
 from tests.e2e.process import status
-from tests.e2e.sending import Crowd, Place, SlowTelegram, eventually, running
+from tests.e2e.sending import Crowd, Place, eventually, running
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the watchdog needs Linux"),
@@ -51,14 +51,6 @@ def place(tmp_path_factory: pytest.TempPathFactory, systemd: socket.socket) -> I
         # The supervisor was ready before them, and who starts may be silent for longer.
         soon(lambda: any("bots.started" in line for line in place.up.said), 30)
         yield place
-
-
-@pytest.fixture
-async def telegram(place: Place) -> AsyncIterator[SlowTelegram]:
-    telegram = SlowTelegram()
-    await telegram.start(place.telegram_port)
-    yield telegram
-    await telegram.stop()
 
 
 @pytest.fixture
