@@ -11,7 +11,6 @@ from hub.api.keys import HUB
 from hub.api.patience import within
 from hub.api.routes import PUBLIC, Routes
 from hub.errors import InvalidInput, NotFound, Unauthenticated, Unavailable
-from hub.queue import Lane
 from hub.resources import Hub
 from hub.sources import hooks, inbox, queries, service
 from hub.sources.base import Call, Platform, Trouble
@@ -94,7 +93,7 @@ async def _source(request: web.Request) -> tuple[Source, Platform, str]:
             raise NotFound(_NOBODY)
         if source.shop_id not in hub.shops:
             raise NotFound(_NOBODY)
-        platform = service.live(hub.signer, hub.http, source, None, Lane.TRANSACTIONAL)
+        platform = service.live(hub.signer, hub.http, source, None, hears_only=True)
     except (BadToken, UnknownPlatform):
         raise NotFound(_NOBODY) from None
     except TimeoutError:

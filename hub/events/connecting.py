@@ -9,7 +9,6 @@ from hub.audit.model import Action, Actor
 from hub.db.pool import transaction
 from hub.errors import Unprocessable
 from hub.events import reading
-from hub.queue import Lane
 from hub.resources import Hub
 from hub.sources import hooks, queries, service
 from hub.sources.base import Impossible, Later, Platform, Subscribes, Trouble
@@ -36,7 +35,7 @@ class Connected:
 async def connect(hub: Hub, source: Source, *, by: Actor) -> Connected:
     """Safe to repeat. Once the platform lets us in, whatever paused the source is over. Raises `Unprocessable`."""
     try:
-        platform = service.live(hub.signer, hub.http, source, None, Lane.TRANSACTIONAL)
+        platform = service.live(hub.signer, hub.http, source, None, hears_only=True)
     except UnknownPlatform as error:
         raise Unprocessable(str(error)) from None
     except Trouble as trouble:

@@ -91,7 +91,7 @@ async def preview(
     Raises `NotFound`, `Conflict` (nothing is kept of that event), `Unprocessable` (it cannot be read, or be an order).
     """
     if mapping is not None:
-        source = replace(source, mapping=mapping)
+        source = replace(source, mapping=mapping, mapping_fault="")
     if payload is None and event is not None:
         payload = await _told(hub, shop, source, kind, event)
     facts = _read(hub, source, kind, payload or {})

@@ -193,6 +193,7 @@ async def _handled(
     shop = hub.shops.get(claimed.shop_id)
     if shop is None:
         raise Later("unknown-shop", _UNKNOWN_HERE)
+    service.check_mapping(claimed.source)
     if claimed.via is Via.WRITE:
         done = await writing.write(hub, claimed, limits)
         async with hub.db.acquire() as conn, conn.transaction():

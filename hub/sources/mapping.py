@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
 
 from hub.config import OrderStatus
 from hub.sources import values
@@ -29,6 +37,7 @@ _AMOUNTS: Mapping[str, Sequence[str]] = {
 }
 _DELIVERY = ("method", "address", "carrier", "tracking", "date")
 _WORDS = ("tags", "lists")
+_MOST_FAULTS = 5
 
 
 class _Part(BaseModel):
@@ -84,6 +93,22 @@ class SourceMapping(_Part):
     tags: tuple[_Word, ...] = Field((), max_length=50)
     lists: tuple[_Word, ...] = Field((), max_length=50)
     stock: Literal["ask_first", "as_told"] = "ask_first"
+
+
+def read_mapping(stored: Mapping[str, Any]) -> tuple[SourceMapping, str]:
+    """As it was stored, perhaps by another version of the hub; and what this one would not take of it, where there is
+    such a thing: of a mapping that counts in part nobody knows what it does, so none of it does."""
+    # A field that no version knows any more says nothing.
+    known = {name: stored[name] for name in SourceMapping.model_fields if name in stored}
+    try:
+        return SourceMapping.model_validate(known), ""
+    except ValidationError as error:
+        return SourceMapping(), "; ".join(_fault(one) for one in error.errors()[:_MOST_FAULTS])
+
+
+def _fault(error: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    return f"{where} {error['msg'].removeprefix('Value error, ')}"
 
 
 @dataclass(frozen=True, slots=True)

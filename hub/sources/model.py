@@ -168,6 +168,8 @@ Facts = CustomerFacts | ProductFacts | CartFacts | OrderFacts
 class Source:
     """A row of `source`; its secrets are opened by `service.opened`.
 
+    `mapping_fault`: what is wrong with a stored mapping that this version would refuse; `mapping` is empty then, and
+    nothing is applied by it (`service.check_mapping`). `mapping_stored`: as it stands there, in JSON.
     `quiet_before`: what happened until then is taken over and told to nobody (when it was connected; of the shop's own
     programs a `tell_within` before); `tell_within`: so is what is older than this when it comes. `poll_every` None: it is never read back by itself.
     """
@@ -184,6 +186,8 @@ class Source:
     seller: str
     warehouse: str | None
     mapping: "SourceMapping"
+    mapping_fault: str
+    mapping_stored: Mapping[str, Any]
     write_back: bool
     tell_within: timedelta
     quiet_before: datetime
@@ -196,6 +200,13 @@ class Source:
     unknown_codes: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def obstacle(self) -> str:
+        """What stands in its way; empty: nothing."""
+        if self.mapping_fault:
+            return f"its mapping does not suit this version, give another: {self.mapping_fault}"
+        return self.problem or self.write_problem
 
 
 @dataclass(frozen=True, slots=True)

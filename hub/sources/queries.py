@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from hub.db.pool import Connection, Db
-from hub.sources.mapping import SourceMapping
+from hub.sources.mapping import read_mapping
 from hub.sources.model import Source
 
 COLUMNS = """id, shop_id, name, platform, active, config, secrets, hook_version, id_prefix, seller, warehouse, mapping,
@@ -248,10 +248,8 @@ def source_of(row: asyncpg.Record | Mapping[str, Any], prefix: str = "") -> Sour
     """`prefix`: of the columns' names, where they stand beside another table's."""
     fields = {name.strip(): row[f"{prefix}{name.strip()}"] for name in COLUMNS.split(",")}
     fields["sealed"] = fields.pop("secrets")
-    # A field that no version knows any more says nothing.
-    known = SourceMapping.model_fields.keys() & fields["mapping"].keys()
-    fields["mapping"] = SourceMapping.model_validate(
-        {name: fields["mapping"][name] for name in known}
-    )
+    stored = fields["mapping"]
+    fields["mapping"], fields["mapping_fault"] = read_mapping(stored)
+    fields["mapping_stored"] = stored
     fields["unknown_codes"] = tuple(fields["unknown_codes"])
     return Source(**fields)

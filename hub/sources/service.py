@@ -212,17 +212,28 @@ def opened(signer: Signer, source: Source) -> tuple[SourceConfig, str]:
         raise Trouble("config", "its config does not suit this version: change it") from None
 
 
+def check_mapping(source: Source) -> None:
+    """Raises `Trouble` where it was stored by an earlier version and is refused by this one."""
+    if source.mapping_fault:
+        raise Trouble("mapping", source.obstacle)
+
+
 def live(
     signer: Signer,
     http: ProviderHttp,
     source: Source,
     limits: RateLimits | None,
     lane: Lane = Lane.TRANSACTIONAL,
+    *,
+    hears_only: bool = False,
 ) -> Platform:
-    """The platform's module at work for this source. `limits` None: its calls are not counted.
+    """The platform's module at work for this source. `limits` None: its calls are not counted. `hears_only`: nothing
+    is applied by the source's mapping, so that what it is like does not matter.
 
     Raises `Trouble`, `UnknownPlatform`.
     """
+    if not hears_only:
+        check_mapping(source)
     class_ = platform_class(source.platform)
     config, key = opened(signer, source)
 

@@ -61,6 +61,9 @@ def tabs(visit: Visit, now: str) -> list[tuple[str, str, bool]]:
 
 def unmapped(source: Source) -> Sequence[str]:
     """Words of its platform that came and mean nothing yet."""
+    if source.mapping_fault:
+        # Whether they do nobody knows before that is mended.
+        return ()
     try:
         statuses = platform_class(source.platform).statuses
     except UnknownPlatform:
@@ -152,7 +155,7 @@ async def _rest_todo(visit: Visit) -> list[Todo]:
     if not has_key and not connected:
         found.append(Todo("no_way_in", "/set-up/keys", tone="bad"))
     for one in connected:
-        if problem := one.problem or one.write_problem:
+        if problem := one.obstacle:
             found.append(Todo("source_problem", "/set-up/sources", one.name, problem, "bad"))
         if codes := unmapped(one):
             found.append(Todo("unknown_codes", "/set-up/sources", one.name, ", ".join(codes)))

@@ -100,7 +100,8 @@ class SourceOut(Out):
     mapping: dict[str, Any]
     hooks: list[HookOut] = Field(description="Where the platform is to call.")
     problem: str = Field(
-        description="Why the platform refuses us, or what it is told; empty: it does not."
+        description="Why the platform refuses us, or what it is told; or what is wrong with a mapping that an earlier"
+        " version of the hub took. Empty: nothing."
     )
     paused_until: datetime | None
     read_at: datetime | None = Field(description="When it was read back last.")
@@ -311,9 +312,11 @@ def shown_source(hub: Hub, source: Source) -> SourceOut:
         poll_every=int(source.poll_every.total_seconds()) if source.poll_every else None,
         tell_within=int(source.tell_within.total_seconds()),
         write_back=source.write_back,
-        mapping=source.mapping.model_dump(mode="json"),
+        mapping=dict(source.mapping_stored)
+        if source.mapping_fault
+        else source.mapping.model_dump(mode="json"),
         hooks=[HookOut(topic=topic, url=url) for topic, url in urls.items()],
-        problem=source.problem or source.write_problem,
+        problem=source.obstacle,
         paused_until=source.paused_until,
         read_at=source.read_at,
         unknown_codes=[

@@ -97,6 +97,25 @@ async def test_why_a_platform_refuses_is_shown(
 
 
 @pytest.mark.usefixtures("world")
+async def test_a_mapping_of_an_earlier_version_is_told_of(
+    hub: Hub, api: Api, console: Console
+) -> None:
+    path = await _toy(api)
+    await hub.db.execute(
+        "UPDATE source SET mapping = $1, unknown_codes = '{weird}'", {"fields": {"order.x": "a["}}
+    )
+
+    listed = await console.get("/set-up/sources")
+    page = await console.get(path)
+    todo = await console.get("/set-up")
+
+    for shown in (listed, page, todo):
+        assert "fields.order.x" in shown.text
+    # Saved from here, it would lose what the form does not show.
+    assert not [form for form in page.forms if form.action.endswith("/statuses")]
+
+
+@pytest.mark.usefixtures("world")
 async def test_unknown_statuses_are_given_a_meaning(hub: Hub, api: Api, console: Console) -> None:
     path = await _toy(api)
     await hub.db.execute("UPDATE source SET unknown_codes = '{weird,other,third}'")
