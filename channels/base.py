@@ -149,6 +149,8 @@ class Retry:
     `maybe_sent`: the request left and no clear answer came, so a repeat may be a double.
     `throttled`: the provider is well and asks for patience; this does not count as a failure of it.
     `alone`: the patience is about this message; the account's others go on meanwhile.
+    `perhaps_alone`: it does not say whether of this call or of the account. It is taken for the call's, until another
+    receiver's hears the same at once.
     """
 
     reason: str
@@ -156,6 +158,7 @@ class Retry:
     maybe_sent: bool = False
     throttled: bool = False
     alone: bool = False
+    perhaps_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,8 @@ def _of_repeat(status: int | None, call_id: int, digits: str) -> Outcome:
     if status is None:
         return Retry("repeat-or-too-often", _PATIENCE, throttled=True, maybe_sent=True)
     if status == _NOT_FOUND:
-        return Retry("throttled", _PATIENCE, throttled=True)
+        # Equal to another message to that number of a moment ago, or one call too many.
+        return Retry("throttled", _PATIENCE, throttled=True, perhaps_alone=True)
     return Accepted(smsc_hook.provider_id(str(call_id), digits))
 
 

@@ -58,7 +58,8 @@ _FRESH = 5.0
 """Seconds for which nobody minds that an end or a quiet hour has come meanwhile; looking costs as much as sorting did."""
 
 _AT_THE_SAME_TIME = 1.0
-"""Seconds within which two receivers' limits are no coincidence, unless a third one was written to between them."""
+"""Seconds within which two receivers' limits are no coincidence; where a provider has limits of receivers, unless a third
+one was written to between them."""
 
 
 class Deliverer:
@@ -380,20 +381,23 @@ class Deliverer:
     ) -> None:
         """Where the provider asked for patience, nobody calls the account for so long."""
         name = _name(account)
-        waits = [o.after for o in results if isinstance(o, Retry) and o.throttled and not o.alone]
-        if not waits:
-            if name in self._throttled and any(isinstance(o, Accepted) for o in results):
+        asked = [o for o in results if isinstance(o, Retry) and o.throttled and not o.alone]
+        per_recipient = bool(account.limits.per_recipient)
+        if not asked:
+            if per_recipient and any(isinstance(o, Accepted) for o in results):
                 # It is not the whole account that has to wait.
-                del self._throttled[name]
+                self._throttled.pop(name, None)
             return
         now, to = monotonic(), call[0].to
         before, other = self._throttled.get(name, (float("-inf"), to))
         self._throttled[name] = now, to
-        several = len(waits) > 1 or (other != to and now - before < _AT_THE_SAME_TIME)
+        several = other != to and now - before < _AT_THE_SAME_TIME
         # One receiver's limit is that receiver's; several at once, or a provider without such limits, mean
         # the whole account.
-        if several or not account.limits.per_recipient:
-            await self._limits.hold(account.bucket, max(*waits, timedelta(seconds=1)))
+        of_one = all(o.perhaps_alone for o in asked) or (per_recipient and len(asked) == 1)
+        if several or not of_one:
+            wait = max(o.after for o in asked)
+            await self._limits.hold(account.bucket, max(wait, timedelta(seconds=1)))
 
     async def _record(self, pairs: Sequence[Pair], begun: Mapping[UUID, Begun]) -> None:
         await self.hand_out(await self._recorder.put(pairs, begun))

@@ -227,7 +227,9 @@ class TestRepeats:
 
         [outcome] = await smsc.send([message()])
 
-        assert outcome == Retry("throttled", timedelta(seconds=60), throttled=True)
+        assert outcome == Retry(
+            "throttled", timedelta(seconds=60), throttled=True, perhaps_alone=True
+        )
 
     async def test_that_nobody_can_tell_may_have_been_sent(
         self, smsc: Smsc, simulator: SmscSimulator

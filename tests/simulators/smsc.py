@@ -15,7 +15,7 @@ PRICE = "3.5"
 class SmscSimulator(Simulator):
     """`errors` by number (with the plus sign) stand in the list of numbers, `error` is said of every call.
 
-    `crowded`: calls are refused with 9 although they are no repeats. `deaf`: so are questions for a status.
+    `equals_refused`: so is an equal text to equal numbers, whatever id of ours it has. `crowded`: calls are refused with 9 although they are no repeats. `deaf`: so are questions for a status.
     """
 
     def __init__(self) -> None:
@@ -26,10 +26,12 @@ class SmscSimulator(Simulator):
         self.errors: dict[str, int] = {}
         self.error: int | None = None
         self.crowded = False
+        self.equals_refused = False
         self.deaf = False
         self.unlisted = False
         self.calls: list[dict[str, str]] = []
         self._bodies: set[bytes] = set()
+        self._texts: set[tuple[str, str]] = set()
 
     def routes(self, app: web.Application) -> None:
         app.router.add_post("/sys/send.php", self._send)
@@ -60,11 +62,13 @@ class SmscSimulator(Simulator):
             raise _Said(1, "parameters error")
         if self.error:
             raise _Said(self.error, "said by the test")
-        if body in self._bodies or self.crowded:
+        said = (form["phones"], form["mes"])
+        if body in self._bodies or self.crowded or (self.equals_refused and said in self._texts):
             raise _Said(9, "duplicate request, wait a minute")
         if all(phone in self.errors for phone in phones):
             raise _Said(self.errors[phones[0]], "wrong number")
         self._bodies.add(body)
+        self._texts.add(said)
         listed = [self._number(phone, form) for phone in phones]
         good = sum("error" not in entry for entry in listed)
         answer: dict[str, Any] = {"id": int(form["id"]), "cnt": good, "cost": PRICE}

@@ -151,10 +151,7 @@ async def test_who_gets_the_same_text_twice_holds_up_nobody_else(
     hub: Hub, shop: Shop, drive: Drive, providers: Providers
 ) -> None:
     """SMS.ru refuses an equal text to an equal number for a minute."""
-    key = (hub.shop("main").id, Channel.SMS)
-    hub.accounts._by_channel[key] = tuple(
-        account for account in hub.accounts.of(*key) if account.provider == "sms_ru"
-    )
+    _only(hub, "sms_ru")
     await shop.send(**text("sms"))
     await drive.once()
     again = (await shop.send(**text("sms")))["id"]
@@ -165,6 +162,49 @@ async def test_who_gets_the_same_text_twice_holds_up_nobody_else(
 
     assert await tried(shop, again) == [("sms-ru", "retry", "sms-ru-231")]
     assert await shop.status(other) == "sent"
+
+
+async def test_an_equal_call_that_smsc_refuses_holds_up_nobody_else(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    _only(hub, "smsc")
+    providers.smsc.equals_refused = True
+    await shop.send(**text("sms"))
+    await drive.once()
+    again = (await shop.send(**text("sms")))["id"]
+    await drive.once()
+    other = (await shop.send("boris", **text("sms")))["id"]
+
+    await drive.once()
+
+    assert await tried(shop, again) == [("smsc", "retry", "throttled")]
+    assert await shop.status(other) == "sent"
+
+
+async def test_calls_of_several_that_smsc_refuses_mean_the_whole_account(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """What it says then is what it says of an equal call."""
+    _only(hub, "smsc")
+    providers.smsc.crowded = True
+    for person in ("anna", "boris"):
+        await shop.send(person, **text("sms", f"Для {person}"))
+    await drive.once()
+    calls = len(providers.smsc.calls)
+
+    await shop.send(**text("sms", "Ещё"))
+    await drive.once()
+
+    assert calls == 2
+    assert len(providers.smsc.calls) == calls
+
+
+def _only(hub: Hub, provider: str) -> None:
+    """Of the accounts for SMS."""
+    key = (hub.shop("main").id, Channel.SMS)
+    hub.accounts._by_channel[key] = tuple(
+        account for account in hub.accounts.of(*key) if account.provider == provider
+    )
 
 
 async def test_a_repeat_by_another_process_is_known_as_one(
@@ -371,7 +411,8 @@ async def test_an_account_that_asks_for_patience_is_held_as_a_whole(
     hub: Hub, shop: Shop, drive: Drive, providers: Providers
 ) -> None:
     providers.sms_ru.code = 0
-    providers.smsc.crowded = True
+    # A clear word; that of error 9 has two meanings.
+    providers.smsc.fault = Fault(status=429, headers={"Retry-After": "60"})
     first = (await shop.send(**text("sms")))["id"]
     await drive.once()
     calls = len(providers.smsc.calls)
