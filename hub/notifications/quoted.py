@@ -1,8 +1,9 @@
 """What providers say quotes the receiver now and then. It is kept, shown and logged with the address masked, which has one
 home only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from channels.base import Accepted, Message, Outcome, Receipt, Refused, Retry
 from hub.contacts.masking import SHORTEST, Quotes, masked_all
@@ -28,6 +29,28 @@ def receipt(told: Receipt, address: str | None) -> Receipt:
     mask = Quotes(known).masked if address else masked_all
     code, text = mask(told.code), mask(told.text[:_LONGEST])
     return told if (code, text) == (told.code, told.text) else replace(told, code=code, text=text)
+
+
+def row(notification: Mapping[str, Any]) -> dict[str, Any]:
+    """One of `storage`, for those who may not see addresses: also words that an earlier version of the hub kept as they
+    came, and ids of providers that hold the number."""
+    return {**notification, "deliveries": [_delivery(d) for d in notification["deliveries"]]}
+
+
+def _delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
+    quotes = Quotes([address] if (address := delivery["address"]) else [])
+
+    def words(said: Mapping[str, Any]) -> dict[str, Any]:
+        code, detail = (masked_all(quotes.masked(said[name] or "")) for name in ("code", "detail"))
+        return {**said, "code": code or None, "detail": detail or None}
+
+    id_ = delivery["provider_id"]
+    return {
+        **delivery,
+        "provider_id": id_ and quotes.masked(id_),
+        "attempts": [words(attempt) for attempt in delivery["attempts"]],
+        "receipts": [words(receipt) for receipt in delivery["receipts"]],
+    }
 
 
 def _outcome(result: Outcome, quotes: Quotes) -> Outcome:

@@ -15,7 +15,7 @@ from hub.api.console import asked, meaning, messages_content
 from hub.api.console.frame import Visit, form, framed, masked, see, show
 from hub.api.console.messages import pages, what_of, who_of
 from hub.errors import Conflict, NotFound
-from hub.notifications import again, searching, storage, story
+from hub.notifications import again, quoted, searching, storage, story
 from hub.notifications.model import NotificationStatus
 from hub.operators.model import Right
 
@@ -108,7 +108,7 @@ async def _read(visit: Visit) -> tuple[Row, Row]:
     more = await searching.about(db, visit.shop.id, id_)
     if row is None or more is None:
         raise NotFound(visit.said["no_message"])
-    return row, more
+    return row if visit.may(Right.ADDRESSES) else quoted.row(row), more
 
 
 async def _read_repeatable(visit: Visit) -> tuple[Row, Row]:

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.api.console import guard
-from hub.api.console.frame import Pages, Visit, form, masked_name, see, show
+from hub.api.console.frame import Pages, Visit, form, masked_id, masked_name, see, show
 from hub.api.console.orders_shown import asked, asked_id, id_in_path, page_of, person, staff_name
 from hub.config import OrderStatus
 from hub.content.formats import Unfit
@@ -104,6 +104,7 @@ async def _page(visit: Visit, *, fault: str = "") -> web.Response:
         title=visit.said["order_title"].format(number=order.number),
         details=details,
         order=order,
+        external_id=masked_id(visit, order.external_id),
         buyer=person(visit, buyer[0]) if buyer else "",
         buyer_url=page_of(visit, "/people/{id}", order.buyer_id),
         delivery=_delivery(visit, order.delivery),

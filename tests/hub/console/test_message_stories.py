@@ -2,8 +2,10 @@
 
 from channels.base import Receipt, ReceiptStatus
 from hub.notifications import receipts
+from hub.operators.model import Role
 from hub.resources import Hub
 from tests.hub.console.client import Console
+from tests.hub.console.conftest import ConsoleFor
 from tests.hub.notifications.conftest import (
     Drive,
     Shop,
@@ -54,6 +56,27 @@ async def test_who_says_so_stands_at_the_top(
     ]
     places = [story.index(words) for words in order]
     assert places == sorted(places)
+
+
+async def test_who_may_not_see_addresses_finds_none_in_what_providers_said(
+    hub: Hub, shop: Shop, drive: Drive, console: Console, console_for: ConsoleFor
+) -> None:
+    """Earlier versions kept their words as they came; SMSC's ids hold the number."""
+    id_ = (await shop.send(channels=["sms"], template=None, content={"text": "x"}, data={}))["id"]
+    await drive.all()
+    said = "no such subscriber 8 (999) 000-00-01, ask anna@example.com"
+    await hub.db.execute("UPDATE attempt SET detail = $1, code = '+79990000001'", said)
+    await _says(hub, drive, id_, ReceiptStatus.DELIVERED, "")
+    await hub.db.execute("UPDATE receipt SET detail = $1", said)
+    await hub.db.execute("UPDATE delivery SET provider_id = '15:79990000001'")
+
+    hidden = (await (await console_for(Role.READER)).get(f"/messages/{id_}")).html
+    shown = (await console.get(f"/messages/{id_}")).text
+
+    for address in ("000-00-01", "9990000001", "anna@example.com"):
+        assert address not in hidden
+        assert address in shown
+    assert "no such subscriber +7 ••• •• 01" in hidden
 
 
 async def test_what_arrived_says_so_and_by_which_channel(

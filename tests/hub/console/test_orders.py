@@ -91,6 +91,25 @@ async def test_a_reader_sees_no_names_and_no_address(
     assert not [form for form in page.forms if form.action.endswith("/status")]
 
 
+async def test_an_order_that_is_called_by_a_phone_is_masked_for_a_reader(
+    hub: Hub, place: Place, api: Api, console: Console, console_for: ConsoleFor
+) -> None:
+    for id_ in ("+79991234567", "anna@example.com", "1002"):
+        await api.put(f"/v1/orders/{id_}", order(line("1"), number="7"))
+    reader = await console_for(Role.READER)
+
+    by_phone = (await reader.get(f"/orders/{await _id(hub, '+79991234567')}")).html
+    by_mail = (await reader.get(f"/orders/{await _id(hub, 'anna@example.com')}")).html
+    by_number = (await reader.get(f"/orders/{await _id(hub, '1002')}")).text
+    whole = (await console.get(f"/orders/{await _id(hub, '+79991234567')}")).text
+
+    assert "1234567" not in by_phone
+    assert "+7 ••• •• 67" in by_phone
+    assert "anna@example.com" not in by_mail
+    assert "1002" in by_number
+    assert "+79991234567" in whole
+
+
 async def test_another_shops_order_is_not_there(
     hub: Hub, place: Place, console_for: ConsoleFor
 ) -> None:
