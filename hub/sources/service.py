@@ -171,7 +171,7 @@ async def rotate(
     db: Db, signer: Signer, shop_id: int, id_: UUID, what: str, *, by: Actor = SYSTEM
 ) -> tuple[Source, str | None]:
     """`what`: `url`, or `secret`, which is then shown once. The former one counts no more. Raises `NotFound`,
-    `Unprocessable` (a secret where none of ours is used)."""
+    `Conflict` (its credentials cannot be opened), `Unprocessable` (a secret where none of ours is used)."""
     async with transaction(db) as conn:
         source = _found(await queries.by_id(conn, shop_id, id_))
         secret = None
@@ -179,7 +179,12 @@ async def rotate(
             after = await queries.exchange_url(conn, shop_id, id_)
         elif _class(source.platform).signed:
             secret = signing.new_secret()
-            sealed = _sealed(signer, id_, _unsealed(signer, source)[0], secret)
+            try:
+                hidden = _unsealed(signer, source)[0]
+            except SealBroken:
+                # With a new secret sealed over them they would be lost for good.
+                raise Conflict(_SEALED) from None
+            sealed = _sealed(signer, id_, hidden, secret)
             after = await queries.change(conn, shop_id, id_, {"secrets": sealed})
         else:
             raise Unprocessable("this platform does not sign with a secret of the hub")
@@ -269,6 +274,10 @@ def hidden_in(signer: Signer, source: Source) -> list[str]:
 
 _UNKNOWN = "there is no source with this id"
 _RESERVED = f"{OWN!r} is the name of the source to which events over the API belong that name none: choose another one"
+_SEALED = (
+    "its credentials cannot be opened, hub.secret is another one than it was: change its config first, with the"
+    " credentials given anew"
+)
 _NAME_TAKEN = "the shop has a source of this name already"
 _PREFIX_TAKEN = (
     "another platform of the shop has this id_prefix, so that ids of the two would be mixed up: name another one, or"

@@ -40,7 +40,8 @@ def verify(keys: Sequence[str], headers: Mapping[str, str], body: bytes, *, now:
         return False
     given = [item.encode(errors="replace") for item in headers.get("webhook-signature", "").split()]
     try:
-        due = [_item(key, message_id, timestamp, body).encode() for key in keys]
+        # With an empty one anybody can sign.
+        due = [_item(key, message_id, timestamp, body).encode() for key in keys if key]
     except (Error, ValueError):
         return False
     # All are compared, whatever the first ones came to.

@@ -144,7 +144,7 @@ async def read(request: web.Request) -> web.StreamResponse:
     summary="Exchange a source's address or secret",
     body=RotateIn,
     answers={200: NewSourceOut},
-    problems=(422,),
+    problems=(409, 422),
 )
 async def rotate(request: web.Request) -> web.StreamResponse:
     """The former one counts no more from the answer on: give the new one to the platform at once, by

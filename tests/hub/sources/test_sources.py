@@ -1,12 +1,15 @@
 """Sources over the API: made, shown without their secrets, changed, closed."""
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 import pytest
 
 from hub.resources import Hub
 from hub.sources import queries, service
+from hub.webhooks import signing
 from tests.hub.api.client import Answer, Api
 
 INSALES: dict[str, Any] = {
@@ -152,6 +155,35 @@ async def test_a_door_is_open_as_long_as_the_source_is(api: Api) -> None:
     assert (await api.get(f"/v1/sources/{source['id']}")).status == 404
     # The name is free again.
     await made(api, SITE)
+
+
+async def test_with_a_secret_that_nobody_can_open_any_more_nobody_can_sign(
+    hub: Hub, api: Api
+) -> None:
+    """As after hub.secret was lost: the config is given anew, and a secret is not there before it is exchanged."""
+    source = await made(api, SITE)
+    await hub.db.execute("UPDATE source SET secrets = 'sealed by somebody else, long ago'")
+
+    early = await api.post(f"/v1/sources/{source['id']}/rotate", {"what": "secret"})
+    mended = await patched(api, source, {"config": {}})
+    with_nothing = await _told(api, source, "whsec_")
+    rotated = await api.post(f"/v1/sources/{source['id']}/rotate", {"what": "secret"})
+    with_the_new = await _told(api, source, rotated.json["secret"])
+
+    assert early.status == 409, early.raw
+    assert "give" in early.json["detail"]
+    assert mended.status == 200
+    assert with_nothing.status == 401
+    assert with_the_new.status == 202, with_the_new.raw
+
+
+async def _told(api: Api, source: dict[str, Any], secret: str) -> Answer:
+    """An event of the shop at its hook, signed so."""
+    [hook] = source["hooks"]
+    body = orjson.dumps({"kind": "product", "data": {"id": "1", "title": "Чайник"}})
+    proof = signing.headers([secret], "msg-1", datetime.now(UTC), body)
+    path = urlsplit(hook["url"]).path
+    return await api.call("POST", path, raw=body, headers=proof, key=None)
 
 
 async def test_another_shop_sees_nothing_of_it(hub: Hub, api: Api, url: str, key_for: Any) -> None:
