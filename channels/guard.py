@@ -36,6 +36,9 @@ class PublicOnly:
         real = inner or ip
         if any(form in network for form in (ip, real) for network in _INNER):
             return False
+        if isinstance(real, IPv6Address) and real not in _UNICAST:
+            # `ipaddress` takes all that is given to nobody for global.
+            return False
         return real.is_global and not real.is_multicast
 
     def socket_factory(self, addr_info: tuple[Any, ...]) -> socket.socket:
@@ -81,6 +84,9 @@ class PublicOnly:
 
 
 _REFUSAL = "the address is outside the public internet (see outgoing_allow)"
+
+# All of IPv6 that anybody on the internet has (RFC 4291, 2.4).
+_UNICAST = IPv6Network("2000::/3")
 
 # Each carries an IPv4 address in its last 32 bits: NAT64, SIIT, and the old "IPv4-compatible" form.
 _CARRY_V4 = tuple(map(IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from hub.errors import Fault, HubError, InvalidInput, TooLarge, UnsupportedMedia
+from hub.repeated import first_repeated
 
 LIMIT = 1024 * 1024
 """Bytes of a body."""
@@ -175,8 +176,7 @@ async def read_all(request: web.Request, limit: int) -> bytes:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in found if names.count(name) > 1)
+        doubled = first_repeated(name for name, _ in pairs) or ""
         raise InvalidInput(
             f"the name {_FORBIDDEN.sub('?', doubled)[:100]!r} stands twice in one object"
         )
@@ -246,10 +246,13 @@ def pointer(at: str, *parts: str | int) -> str:
 def _faults(error: ValidationError, tree: Any, at: str) -> list[Fault]:
     """One for each place and reason; the branches of a union often say the same."""
     details = error.errors(include_url=False, include_input=False)
-    found = dict.fromkeys(
-        Fault(pointer(at, *_place(detail, tree)), _words(detail)) for detail in details
-    )
-    return list(found)[:_MOST_FAULTS]
+    found: dict[Fault, None] = {}
+    for detail in details:
+        found[Fault(pointer(at, *_place(detail, tree)), _words(detail))] = None
+        if len(found) == _MOST_FAULTS:
+            # There may be as many as the body has places.
+            break
+    return list(found)
 
 
 def _place(detail: ErrorDetails, tree: Any) -> Iterator[str | int]:

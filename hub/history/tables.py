@@ -15,6 +15,7 @@ from typing import IO, Any
 import orjson
 
 from hub.errors import HubError
+from hub.repeated import first_repeated
 
 _CUSTOMER = (
     "id",
@@ -215,7 +216,7 @@ def _names(path: Path, header: Sequence[str], layout: Layout) -> list[str]:
             f" {', '.join(FIELDS[layout.kind])} (or say --column FIELD=HEADER)"
         )
     named = [name for name in known if name]
-    if doubled := next((name for name in named if named.count(name) > 1), None):
+    if doubled := first_repeated(named):
         raise BadTable(f"{path.name}: the column {doubled!r} stands twice")
     if "id" not in named:
         raise BadTable(f"{path.name}: there is no column 'id'")

@@ -19,6 +19,7 @@ from pydantic import (
 from hub.config import Zone
 from hub.contacts.model import ExternalId
 from hub.orders.model import OrderStatus
+from hub.repeated import first_repeated
 
 _MONEY = re.compile(r"\d{1,15}(\.\d{1,4})?", re.ASCII)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
@@ -110,9 +111,8 @@ def _listed(lines: tuple[LineT, ...]) -> tuple[LineT, ...]:
     # Not by `min_length`: pydantic counts the valid items only and would blame the list for each bad one.
     if not 1 <= len(lines) <= _MOST_LINES:
         raise ValueError(f"must have 1 to {_MOST_LINES} items")
-    ids = [line.id for line in lines]
-    if len(set(ids)) < len(ids):
-        doubled = next(id_ for id_ in ids if ids.count(id_) > 1)
+    doubled = first_repeated(line.id for line in lines)
+    if doubled is not None:
         raise ValueError(f"the line {doubled!r} stands twice")
     return lines
 

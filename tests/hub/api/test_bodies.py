@@ -1,5 +1,6 @@
 """What a client may send, and how it is told what is wrong with the rest."""
 
+import time
 from typing import Any
 
 import orjson
@@ -306,3 +307,18 @@ def test_a_part_is_pointed_at_from_the_top() -> None:
 
 def test_pointers_escape_what_rfc_6901_says() -> None:
     assert pointer("/a", "b/c", "d~e", 0) == "/a/b~1c/d~0e/0"
+
+
+async def test_a_doubled_name_among_very_many_is_found_at_once(api: Api) -> None:
+    """Whoever has a key of any kind can send such a body."""
+    names = ",".join(f'"{number}":0' for number in range(12_000))
+    raw = f'{{{names},"last":1,"last":2}}'.encode()
+    began = time.process_time()
+
+    refused = await api.call("POST", "/v1/keys", raw=raw)
+
+    assert (refused.status, refused.json["detail"]) == (
+        400,
+        "the name 'last' stands twice in one object",
+    )
+    assert time.process_time() - began < 1
