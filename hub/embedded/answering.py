@@ -5,6 +5,10 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from time import monotonic
 
+import structlog
+
+log = structlog.get_logger()
+
 Answers = Callable[[], Awaitable[bool]]
 """Asks once and waits as long as it takes: True for whatever the server says, were it a refusal; False where it said
 nothing. Cancelled when nobody waits any more."""
@@ -39,12 +43,21 @@ async def falls_silent(answers: Answers, patience: timedelta) -> None:
             await asyncio.sleep(look)
             ended = {question for question in waiting if question.done()}
             waiting -= ended
-            if any(question.result() for question in ended):
+            # Each is looked at, whatever the first one came to.
+            if True in [_has_answer(question) for question in ended]:
                 silent_for, looked_at = 0.0, monotonic()
                 await _give_up(waiting)
                 waiting = set()
     finally:
         await _give_up(waiting)
+
+
+def _has_answer(question: asyncio.Future[bool]) -> bool:
+    if error := question.exception():
+        # A fault of ours is no silence of theirs: nobody is ended for it.
+        log.error("server.not_asked", error=type(error).__name__)
+        return True
+    return question.result()
 
 
 async def _give_up(questions: set[asyncio.Future[bool]]) -> None:

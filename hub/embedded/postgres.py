@@ -145,7 +145,7 @@ class Postgres:
             return False
         except asyncpg.PostgresError:
             return True
-        except (asyncpg.InterfaceError, OSError):
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError, EOFError, OSError):
             return False
         return True
 

@@ -37,6 +37,13 @@ async def test_who_refuses_to_be_asked_is_silent() -> None:
     assert await _silent_within(hangs_up, 5)
 
 
+async def test_who_cannot_be_asked_by_a_fault_of_ours_is_not() -> None:
+    async def fails() -> bool:
+        raise ValueError
+
+    assert not await _silent_within(fails, 3)
+
+
 async def test_who_takes_long_for_each_answer_is_not() -> None:
     async def slowly() -> bool:
         await asyncio.sleep(0.6)
