@@ -3,6 +3,7 @@
 import re
 
 from channels.base import Channel
+from hub.content.catalog import ANSWERS
 from hub.content.model import TAGS, Audience, Source
 
 _BLOCK = re.compile(r"{% block (\w+) %}(.*?){% endblock %}", re.DOTALL)
@@ -60,8 +61,7 @@ def beginning(file: str, name: str, channel: Channel, audience: Audience) -> Sou
 def _letter(name: str, root: str, title: str, lead: str) -> str:
     has_goods = name != "security.code"
     goods = _GOODS.format(root=root) if has_goods else ""
-    asks = name.startswith("stock.") or name in ("order.assemble", "order.reassemble")
-    answer = _ANSWER if asks else ""
+    answer = _ANSWER if name in ANSWERS else ""
     return f"<h1>{title}</h1>\n<p>{lead}</p>\n{goods}{answer}".strip()
 
 

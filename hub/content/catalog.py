@@ -55,14 +55,14 @@ _BUILT_IN: Mapping[str, tuple[Category, str, tuple[str, ...], tuple[str, ...]]] 
 }
 # When the parcel is made ready.
 _LABELS = ("order.paid", "order.assemble", "order.reassemble", "order.assembled")
-# What the button says that leads to `links.answer`: a word of the layouts.
-_ANSWERS = {
+ANSWERS: Mapping[str, str] = {
     "stock.request": "answer",
     "stock.reminder": "answer",
     "stock.escalated": "answer",
     "order.assemble": "mark_assembled",
     "order.reassemble": "mark_assembled",
 }
+"""The templates that ask; what the button says that leads to `links.answer`: a word of the layouts."""
 _SUBJECT = 120
 _MOST_READERS = 4096
 """Kinds of readers: channel, role, language, time zone."""
@@ -383,5 +383,5 @@ def _event(engine: Engine, name: str) -> Event:
         audiences,
         variables,
         labels=name in _LABELS,
-        answer=_ANSWERS.get(name, ""),
+        answer=ANSWERS.get(name, ""),
     )

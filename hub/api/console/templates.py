@@ -13,6 +13,7 @@ from hub.api.console.frame import Pages, Visit, form, framed, see, show
 from hub.api.console.templates_shown import Chosen, Preview, chosen, excerpt, letter, preview
 from hub.content import queries, service
 from hub.content.beginning import beginning
+from hub.content.catalog import ANSWERS
 from hub.content.model import (
     WITH_HTML,
     Audience,
@@ -31,9 +32,6 @@ pages = Pages("templates")
 
 _GROUPS = ("order", "stock", "other", "own")
 _SHOWN_VERSIONS = 20
-_ASKED_WITH_BUTTONS = {
-    *("stock.request", "stock.reminder", "stock.escalated", "order.assemble", "order.reassemble"),
-}
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _BUTTONS = {Channel.TELEGRAM, Channel.VK, Channel.MAX}
 
@@ -90,7 +88,7 @@ def _list(visit: Visit, *, fault: str = "", name: str = "") -> web.Response:
 def _group(name: str, *, built_in: bool) -> str:
     if not built_in:
         return "own"
-    if name.startswith("stock.") or name in ("order.assemble", "order.reassemble"):
+    if name.startswith("stock.") or name in ANSWERS:
         return "stock"
     return "order" if name.startswith("order.") else "other"
 
@@ -303,7 +301,7 @@ def _choices(visit: Visit, what: Chosen) -> dict[str, Any]:
         "built_in_file": _file(what),
         "has_title": variant.channel in service.WITH_TITLE,
         "has_html": variant.channel in WITH_HTML,
-        "has_buttons": what.name in _ASKED_WITH_BUTTONS and variant.channel in _BUTTONS,
+        "has_buttons": what.name in ANSWERS and variant.channel in _BUTTONS,
     }
 
 

@@ -37,5 +37,21 @@ def test_it_names_what_the_layouts_work_out_as_the_data_has_it(built_in: Catalog
     assert text.html.startswith("<b>")
 
 
+@pytest.mark.parametrize(
+    ("name", "asks"), [("stock.request", True), ("order.reassemble", True), ("stock.cancelled", False)]
+)
+def test_only_what_asks_leads_to_the_page_where_it_is_answered(
+    built_in: Catalog, name: str, asks: bool
+) -> None:
+    template = built_in.find(1, name)
+    assert template is not None
+
+    letter = beginning(
+        template.built_in_source("ru"), name, Channel.EMAIL, Audience.WAREHOUSE
+    ).html
+
+    assert ("links.answer" in letter) is asks
+
+
 def test_where_there_is_nothing_it_is_empty() -> None:
     assert beginning("", "order.shipped", Channel.SMS, Audience.BUYER) == Source()

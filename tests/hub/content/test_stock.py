@@ -4,14 +4,12 @@ import pytest
 
 from channels.base import Channel
 from channels.sms.parts import parts
-from hub.content.catalog import Catalog
+from hub.content.catalog import ANSWERS, Catalog
 from hub.content.model import Audience, WrongValue
 from hub.content.variables import EXAMPLE, LINKS
 from tests.hub.content.conftest import Render
 
-ASKING = [
-    *("stock.request", "stock.reminder", "stock.escalated", "order.assemble", "order.reassemble"),
-]
+ASKING = list(ANSWERS)
 LINK = str(LINKS["answer"])
 LEAST = {"order": {"number": "1001"}}
 
