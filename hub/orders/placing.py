@@ -169,15 +169,19 @@ async def _change(
     after = _changed(before, given, lines, buyer_id)
     lost = _lost_lines(before, after)
     poorer = await stock_queries.withdraw(work.conn, lost)
+    less = _lessened(before, after)
+    await stock_queries.lessen(work.conn, less)
     await queries.set_lines(work.conn, after, after.lines)
     await queries.change(work.conn, after, work.now)
     if not work.quiet:
         await packing.show(work, before, after)
+        for request_id in {line.stock_request_id for line in less if line.stock_request_id}:
+            await request_edits(work.conn, request_id)
     ignored = None
     if given.status is not None:
         after, ignored = await _told(work, after, given.status, reason)
     if not work.quiet:
-        await _review(work, before, after, poorer, was)
+        await _review(work, before, after, poorer, was, less=bool(less))
     return ignored
 
 
@@ -202,10 +206,27 @@ def _changed(before: Order, given: OrderIn, lines: Sequence[Line], buyer_id: UUI
 
 
 def _carried(before: Line | None, after: Line) -> Line:
-    """A line keeps its answer as long as the question is the same."""
-    if before is None or not rules.same_question(before, after):
+    """A line keeps its answer as long as the question is the same, or the answer decides the new one."""
+    if before is None:
         return after
-    return replace(after, stock_request_id=before.stock_request_id, confirmed=before.confirmed)
+    confirmed = before.confirmed
+    if not rules.same_question(before, after):
+        confirmed = rules.still_there(before, after)
+        if confirmed is None:
+            return after
+    return replace(after, stock_request_id=before.stock_request_id, confirmed=confirmed)
+
+
+def _lessened(before: Order, after: Order) -> list[Line]:
+    """Lines of which less is wanted now, with what there is of that by their answer."""
+    held = {line.id: line for line in before.lines}
+    return [
+        line
+        for line in after.lines
+        if line.stock_request_id
+        and line.id in held
+        and not rules.same_question(held[line.id], line)
+    ]
 
 
 def _lost_lines(before: Order, after: Order) -> list[tuple[UUID, str]]:
@@ -251,9 +272,12 @@ async def _review(
     order: Order,
     poorer: set[UUID],
     was: Mapping[Place, Sequence[Line]],
+    *,
+    less: bool,
 ) -> None:
     """After its lines were changed: questions that lost lines are shown anew, closed or complete; what nobody
-    was asked for is asked, and what is packed is what is ordered now. `was`: what was to pack before."""
+    was asked for is asked, and what is packed is what is ordered now. `was`: what was to pack before. `less`: an
+    earlier answer says now how many there are of fewer, and the shop charges for no more."""
     order = await changes.reload(work, order.id)
     open_ = {row["id"] for row in await stock_queries.active(work.conn, order.id)}
     if _waits_for_shelf(order) and changes.unasked(order):
@@ -264,7 +288,8 @@ async def _review(
     if order.status in packing.FOLLOWED and before.status is order.status:
         await packing.change(work, order, was)
         await changes.settle_packing(work, order)
-    await changes.settle(work, order.id, news=any(complete))
+    is_news = any(complete) or (less and STAGES[order.status] <= STAGES[OrderStatus.ASSEMBLED])
+    await changes.settle(work, order.id, news=is_news)
 
 
 async def _ask_for_more(

@@ -1,7 +1,7 @@
 """Decisions about orders and stock: what answers come to, what happens when none comes. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -55,6 +55,16 @@ def same_question(before: Line, after: Line) -> bool:
         after.seller_id,
         after.warehouse_id,
     )
+
+
+def still_there(before: Line, after: Line) -> int | None:
+    """How many there are of a line of which less is wanted now, by the answer to more of it; None: it does not say."""
+    less = same_question(replace(before, quantity=after.quantity), after)
+    if before.confirmed is None or not less or after.quantity >= before.quantity:
+        return None
+    if before.confirmed >= after.quantity:
+        return after.quantity
+    return None if before.confirmed else 0
 
 
 def outcome(lines: Sequence[Line]) -> OrderStatus | None:

@@ -184,6 +184,22 @@ async def withdraw(conn: Connection, pairs: Sequence[tuple[UUID, str]]) -> set[U
     return {row["stock_request_id"] for row in rows}
 
 
+async def lessen(conn: Connection, lines: Sequence[Line]) -> None:
+    """Fewer are wanted of these than were asked for, and the answer says how many of those there are."""
+    await conn.execute(
+        """
+        UPDATE stock_line AS k SET asked = t.asked, confirmed = t.confirmed
+          FROM unnest($1::uuid[], $2::text[], $3::int[], $4::int[])
+            AS t (request_id, line_id, asked, confirmed)
+         WHERE k.stock_request_id = t.request_id AND k.line_id = t.line_id
+        """,
+        [line.stock_request_id for line in lines],
+        [line.id for line in lines],
+        [line.quantity for line in lines],
+        [line.confirmed for line in lines],
+    )
+
+
 async def lines(conn: Connection, request_id: UUID) -> dict[str, Mapping[str, Any]]:
     """The rows of a question's lines, by their id."""
     rows = await conn.fetch("SELECT * FROM stock_line WHERE stock_request_id = $1", request_id)

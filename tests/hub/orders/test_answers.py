@@ -318,6 +318,108 @@ async def test_only_new_and_changed_lines_are_asked_for_again(
     assert [row["confirmed"] for row in done["lines"]] == [2, 3, 0]
 
 
+class TestALineOfWhichLessIsWanted:
+    """The answer to more of it says what there is of less."""
+
+    async def test_is_not_asked_for_again_where_there_was_enough(
+        self, api: Api, place: Place, reply: Reply, book: Book
+    ) -> None:
+        [request] = (await place(line("1", 3), line("2")))["stock_requests"]
+        await reply(request, ("1", 3), ("2", 2))
+        asked = await book.who_heard("stock.request")
+
+        shown = await place(line("1", 2), line("2"))
+
+        assert shown["status"] == "confirmed"
+        [same] = shown["stock_requests"]
+        assert [(row["asked"], row["confirmed"]) for row in same["lines"]] == [(2, 2), (2, 2)]
+        assert same["lines"][0]["answered_by"] == "wh-7-anna"
+        assert await book.who_heard("stock.request") == asked
+        told = (await book.events("order.stock_confirmed"))[-1]
+        assert told["revision"] == shown["revision"] == 2
+        assert [row["confirmed"] for row in told["lines"]] == [2, 2]
+
+    async def test_as_much_of_it_as_there_is_makes_the_order_whole(
+        self, place: Place, reply: Reply, book: Book
+    ) -> None:
+        [request] = (await place(line("1", 5)))["stock_requests"]
+        await reply(request, ("1", 3))
+
+        shown = await place(line("1", 3))
+
+        assert (shown["status"], shown["lines"][0]["confirmed"]) == ("confirmed", 3)
+        [told] = [one for one in await book.told() if one.template == "order.confirmed"][-1:]
+        assert told.contact == "buyer-42"
+
+    async def test_of_which_there_is_nothing_has_nothing_of_it(
+        self, place: Place, reply: Reply
+    ) -> None:
+        [request] = (await place(line("1", 3), line("2")))["stock_requests"]
+        await reply(request, ("1", 0), ("2", 2))
+
+        shown = await place(line("1", 1), line("2"))
+
+        assert shown["status"] == "partially_confirmed"
+        assert len(shown["stock_requests"]) == 1
+        assert shown["lines"][0]["confirmed"] == 0
+
+    async def test_of_which_there_was_some_is_asked_for(self, place: Place, reply: Reply) -> None:
+        [request] = (await place(line("1", 5)))["stock_requests"]
+        await reply(request, ("1", 2))
+
+        shown = await place(line("1", 4))
+
+        assert shown["status"] == "awaiting_stock"
+        assert [r["status"] for r in shown["stock_requests"]] == ["answered", "open"]
+
+    @pytest.mark.parametrize("change", [{"sku": "B-1"}, {"warehouse": {"external_id": "wh-8"}}])
+    async def test_but_of_something_else_or_elsewhere_is_asked_for(
+        self, place: Place, reply: Reply, change: dict[str, Any]
+    ) -> None:
+        [request] = (await place(line("1", 3)))["stock_requests"]
+        await reply(request, ("1", 3))
+
+        shown = await place(line("1", 2) | change)
+
+        assert shown["status"] == "awaiting_stock"
+
+    async def test_leaves_the_question_open_for_the_others(
+        self, hub: Hub, place: Place, reply: Reply
+    ) -> None:
+        [request] = (await place(line("1", 3), line("2")))["stock_requests"]
+        await reply(request, ("1", 3))
+        before = await hub.db.fetchval("SELECT clock_from FROM stock_request")
+        await hub.db.execute("DELETE FROM message_edit")
+
+        [same] = (await place(line("1", 2), line("2")))["stock_requests"]
+
+        assert same["status"] == "open"
+        assert [(row["asked"], row["confirmed"]) for row in same["lines"]] == [(2, 2), (2, None)]
+        assert await hub.db.fetchval("SELECT clock_from FROM stock_request") == before
+        assert await hub.db.fetchval("SELECT count(*) FROM message_edit") == 2
+
+    async def test_may_be_corrected_as_before(self, hub: Hub, place: Place, reply: Reply) -> None:
+        [request] = (await place(line("1", 3)))["stock_requests"]
+        await reply(request, ("1", 3))
+        await place(line("1", 2))
+
+        assert (await answer(hub, request["id"], {"1": 1}, "wh-7-anna")).corrected == ("1",)
+
+    async def test_of_a_paid_order_is_told_to_the_shop_alone(
+        self, api: Api, place: Place, reply: Reply, book: Book
+    ) -> None:
+        [request] = (await place(line("1", 3)))["stock_requests"]
+        await reply(request, ("1", 3))
+        await tell(api, "paid")
+        heard = await book.told()
+
+        shown = await place(line("1", 2), status="paid")
+
+        assert shown["status"] == "paid"
+        assert len(await book.events("order.stock_confirmed")) == 2
+        assert await book.told() == heard
+
+
 async def test_an_answer_is_not_corrected_once_the_line_was_asked_for_anew(
     hub: Hub, api: Api, place: Place, reply: Reply, book: Book
 ) -> None:
