@@ -14,7 +14,8 @@ from hub.notifications import interactive
 from hub.notifications.edits import request_edit
 from hub.notifications.interactive import Parts
 from hub.orders import service, shown, views
-from hub.orders.buttons import Action, BadData, Do, line_tag, lines_tag, read
+from hub.orders.asking import CHANGED
+from hub.orders.buttons import NO_TAG, Action, BadData, Do, line_tag, lines_tag, read
 from hub.orders.messages import reader_of
 from hub.orders.model import ABOVE, ACTIVE, Answered, Answerer, Kind, Question, QuestionLine, Via
 from hub.orders.pressing import may_answer
@@ -81,12 +82,18 @@ class _Press:
         if self.action.do is not Do.ASSEMBLED:
             return await self._show("", Page())
         done = await service.assembled(
-            self.hub, self.here.shop, self.about, by=self._answerer(), via=self._via
+            self.hub,
+            self.here.shop,
+            self.about,
+            by=self._answerer(),
+            via=self._via,
+            # A button of before the parcel was in it says nothing of that.
+            seen=None if self.action.tag == NO_TAG else self.action.tag,
         )
         words = self.here.words
         text = words.assembled
         if done.closed:
-            text = words.closed
+            text = words.changed if done.closed == CHANGED else words.nothing_to_pack
         elif not done.first and done.at:
             who = done.who or words.somebody
             text = words.assembled_already.format(who=who, time=self.here.time(done.at))

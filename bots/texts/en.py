@@ -51,6 +51,7 @@ WORDS = Words(
     already_none="{who} has already answered at {time}: none.",
     too_late="This cannot be corrected any more: time is up, or the order is paid.",
     closed="No answer is needed any more.",
+    nothing_to_pack="Nothing is to be assembled any more.",
     assembled="Thank you! Marked as assembled.",
     assembled_already="{who} has already marked it at {time}.",
     somebody="a colleague",

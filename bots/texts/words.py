@@ -32,6 +32,7 @@ class Words:
     already_none: str
     too_late: str
     closed: str
+    nothing_to_pack: str
     assembled: str
     assembled_already: str
     somebody: str

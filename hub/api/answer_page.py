@@ -1,5 +1,6 @@
 """`/a/{token}`: the question to the people at the shelf as a page, for those without a messenger."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from hub.api.answer_sheet import (
     Reader,
     filled,
     question_sheet,
+    seen_parcel,
     task_sheet,
 )
 from hub.api.keys import HUB
@@ -67,8 +69,7 @@ async def done(request: web.Request) -> web.StreamResponse:
     form = await pages.read_form(request)
     try:
         if visit.asked.kind is Kind.ASSEMBLY:
-            await _assembled(request, visit)
-            return _see(request, "")
+            return _see(request, await _assembled(request, visit, form))
         sheet = filled(form, visit.reader.said)
         if sheet.faults:
             correcting = "correcting" in form
@@ -184,9 +185,17 @@ def _note(answered: Answered) -> str:
     return "" if answered.complete else "thanks"
 
 
-async def _assembled(request: web.Request, visit: _Visit) -> None:
-    by = _answerer(visit.contact)
-    await service.assembled(request.app[HUB], visit.shop, visit.asked.about, by=by, via=Via.PAGE)
+async def _assembled(request: web.Request, visit: _Visit, form: Mapping[str, list[str]]) -> str:
+    """As `_answered`."""
+    done = await service.assembled(
+        request.app[HUB],
+        visit.shop,
+        visit.asked.about,
+        by=_answerer(visit.contact),
+        via=Via.PAGE,
+        seen=seen_parcel(form),
+    )
+    return "changed" if done.closed == CHANGED else ""
 
 
 def _answerer(contact: ContactFacts) -> Answerer:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from hub.config import Locale
 from hub.content.formats import Formats, Unfit
+from hub.orders.buttons import parcel_tag
 from hub.orders.model import ACTIVE, Question, QuestionLine, Repacked, RequestStatus, Task
 
 LESS = "less"
@@ -276,7 +277,9 @@ def task_sheet(task: Task, reader: Reader) -> dict[str, Any]:
     """What `assembly.html` shows."""
     said, number = reader.said, task.order_number
     title = {"open": "title", "assembled": "done_title"}.get(task.status, "closed_title")
-    if task.again:
+    if task.waits:
+        title = "waits_title"
+    elif task.again:
         title = "again_title"
     others = {one.line_id: one for one in task.changes if task.again and one.now}
     done = ""
@@ -286,7 +289,10 @@ def task_sheet(task: Task, reader: Reader) -> dict[str, Any]:
     return {
         "title": said[title].format(number=number),
         "warehouse": task.warehouse_name,
-        "state": str(task.status),
+        "state": "waits" if task.waits else str(task.status),
+        "parcel": parcel_tag(task.lines).hex(),
+        "asks": task.asks,
+        "closed": said["reasons"].get(task.reason, ""),
         "done": done,
         "labels_url": task.labels_url or "",
         "again": task.again,
@@ -297,6 +303,14 @@ def task_sheet(task: Task, reader: Reader) -> dict[str, Any]:
         ],
         "has_images": any(line.image_url for line in task.lines),
     }
+
+
+def seen_parcel(form: Mapping[str, list[str]]) -> bytes | None:
+    """The `parcel_tag` of what the sheet showed; None: it is one of before it was in there."""
+    try:
+        return bytes.fromhex(form.get("parcel", [""])[-1]) or None
+    except ValueError:
+        return None
 
 
 def _taken_out(one: Repacked, reader: Reader) -> dict[str, str]:

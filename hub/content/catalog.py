@@ -47,6 +47,7 @@ _BUILT_IN: Mapping[str, tuple[Category, str, tuple[str, ...], tuple[str, ...]]] 
     "stock.reminder": _ASKS,
     "stock.escalated": _ASKS,
     "stock.cancelled": _ASKS,
+    "stock.put_back": _ASKS,
     "order.assemble": _ASKS,
     # Once more, of an order that was changed after it was packed.
     "order.reassemble": _ASKS,

@@ -1,14 +1,23 @@
 """Takes what people at the shelf say: how many there are, and that a parcel is made ready."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from hub.errors import Fault, InvalidInput, NotFound, Unprocessable
 from hub.notifications.edits import request_edits
-from hub.orders import asking, assembly_queries, changes, events, packing, queries, stock_queries
-from hub.orders.asking import Place
+from hub.orders import (
+    asking,
+    assembly_queries,
+    changes,
+    events,
+    packing,
+    queries,
+    stock_queries,
+    views,
+)
+from hub.orders.buttons import parcel_tag
 from hub.orders.judging import Held, judge
 from hub.orders.model import (
     CORRECTION,
@@ -16,7 +25,6 @@ from hub.orders.model import (
     Answerer,
     Assembled,
     AssemblyStatus,
-    Line,
     Order,
     OrderStatus,
     RequestStatus,
@@ -61,7 +69,7 @@ async def answer(
         order=order.status,
         now=work.now,
     )
-    was = await packing.parts(work, order) if order.status is OrderStatus.ASSEMBLED else {}
+    was = await packing.standing(work, order) if order.status in packing.FOLLOWED else None
     await _write(work, request_id, answered, held, lines, by, via)
     await _log(work, request_id, answered, held, said, by, via, seen)
     if answered.accepted or answered.corrected:
@@ -171,17 +179,18 @@ async def _follow(
     order: Order,
     request_id: UUID,
     answered: Answered,
-    was: Mapping[Place, Sequence[Line]],
+    was: packing.Standing | None,
 ) -> None:
-    """`was`: what there was to pack of an order that is assembled; what has come since is packed, too."""
+    """`was`: how an order stood that is paid or assembled; what is there is packed, too."""
     await request_edits(work.conn, request_id)
     if not answered.complete:
         return
     await complete(work, request_id)
-    is_packed = order.status is OrderStatus.ASSEMBLED
-    order = await changes.settle(work, order.id, news=bool(answered.corrected) or is_packed)
-    if is_packed:
+    news = bool(answered.corrected) or was is not None
+    order = await changes.settle(work, order.id, news=news)
+    if was is not None:
         await packing.change(work, order, was)
+        await changes.settle_packing(work, order)
 
 
 async def complete(work: Work, request_id: UUID) -> None:
@@ -190,7 +199,9 @@ async def complete(work: Work, request_id: UUID) -> None:
     await events.stock_request(work, EventType.STOCK_REQUEST_ANSWERED, request_id)
 
 
-async def assembled(work: Work, assembly_id: UUID, *, by: Answerer, via: Via) -> Assembled:
+async def assembled(
+    work: Work, assembly_id: UUID, *, by: Answerer, via: Via, seen: bytes | None = None
+) -> Assembled:
     """See `hub.orders.service.assembled`."""
     order_id = await assembly_queries.order_of(work.conn, work.shop.id, assembly_id)
     if order_id is None:
@@ -203,6 +214,11 @@ async def assembled(work: Work, assembly_id: UUID, *, by: Answerer, via: Via) ->
         case AssemblyStatus.ASSEMBLED:
             who = row["assembled_name"] or row["assembled_label"]
             return Assembled(first=False, who=who, at=row["assembled_at"])
+    task = await views.task(work.conn, work.shop.id, assembly_id)
+    assert task is not None  # noqa: S101 (its row is locked)
+    if task.waits or (seen and seen != parcel_tag(task.lines)):
+        # He has packed what he was shown, which is not what is ordered now.
+        return Assembled(first=False, closed=asking.CHANGED)
     order = await changes.reload(work, order_id)
     await packing.pack(work, order, [assembly_id], by, via=via)
     await request_edits(work.conn, assembly_id)
@@ -212,7 +228,10 @@ async def assembled(work: Work, assembly_id: UUID, *, by: Answerer, via: Via) ->
 
 
 async def _all_packed(work: Work, order: Order) -> None:
-    """An order that was packed before it changed keeps its status; the backend hears that it is ready once more."""
+    """An order that was packed before it changed keeps its status; the backend hears that it is ready once more. A paid
+    one of which something is being asked for waits for the answer."""
+    if order.status is OrderStatus.PAID and await stock_queries.active(work.conn, order.id):
+        return
     if may_move(order.status, OrderStatus.ASSEMBLED):
         order = await changes.enter(work, order, OrderStatus.ASSEMBLED, Source.STAFF)
     if order.status is OrderStatus.ASSEMBLED:

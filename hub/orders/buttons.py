@@ -48,7 +48,7 @@ class Do(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`tag`: of the lines that were shown, `lines_tag`, or of the one line, `line_tag`."""
+    """`tag`: of the lines that were shown, `lines_tag`, of the one line, `line_tag`, or of the parcel, `parcel_tag`."""
 
     do: Do
     tag: bytes = NO_TAG
@@ -98,6 +98,11 @@ def line_tag(line: QuestionLine) -> bytes:
 def lines_tag(lines: Iterable[QuestionLine]) -> bytes:
     """Of all lines of a question. Answers do not change it."""
     return _tag("\1".join(sorted(f"{line.id}\0{line.asked}" for line in lines)))
+
+
+def parcel_tag(lines: Iterable[QuestionLine]) -> bytes:
+    """Of what is to be packed."""
+    return _tag("\1".join(sorted(f"{line.id}\0{line.sku}\0{line.asked}" for line in lines)))
 
 
 # Their places go into the data of buttons that were sent: only ever add at the end.

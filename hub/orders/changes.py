@@ -15,13 +15,10 @@ from hub.orders import (
     stock_queries,
     telling,
 )
-from hub.orders.model import STAGES, Answerer, Change, Line, Order, OrderStatus, Source
+from hub.orders.model import OVER, STAGES, Answerer, Change, Line, Order, OrderStatus, Source
 from hub.orders.work import Work
 
 _NOBODY = Answerer(None)
-
-# Nothing is packed any more.
-_OVER = frozenset({OrderStatus.REJECTED, OrderStatus.RETURNED, OrderStatus.CANCELLED})
 
 
 async def enter(
@@ -89,8 +86,10 @@ async def settle(work: Work, order_id: UUID, *, news: bool = False) -> Order:
 
 
 async def settle_packing(work: Work, order: Order) -> None:
-    """Nothing of a paid order is left to pack: the last open part was taken out of it."""
-    if order.status is OrderStatus.PAID and await assembly_queries.all_done(work.conn, order.id):
+    """Nothing of a paid order is left to pack: the last open part was taken out of it, or is not on the shelf."""
+    if order.status is not OrderStatus.PAID or await stock_queries.active(work.conn, order.id):
+        return
+    if await assembly_queries.all_done(work.conn, order.id):
         order = await enter(work, order, OrderStatus.ASSEMBLED, Source.HUB)
         await events.assembled(work, order)
 
@@ -104,7 +103,7 @@ async def reload(work: Work, order_id: UUID) -> Order:
 
 async def _close_questions(work: Work, order: Order) -> None:
     open_ = [row["id"] for row in await stock_queries.active(work.conn, order.id)]
-    reason = asking.CANCELLED if order.status in _OVER else asking.DECIDED
+    reason = asking.CANCELLED if order.status in OVER else asking.DECIDED
     await asking.close(work, order, open_, reason)
 
 
@@ -115,7 +114,7 @@ async def _follow_assembly(work: Work, order: Order) -> None:
     if STAGES[order.status] < STAGES[OrderStatus.ASSEMBLED]:
         return
     open_ = await assembly_queries.open_ones(work.conn, order.id)
-    if order.status in _OVER:
+    if order.status in OVER:
         await assembly_queries.cancel(work.conn, open_)
     else:
         await packing.pack(work, order, open_, _NOBODY, via=None)

@@ -27,7 +27,7 @@ from hub.orders.model import (
     Repacked,
     Task,
 )
-from hub.orders.words import words
+from hub.orders.words import Words, words
 from hub.preferences.choices import preferences_url
 from hub.resources import Hub
 from hub.shops.registry import Shop
@@ -119,9 +119,9 @@ class AssemblyMessages:
         if asking.channel in _WITH_BUTTONS:
             return shown.assembly(task, _reader(self._hub, Kind.ASSEMBLY, asking), now)
         said, number = words(asking.locale), task.order_number
-        if task.status is not AssemblyStatus.OPEN:
-            title = said.assembled_title if task.assembled_at else said.assembly_cancelled
-            return Parts(title.format(number=number), subject=title.format(number=number))
+        if task.waits or task.status is not AssemblyStatus.OPEN:
+            title = _title(task, said).format(number=number)
+            return Parts(title, subject=title)
         data = _data(asking, task.lines)
         if task.again:
             data |= {"stock": {"changes": [_changed(one) for one in task.changes]}}
@@ -129,6 +129,14 @@ class AssemblyMessages:
         otherwise = sms.format(number=number, url=url).strip()
         title = (said.again_title if task.again else said.assemble_title).format(number=number)
         return _from_template(self._hub, asking, data, url, Parts(otherwise, subject=title))
+
+
+def _title(task: Task, said: Words) -> str:
+    """Of one that is not to be packed now."""
+    if task.waits:
+        return said.waits_title
+    is_done = task.status is AssemblyStatus.ASSEMBLED
+    return said.assembled_title if is_done else said.assembly_cancelled
 
 
 def _reader(hub: Hub, kind: Kind, asking: Asking) -> shown.Reader:

@@ -36,6 +36,10 @@ STAGES: Mapping[OrderStatus, int] = {
 }
 
 
+OVER = frozenset({OrderStatus.REJECTED, OrderStatus.RETURNED, OrderStatus.CANCELLED})
+"""Nothing of it is packed any more."""
+
+
 def may_move(now: OrderStatus, to: OrderStatus) -> bool:
     """Whether `to` is something new: not the present status and not behind it."""
     return now is not to and STAGES[to] >= STAGES[now]
@@ -261,8 +265,8 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """`first`: this press did it. Otherwise `who` and `at` tell who had done it before, or `closed` why there
-    is nothing to assemble."""
+    """`first`: this press did it. Otherwise `who` and `at` tell who had done it before, or `closed` why that is not
+    what is to be assembled: `cancelled`, or `changed` where it is something else now."""
 
     first: bool
     who: str = ""
@@ -352,7 +356,9 @@ class Repacked:
 class Task:
     """An assembly as bots, letters and the page show it. `lines` holds what is to be packed: `asked` is that
     many. `labels_url` is for after it was assembled. `changes`: of a parcel that was packed before and is to be packed
-    anew; empty of one that is packed for the first time."""
+    anew; empty of one that is packed for the first time. `asks`: more may come into it, the shelf is being asked.
+    `reason` tells in a word why a cancelled one is: `cancelled` (the order), `changed` (nothing of it comes from there any
+    more), `as_packed` (it is again as it was packed), `newer` (another one asks)."""
 
     id: UUID
     shop_id: int
@@ -371,6 +377,13 @@ class Task:
     labels_url: str | None
     lines: tuple[QuestionLine, ...]
     changes: tuple[Repacked, ...] = ()
+    asks: bool = False
+    reason: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """There is nothing to pack before the shelf has answered."""
+        return self.status is AssemblyStatus.OPEN and self.asks and not self.lines
 
     @property
     def again(self) -> bool:

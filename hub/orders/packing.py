@@ -1,7 +1,7 @@
 """Asks the people at the shelf to make a paid order ready, and follows it while it changes."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,50 +16,74 @@ FIRST = "order.assemble"
 ANEW = "order.reassemble"
 """The template of the messages that ask whoever has packed once more."""
 
+PUT_BACK = "stock.put_back"
+"""The template of the messages that tell whoever was asked to pack that there is nothing to pack any more."""
+
 FOLLOWED = frozenset({OrderStatus.PAID, OrderStatus.ASSEMBLED})
 """While an order is in these, whoever packs is told of what changes: later the parcel has left."""
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What each place has to pack as things stand, and the places of which something is being asked for."""
+
+    parts: Mapping[Place, Sequence[Line]] = field(default_factory=dict)
+    waiting: Set[Place] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class _Parcel:
     """How far a place is. `open`: the assembly that waits for it; `done`: the last one that it packed, and `packed`
-    what lies in that; None: not known."""
+    what lies in that; None: not known. `all`: these and the earlier ones."""
 
     open: UUID | None = None
     done: UUID | None = None
     packed: tuple[Packed, ...] | None = None
+    all: tuple[UUID, ...] = ()
 
 
 async def ask(work: Work, order: Order) -> None:
     """One assembly for each place that has something to pack and none yet."""
     known = await _known(work, order)
-    for place, lines in (await parts(work, order)).items():
+    for place, lines in (await _standing(work, order, known)).parts.items():
         if place not in known:
             await _ask(work, order, place, lines, FIRST)
 
 
-async def parts(work: Work, order: Order) -> Mapping[Place, list[Line]]:
-    """What each place has to pack as things stand. See `parcels.to_pack`."""
+async def standing(work: Work, order: Order) -> Standing:
+    """See `parcels.to_pack`."""
+    return await _standing(work, order, await _known(work, order))
+
+
+async def _standing(work: Work, order: Order, known: Mapping[Place, _Parcel]) -> Standing:
     asked = {row["id"] for row in await stock_queries.active(work.conn, order.id)}
-    known = await _known(work, order)
-    found = {}
+    waiting = [line for line in order.lines if line.stock_request_id in asked]
+    ids = {line.id for line in waiting}
+    parts = {}
     for place, lines in places(order.lines).items():
         packed = known.get(place, _Parcel()).packed or ()
-        if here := parcels.to_pack(lines, asked, packed):
-            found[place] = here
-    return found
+        if here := parcels.to_pack(lines, ids, packed, _lying):
+            parts[place] = here
+    return Standing(parts, frozenset(places(waiting)))
 
 
-async def change(work: Work, order: Order, was: Mapping[Place, Sequence[Line]]) -> None:
-    """The lines of a paid or packed order may be others now; `was`: its `parts` before. What is open is for what there is
-    now, or for nothing any more. A place that has packed something else than what is ordered now is asked anew."""
-    await _remember(work, order, was)
-    known, now = await _known(work, order), await parts(work, order)
+def _lying(line: Line, old: Packed) -> Line:
+    return replace(line, sku=old.sku, title=old.title, quantity=old.quantity, confirmed=None)
+
+
+async def change(work: Work, order: Order, was: Standing) -> None:
+    """The lines of a paid or packed order may be others now; `was`: how it stood before. What is open is for what there
+    is now, or for nothing any more. A place that has packed something else than what is ordered now is asked anew, and
+    one that has nothing left is told to put it back."""
+    known = await _remembered(work, order, was)
+    now = await _standing(work, order, known)
     for place, at in known.items():
-        if at.open:
-            await _follow(work, order, place, at, was.get(place, ()), now.get(place, ()))
-    for place, lines in now.items():
-        if _is_news(order, known.get(place), was.get(place, ()), lines):
+        if not now.parts.get(place) and place not in now.waiting:
+            await _take_back(work, order, place, at, was.parts.get(place, ()))
+        elif at.open:
+            await _follow(work, order, place, at, was, now)
+    for place, lines in now.parts.items():
+        if _is_news(order, known.get(place), was.parts.get(place, ()), lines):
             await _ask(work, order, place, lines, _template(known.get(place)))
 
 
@@ -80,24 +104,27 @@ def _template(at: _Parcel | None) -> str:
 
 def _lies(at: _Parcel, lines: Sequence[Line]) -> bool:
     """Whether this, and no more, lies in the parcel that was packed last."""
-    return at.packed is not None and _goods(lines) == parcels.goods(at.packed)
+    return bool(lines) and at.packed is not None and _goods(lines) == parcels.goods(at.packed)
 
 
-async def _remember(work: Work, order: Order, was: Mapping[Place, Sequence[Line]]) -> None:
-    """What was packed before it was written down is what was ordered until now."""
-    for place, at in (await _known(work, order)).items():
+async def _remembered(work: Work, order: Order, was: Standing) -> Mapping[Place, _Parcel]:
+    """How far each place is. What was packed before it was written down is what was ordered until now."""
+    known = await _known(work, order)
+    for place, at in known.items():
         if at.done and not at.open and at.packed is None:
-            lies = parcels.parcel(was.get(place, ()))
+            lies = parcels.parcel(was.parts.get(place, ()))
             await assembly_queries.remember(work.conn, at.done, lies)
+            known[place] = replace(at, packed=lies)
+    return known
 
 
 async def pack(
     work: Work, order: Order, assemblies: Sequence[UUID], by: Answerer, *, via: Via | None
 ) -> None:
     """These are packed: with what there is to pack of their places."""
-    now = await parts(work, order)
+    parts = (await standing(work, order)).parts
     lies = {
-        row["id"]: parcels.parcel(now.get(_place(row), ()))
+        row["id"]: parcels.parcel(parts.get(_place(row), ()))
         for row in await assembly_queries.at_places(work.conn, order.id)
         if row["id"] in assemblies
     }
@@ -119,21 +146,40 @@ def _heading(order: Order) -> Sequence[str | None]:
 
 
 async def _follow(
-    work: Work,
-    order: Order,
-    place: Place,
-    at: _Parcel,
-    before: Sequence[Line],
-    after: Sequence[Line],
+    work: Work, order: Order, place: Place, at: _Parcel, was: Standing, now: Standing
 ) -> None:
     assert at.open is not None  # noqa: S101 (the caller has looked)
-    if not after or _lies(at, after):
+    before, after = was.parts.get(place, ()), now.parts.get(place, ())
+    if _lies(at, after):
         await assembly_queries.cancel(work.conn, [at.open])
-    elif before == after:
+    elif before == after and (place in was.waiting) == (place in now.waiting):
         return
     await request_edits(work.conn, at.open)
-    if _goods(before) != _goods(after):
+    # Where there is nothing to pack until the shelf has answered, its question is enough.
+    if after and _goods(before) != _goods(after):
         await _put_again(work, order, at, place, after)
+
+
+async def _take_back(
+    work: Work, order: Order, place: Place, at: _Parcel, before: Sequence[Line]
+) -> None:
+    """Nothing in the order comes from this place any more. A message that only changes makes no sound, so whoever was
+    asked to pack gets another one, too."""
+    goods = at.packed or parcels.parcel(before)
+    if not at.open and not at.packed:
+        return
+    await assembly_queries.cancel(work.conn, at.all)
+    asked: dict[UUID, None] = {}
+    for assembly_id in at.all:
+        await request_edits(work.conn, assembly_id)
+        asked |= dict.fromkeys(await assembly_queries.asked(work.conn, assembly_id))
+    for who, role in await _with_a_say(work, place, asked):
+        await telling.send(work, who, PUT_BACK, _put_back(order, role, goods))
+
+
+def _put_back(order: Order, role: Role, goods: Sequence[Packed]) -> Mapping[str, Any]:
+    data = telling.data_of(order, role, ())
+    return {"order": data["order"] | {"lines": [asdict(one) for one in goods]}}
 
 
 async def _known(work: Work, order: Order) -> dict[Place, _Parcel]:
@@ -142,10 +188,10 @@ async def _known(work: Work, order: Order) -> dict[Place, _Parcel]:
     for row in await assembly_queries.at_places(work.conn, order.id):
         at = found.get(_place(row), _Parcel())
         if row["status"] == AssemblyStatus.OPEN:
-            found[_place(row)] = replace(at, open=row["id"])
+            at = replace(at, open=row["id"])
         else:
-            packed = assembly_queries.packed(row["packed"])
-            found[_place(row)] = _Parcel(done=row["id"], packed=packed)
+            at = replace(at, done=row["id"], packed=assembly_queries.packed(row["packed"]))
+        found[_place(row)] = replace(at, all=(*at.all, row["id"]))
     return found
 
 
@@ -180,17 +226,24 @@ async def _ask(
 async def _put_again(
     work: Work, order: Order, at: _Parcel, place: Place, lines: Sequence[Line]
 ) -> None:
-    """To those whose message cannot be changed. It shows how the assembly stands, so it says, too, that there is
-    nothing to pack any more."""
+    """To those whose message cannot be changed. It shows how the assembly stands, so it says, too, that a parcel is
+    good as it was packed."""
     assert at.open is not None  # noqa: S101 (the caller has looked)
-    seller_id, warehouse_id = place
     task = _Task(work, order, at.open, _template(at), lines)
-    staff = await people.staff(work.conn, work.shop.id, warehouse_id)
-    for who in unchanged(await assembly_queries.asked(work.conn, at.open)):
-        if who == seller_id:
-            await task.put(who, Role.SELLER)
-        elif who in staff:
-            await task.put(who, Role.WAREHOUSE)
+    asked = unchanged(await assembly_queries.asked(work.conn, at.open))
+    for who, role in await _with_a_say(work, place, asked):
+        await task.put(who, role)
+
+
+async def _with_a_say(
+    work: Work, place: Place, asked: Iterable[UUID]
+) -> Sequence[tuple[UUID, Role]]:
+    """Those who still pack for that place, and as what."""
+    seller_id, warehouse_id = place
+    roles = dict.fromkeys(await people.staff(work.conn, work.shop.id, warehouse_id), Role.WAREHOUSE)
+    if seller_id:
+        roles[seller_id] = Role.SELLER
+    return [(who, roles[who]) for who in asked if who in roles]
 
 
 @dataclass(frozen=True, slots=True)

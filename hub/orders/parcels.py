@@ -1,10 +1,11 @@
 """What is in a parcel, and what is to be changed in one that was packed before the order was changed. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import replace
-from uuid import UUID
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import TypeVar
 
 from hub.orders.model import Line, Packed, QuestionLine, Repacked
+
+_Line = TypeVar("_Line", Line, QuestionLine)
 
 
 def parcel(lines: Sequence[Line]) -> tuple[Packed, ...]:
@@ -35,18 +36,23 @@ def grew(before: Iterable[Packed], after: Iterable[Packed]) -> set[str]:
     }
 
 
-def to_pack(lines: Iterable[Line], asked: Set[UUID], packed: Iterable[Packed]) -> list[Line]:
-    """What is packed of these lines. One that is being asked for (its question is in `asked`) lies in the parcel as it
-    was `packed`, if it was, until the answer is there."""
+def to_pack(
+    lines: Iterable[_Line],
+    waiting: Set[str],
+    packed: Iterable[Packed],
+    lying: Callable[[_Line, Packed], _Line],
+) -> list[_Line]:
+    """What is packed of these lines. One that is being asked for (its id is in `waiting`) lies in the parcel as it was
+    `packed`, if it was, until the answer is there: `lying` makes that of it."""
     had = {one.id: one for one in packed}
     found = []
     for line in lines:
-        if line.stock_request_id not in asked:
+        if line.id in waiting:
+            if old := had.get(line.id):
+                found.append(lying(line, old))
+        elif line.confirmed != 0:
             found.append(line)
-        elif old := had.get(line.id):
-            lies = replace(line, sku=old.sku, title=old.title, quantity=old.quantity)
-            found.append(replace(lies, confirmed=None))
-    return [line for line in found if line.confirmed != 0]
+    return found
 
 
 def changes(before: Iterable[Packed], lines: Iterable[QuestionLine]) -> tuple[Repacked, ...]:

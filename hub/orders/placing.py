@@ -21,7 +21,6 @@ from hub.orders import (
     stock_queries,
     warehouses,
 )
-from hub.orders.asking import Place
 from hub.orders.model import STAGES, Change, Line, Order, OrderStatus, Source
 from hub.orders.request import DeliveryIn, LineIn, OrderIn, StatusIn
 from hub.orders.rules import Ignored
@@ -165,7 +164,9 @@ async def _change(
     reason: str,
 ) -> Ignored | None:
     before = await changes.reload(work, order_id)
-    was = await packing.parts(work, before) if before.status in packing.FOLLOWED else {}
+    was = packing.Standing()
+    if before.status in packing.FOLLOWED:
+        was = await packing.standing(work, before)
     after = _changed(before, given, lines, buyer_id)
     lost = _lost_lines(before, after)
     poorer = await stock_queries.withdraw(work.conn, lost)
@@ -271,18 +272,18 @@ async def _review(
     before: Order,
     order: Order,
     poorer: set[UUID],
-    was: Mapping[Place, Sequence[Line]],
+    was: packing.Standing,
     *,
     less: bool,
 ) -> None:
     """After its lines were changed: questions that lost lines are shown anew, closed or complete; what nobody
-    was asked for is asked, and what is packed is what is ordered now. `was`: what was to pack before. `less`: an
+    was asked for is asked, and what is packed is what is ordered now. `was`: how it stood before. `less`: an
     earlier answer says now how many there are of fewer, and the shop charges for no more."""
     order = await changes.reload(work, order.id)
     open_ = {row["id"] for row in await stock_queries.active(work.conn, order.id)}
     if _waits_for_shelf(order) and changes.unasked(order):
         order = await changes.ask_again(work, order)
-    elif order.status is OrderStatus.ASSEMBLED and before.status is order.status:
+    elif order.status in packing.FOLLOWED and before.status is order.status:
         order = await _ask_for_more(work, before, order, was)
     complete = [await _review_request(work, order, request_id) for request_id in poorer & open_]
     if order.status in packing.FOLLOWED and before.status is order.status:
@@ -292,15 +293,13 @@ async def _review(
     await changes.settle(work, order.id, news=is_news)
 
 
-async def _ask_for_more(
-    work: Work, before: Order, order: Order, was: Mapping[Place, Sequence[Line]]
-) -> Order:
-    """Goods that came to an order which is packed. It keeps its status: buyers have heard of it."""
+async def _ask_for_more(work: Work, before: Order, order: Order, was: packing.Standing) -> Order:
+    """Goods that came to an order which is paid or packed. It keeps its status: buyers have heard of it."""
     if not rules.asks_for_more(before.lines, work.shop.settings.order):
         return order
     more: list[Line] = []
     for place, lines in asking.places(changes.unasked(order)).items():
-        grew = parcels.grew(parcels.parcel(was.get(place, ())), parcels.parcel(lines))
+        grew = parcels.grew(parcels.parcel(was.parts.get(place, ())), parcels.parcel(lines))
         more += [line for line in lines if line.id in grew]
     if more:
         await asking.ask(work, order, more)

@@ -37,7 +37,7 @@ def asks_for_stock(status: OrderStatus, settings: OrderSettings) -> bool:
 
 
 def asks_for_more(before: Sequence[Line], settings: OrderSettings) -> bool:
-    """Whether goods that come to an order after it was packed are asked for at the shelf before they are packed: where
+    """Whether goods that come to an order after it was paid are asked for at the shelf before they are packed: where
     the shop asks, or has asked for this order."""
     return settings.stock_confirmation or any(line.stock_request_id for line in before)
 

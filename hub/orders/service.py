@@ -111,15 +111,16 @@ async def assembled(
     by: Answerer,
     via: Via,
     now: datetime | None = None,
+    seen: bytes | None = None,
     noted_by: Actor | None = None,
 ) -> Assembled:
-    """This part of the order is packed; after the last one the order is `assembled`. Safe to say twice. `noted_by`:
-    as of an answer.
+    """This part of the order is packed; after the last one the order is `assembled`. Safe to say twice. `seen`: the
+    `parcel_tag` of what he was shown; something else is not taken for packed. `noted_by`: as of an answer.
 
     Raises `NotFound`.
     """
     async with working(hub, shop, now) as work:
-        done = await answering.assembled(work, assembly_id, by=by, via=via)
+        done = await answering.assembled(work, assembly_id, by=by, via=via, seen=seen)
         if noted_by and done.first:
             await audit.record(work.conn, shop.id, noted_by, Action.ASSEMBLY_DONE, assembly_id)
     return done

@@ -9,7 +9,7 @@ from channels.base import Button, Channel
 from hub.content.formats import Formats, Unfit, formats
 from hub.content.model import TAGS
 from hub.notifications.interactive import Parts
-from hub.orders.buttons import Action, Do, line_tag, lines_tag
+from hub.orders.buttons import Action, Do, line_tag, lines_tag, parcel_tag
 from hub.orders.model import (
     ACTIVE,
     AssemblyStatus,
@@ -122,10 +122,16 @@ def assembly(task: Task, reader: Reader, now: datetime) -> Parts:
     number = task.order_number
     foot: list[Piece] = []
     match task.status:
+        case AssemblyStatus.OPEN if task.waits:
+            title = said.waits_title
+            foot.append(Piece.plain(said.waits_lead))
         case AssemblyStatus.OPEN:
             title = said.again_title if task.again else said.assemble_title
+            if task.asks:
+                foot.append(Piece.plain(said.asks_more))
             foot.append(Piece.plain(said.again_lead if task.again else said.assemble_lead))
-            rows.append((reader.button(said.assembled, Action(Do.ASSEMBLED)),))
+            done = Action(Do.ASSEMBLED, parcel_tag(task.lines))
+            rows.append((reader.button(said.assembled, done),))
         case AssemblyStatus.ASSEMBLED:
             title = said.assembled_title
             if task.assembled_at:
@@ -136,6 +142,7 @@ def assembly(task: Task, reader: Reader, now: datetime) -> Parts:
                 rows.append((Button(said.labels, url=task.labels_url),))
         case AssemblyStatus.CANCELLED:
             title = said.assembly_cancelled
+            foot.append(Piece.plain(said.assembly_reasons[task.reason]))
     head = [Piece.bold(title.format(number=number)), *_place(task.warehouse_name)]
     if task.status is AssemblyStatus.OPEN and (how := _delivery(task, said)):
         head.append(Piece.plain(said.delivery.format(delivery=how)))

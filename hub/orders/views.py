@@ -1,6 +1,6 @@
 """What people at the shelf are shown: one question, one parcel to pack, the board of all that is open."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from hub.db.pool import Db
 from hub.orders import parcels
 from hub.orders.assembly_queries import packed as _packed
 from hub.orders.model import (
+    OVER,
     AssemblyStatus,
     BoardItem,
     Kind,
@@ -18,6 +19,7 @@ from hub.orders.model import (
     Packed,
     Question,
     QuestionLine,
+    Repacked,
     RequestStatus,
     Task,
 )
@@ -73,8 +75,7 @@ SELECT x.id, x.shop_id, x.order_id, x.status, x.opened_at, x.assembled_at,
           LEFT JOIN stock_request AS r ON r.id = l.stock_request_id
          WHERE l.order_id = x.order_id
            AND l.seller_id IS NOT DISTINCT FROM x.seller_id
-           AND l.warehouse_id IS NOT DISTINCT FROM x.warehouse_id
-           AND k.confirmed IS DISTINCT FROM 0) AS lines
+           AND l.warehouse_id IS NOT DISTINCT FROM x.warehouse_id) AS lines
   FROM assembly AS x {_JOINS}
  WHERE x.id = ANY($1)
 """  # noqa: S608 (constants)
@@ -242,27 +243,41 @@ def _question(row: dict[str, Any]) -> Question:
 
 def _task(row: dict[str, Any]) -> Task:
     packed, before = (_packed(row.pop(name)) for name in ("packed", "packed_before"))
-    lies = {one.id: one for one in packed or before or ()}
-    lines = tuple(found for line in row["lines"] if (found := _to_pack(line, lies)))
+    waiting = {line["id"] for line in row["lines"] if line.pop("waits")}
+    lies = packed or before or ()
+    lines = parcels.to_pack(map(_line, row["lines"]), waiting, lies, _lying)
+    changes = () if before is None else parcels.changes(before, lines)
+    status, order_status = AssemblyStatus(row["status"]), OrderStatus(row["order_status"])
+    taken_back = status is AssemblyStatus.CANCELLED
     return Task(
         **row
         | {
-            "status": AssemblyStatus(row["status"]),
-            "order_status": OrderStatus(row["order_status"]),
-            "lines": lines,
-            "changes": () if before is None else parcels.changes(before, lines),
+            "status": status,
+            "order_status": order_status,
+            "lines": tuple(lines),
+            "changes": changes,
+            "asks": bool(waiting),
+            "reason": _why(order_status, lines, before, changes) if taken_back else "",
         }
     )
 
 
-def _to_pack(given: Mapping[str, Any], lies: Mapping[str, Packed]) -> QuestionLine | None:
-    """As `parcels.to_pack` has it."""
-    line = _line({name: value for name, value in given.items() if name != "waits"})
-    if not given["waits"]:
-        return line
-    if old := lies.get(line.id):
-        return replace(line, sku=old.sku, title=old.title, asked=old.quantity)
-    return None
+def _lying(line: QuestionLine, old: Packed) -> QuestionLine:
+    return replace(line, sku=old.sku, title=old.title, asked=old.quantity, confirmed=None)
+
+
+def _why(
+    order: OrderStatus,
+    lines: Sequence[QuestionLine],
+    before: Sequence[Packed] | None,
+    changes: Sequence[Repacked],
+) -> str:
+    """In a word, why what was taken back is not to be packed."""
+    if order in OVER:
+        return "cancelled"
+    if not lines:
+        return "changed"
+    return "newer" if before is None or changes else "as_packed"
 
 
 def _line(given: Mapping[str, Any]) -> QuestionLine:

@@ -48,7 +48,11 @@ class Words:
     put_in: str
     assembled_title: str
     assembled_by: str
+    waits_title: str
+    waits_lead: str
+    asks_more: str
     assembly_cancelled: str
+    assembly_reasons: Mapping[str, str]
     assembled: str
     labels: str
     delivery: str
@@ -104,7 +108,16 @@ RU = Words(
     put_in="➕ добавить",
     assembled_title="Заказ {number} собран",
     assembled_by="Собрал(а): {who}, {time}.",
+    waits_title="Заказ {number} изменился: сначала ответьте о наличии",
+    waits_lead="Когда ответ будет, здесь появится, что собрать.",
+    asks_more="О части товаров сначала спросили на складе: после ответа они появятся здесь.",
     assembly_cancelled="Заказ {number}: собирать не нужно",
+    assembly_reasons={
+        "cancelled": "Заказ отменён. Если уже собрали, верните товары на полку.",
+        "changed": "Этих товаров в заказе больше нет. Если уже собрали, верните их на полку.",
+        "as_packed": "Заказ снова такой, каким вы его собрали.",
+        "newer": "Что собрать, сказано в более новом сообщении.",
+    },
     assembled="📦 Собрано",
     labels="Этикетки",
     delivery="Доставка: {delivery}",
@@ -173,7 +186,16 @@ EN = Words(
     put_in="➕ put in",
     assembled_title="Order {number} is assembled",
     assembled_by="Assembled by {who}, {time}.",
+    waits_title="Order {number} has changed: please say first what is in stock",
+    waits_lead="Once that is answered, what to assemble appears here.",
+    asks_more="Some goods are being asked for first: they appear here once that is answered.",
     assembly_cancelled="Order {number}: nothing to assemble",
+    assembly_reasons={
+        "cancelled": "The order was cancelled. If it is packed already, put the goods back on the shelf.",
+        "changed": "These goods are not in the order any more. If they are packed already, put them back on the shelf.",
+        "as_packed": "The order is again as you have packed it.",
+        "newer": "A newer message says what to assemble.",
+    },
     assembled="📦 Assembled",
     labels="Labels",
     delivery="Delivery: {delivery}",

@@ -99,6 +99,20 @@ async def test_a_packed_order_that_shrinks_is_packed_once_more(scene: Scene) -> 
     assert [one["status"] for one in found["assemblies"]] == ["assembled", "assembled"]
 
 
+async def test_a_parcel_that_changed_while_it_was_packed_is_shown_again(scene: Scene) -> None:
+    await scene.order("1001", line("1", 5))
+    await scene.status("1001", "paid", labels_url=None)
+    task = await scene.question(ANNA, "соберите")
+    old = task.buttons["📦 Собрано"]
+    await scene.order("1001", line("1", 3))
+    await scene.message(ANNA, lambda s: s.id == task.id and "3 шт." in s.text)
+
+    await scene.messenger.press(ANNA, task, old)
+
+    await scene.toast("Заказ изменился")
+    assert (await scene.details())["assemblies"][0]["status"] == "open"
+
+
 async def test_the_second_to_press_is_told_who_was_first(scene: Scene) -> None:
     await scene.order()
     anna, boris = await scene.question(ANNA), await scene.question(BORIS)

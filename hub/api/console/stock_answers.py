@@ -7,7 +7,7 @@ from aiohttp import web
 
 from hub.api import answer_sheet
 from hub.api import pages as public
-from hub.api.answer_sheet import Filled, Own, Reader, question_sheet, task_sheet
+from hub.api.answer_sheet import Filled, Own, Reader, question_sheet, seen_parcel, task_sheet
 from hub.api.console.frame import Visit, form, see, show
 from hub.api.console.guard import Form
 from hub.api.console.orders_shown import asked_id, id_in_path, person, staff_name
@@ -15,6 +15,7 @@ from hub.api.console.stock import is_late, pages, status_of, to_board
 from hub.errors import InvalidInput, NotFound, Unprocessable
 from hub.operators.model import Right
 from hub.orders import desk, links, service, views
+from hub.orders.asking import CHANGED
 from hub.orders.desk import Person
 from hub.orders.links import Asked
 from hub.orders.model import ACTIVE, Answered, Answerer, AssemblyStatus, Kind, Question, Task, Via
@@ -91,8 +92,16 @@ async def packed(visit: Visit) -> web.StreamResponse:
     if by is None:
         return await _task_page(visit, about, filled=filled, nobody=True)
     done = await service.assembled(
-        visit.hub, visit.shop, about.id, by=by, via=Via.CONSOLE, noted_by=visit.actor
+        visit.hub,
+        visit.shop,
+        about.id,
+        by=by,
+        via=Via.CONSOLE,
+        seen=seen_parcel({"parcel": [filled.get("parcel", "")]}),
+        noted_by=visit.actor,
     )
+    if done.closed == CHANGED:
+        return see(visit, f"/stock/packing/{about.id}", note="changed_meanwhile", kind="bad")
     if not done.first:
         return see(visit, f"/stock/packing/{about.id}", note="packed_before", kind="bad")
     return to_board(visit, "packed", tab="packing")
@@ -201,7 +210,7 @@ async def _task_page(
         status=status_of(faulty=nobody),
         title=visit.said["packing_title"].format(number=about.order_number),
         about=about,
-        is_open=about.status is AssemblyStatus.OPEN,
+        is_open=about.status is AssemblyStatus.OPEN and not about.waits,
         sheet=task_sheet(about, reader),
         sheet_words=reader.said,
         told=(await desk.asked(db, [about.id])).get(about.id, []),

@@ -38,7 +38,8 @@ def test_it_names_what_the_layouts_work_out_as_the_data_has_it(built_in: Catalog
 
 
 @pytest.mark.parametrize(
-    ("name", "asks"), [("stock.request", True), ("order.reassemble", True), ("stock.cancelled", False)]
+    ("name", "asks"),
+    [("stock.request", True), ("order.reassemble", True), ("stock.cancelled", False)],
 )
 def test_only_what_asks_leads_to_the_page_where_it_is_answered(
     built_in: Catalog, name: str, asks: bool
@@ -46,9 +47,7 @@ def test_only_what_asks_leads_to_the_page_where_it_is_answered(
     template = built_in.find(1, name)
     assert template is not None
 
-    letter = beginning(
-        template.built_in_source("ru"), name, Channel.EMAIL, Audience.WAREHOUSE
-    ).html
+    letter = beginning(template.built_in_source("ru"), name, Channel.EMAIL, Audience.WAREHOUSE).html
 
     assert ("links.answer" in letter) is asks
 

@@ -1,5 +1,7 @@
 """What the people at the shelf are told, each message good by itself."""
 
+from itertools import product
+
 import pytest
 
 from channels.base import Channel
@@ -21,6 +23,7 @@ LEAST = {"order": {"number": "1001"}}
         ("stock.reminder", "swa"),
         ("stock.escalated", "sa"),
         ("stock.cancelled", "swa"),
+        ("stock.put_back", "sw"),
         ("order.assemble", "sw"),
         ("order.reassemble", "sw"),
     ],
@@ -46,8 +49,8 @@ def test_whatever_asks_carries_the_link_once(render: Render, name: str, channel:
 
 
 def test_what_asks_nothing_carries_none(render: Render) -> None:
-    for channel in Channel:
-        message = render("stock.cancelled", channel, "warehouse")
+    for name, channel in product(("stock.cancelled", "stock.put_back"), Channel):
+        message = render(name, channel, "warehouse")
 
         assert LINK not in message.text + message.html
 

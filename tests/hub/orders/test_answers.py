@@ -546,12 +546,23 @@ async def test_a_question_without_lines_is_closed(place: Place) -> None:
     ]
 
 
-async def test_a_paid_order_asks_for_nothing_any_more(place: Place) -> None:
-    await place(line("1"), status="paid")
-
-    shown = await place(line("1", 5), line("2"), status="paid")
-
+async def test_of_a_paid_order_only_what_comes_to_it_is_asked_for(place: Place) -> None:
+    shown = await place(line("1"), line("3"), line("4", 3), status="paid")
     assert shown["stock_requests"] == []
+
+    shown = await place(line("1", 5), line("2"), line("3"), line("4", 1), status="paid")
+
+    [request] = shown["stock_requests"]
+    assert [(row["id"], row["asked"]) for row in request["lines"]] == [("1", 5), ("2", 2)]
+
+
+async def test_of_an_order_that_is_paid_when_lines_come_nothing_is_asked(place: Place) -> None:
+    [request] = (await place(line("1")))["stock_requests"]
+
+    shown = await place(line("1"), line("2"), status="paid")
+
+    assert [one["id"] for one in shown["stock_requests"]] == [request["id"]]
+    assert shown["stock_requests"][0]["status"] == "cancelled"
 
 
 async def test_a_group_chat_of_the_place_is_asked_like_a_storekeeper(

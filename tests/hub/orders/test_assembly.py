@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 
 from hub.orders import service, views
-from hub.orders.model import Answerer, Assembled, Via
+from hub.orders.buttons import parcel_tag
+from hub.orders.model import Answerer, Assembled, Task, Via
 from hub.resources import Hub
 from hub.shops.keys import Scope
 from tests.hub.api.client import Api
@@ -17,8 +18,25 @@ pytestmark = pytest.mark.usefixtures("people", "webhook")
 ANNA = Answerer(None, "Анна Кладова", "telegram:71")
 
 
-async def pack(hub: Hub, assembly: str, by: Answerer = ANNA) -> Assembled:
-    return await service.assembled(hub, hub.shop("main"), UUID(assembly), by=by, via=Via.TELEGRAM)
+async def pack(
+    hub: Hub, assembly: str, by: Answerer = ANNA, *, seen: bytes | None = None
+) -> Assembled:
+    shop = hub.shop("main")
+    return await service.assembled(hub, shop, UUID(assembly), by=by, via=Via.TELEGRAM, seen=seen)
+
+
+async def task_of(hub: Hub, assembly: str) -> Task:
+    task = await views.task(hub.db, hub.shop("main").id, UUID(assembly))
+    assert task is not None
+    return task
+
+
+async def all_there(api: Api, reply: Reply, *, by: str = "wh-7-anna") -> dict[str, Any]:
+    """The order after each open question was answered."""
+    for request in (await get_order(api))["stock_requests"]:
+        if request["status"] == "open":
+            await reply(request, *((row["id"], row["asked"]) for row in request["lines"]), by=by)
+    return await get_order(api)
 
 
 async def edits(hub: Hub, assembly: str) -> int:
@@ -164,12 +182,12 @@ async def test_without_staff_the_seller_packs(place: Place, book: Book) -> None:
 
 class TestAPaidOrderThatChanges:
     async def test_the_message_shows_what_is_packed_now(self, hub: Hub, place: Place) -> None:
-        [assembly] = (await place(line("1", 2), status="paid"))["assemblies"]
+        [assembly] = (await place(line("1", 5), status="paid"))["assemblies"]
 
-        shown = await place(line("1", 5), status="paid")
+        shown = await place(line("1", 2), status="paid")
 
         assert statuses(shown) == ["open"]
-        assert await packed(hub, assembly["id"]) == [("1", 5)]
+        assert await packed(hub, assembly["id"]) == [("1", 2)]
         assert await edits(hub, assembly["id"]) == 2
 
     async def test_the_same_once_more_changes_no_message(
@@ -193,13 +211,14 @@ class TestAPaidOrderThatChanges:
         assert await edits(hub, assembly["id"]) == 0
 
     async def test_what_comes_for_a_place_that_has_packed_is_packed_too(
-        self, hub: Hub, api: Api, place: Place
+        self, hub: Hub, api: Api, place: Place, reply: Reply
     ) -> None:
         elsewhere = line("9", warehouse="wh-8")
         first, second = (await place(line("1"), elsewhere, status="paid"))["assemblies"]
         await pack(hub, first["id"])
 
-        shown = await place(line("1"), line("2"), elsewhere, status="paid")
+        await place(line("1"), line("2"), elsewhere, status="paid")
+        shown = await all_there(api, reply)
 
         assert statuses(shown) == ["assembled", "open", "open"]
         new = shown["assemblies"][2]
@@ -219,13 +238,20 @@ class TestAPaidOrderThatChanges:
         ],
     )
     async def test_whoever_has_packed_is_asked_only_where_the_goods_are_others(
-        self, hub: Hub, place: Place, change: dict[str, Any], asked: bool
+        self,
+        hub: Hub,
+        api: Api,
+        place: Place,
+        reply: Reply,
+        change: dict[str, Any],
+        asked: bool,
     ) -> None:
         elsewhere = line("9", warehouse="wh-8")
         first, _ = (await place(line("1"), elsewhere, status="paid"))["assemblies"]
         await pack(hub, first["id"])
 
-        shown = await place(line("1") | change, elsewhere, status="paid")
+        await place(line("1") | change, elsewhere, status="paid")
+        shown = await all_there(api, reply)
 
         assert (statuses(shown) == ["assembled", "open", "open"]) is asked
 
@@ -254,17 +280,20 @@ class TestAPaidOrderThatChanges:
         assert shown["status"] == "assembled"
         assert len(await book.events("order.assembled")) == 1
 
-    async def test_goods_that_come_back_are_asked_for_anew(self, place: Place) -> None:
+    async def test_goods_that_come_back_are_asked_for_anew(
+        self, api: Api, place: Place, reply: Reply
+    ) -> None:
         elsewhere = line("9", warehouse="wh-8")
         await place(line("1"), elsewhere, status="paid")
         await place(line("1"), status="paid")
 
-        shown = await place(line("1"), elsewhere, status="paid")
+        await place(line("1"), elsewhere, status="paid")
+        shown = await all_there(api, reply, by="seller-7")
 
         assert statuses(shown) == ["open", "cancelled", "open"]
 
     async def test_asked_by_letter_one_hears_of_it_by_another(
-        self, place: Place, book: Book
+        self, api: Api, place: Place, reply: Reply, book: Book
     ) -> None:
         def mine(quantity: int) -> dict[str, Any]:
             return line("9", quantity, seller="seller-8", warehouse=None)
@@ -272,11 +301,243 @@ class TestAPaidOrderThatChanges:
         await place(line("1"), mine(2), status="paid")
 
         await place(line("1"), mine(3), status="paid")
+        await all_there(api, reply, by="seller-8")
         assert await heard_of(book, "seller-8") == [2, 3]
         await place(line("1"), mine(3) | {"title": "Чайник новый"}, status="paid")
         assert await heard_of(book, "seller-8") == [2, 3]
+        await place(line("1"), mine(1) | {"title": "Чайник новый"}, status="paid")
+        assert await heard_of(book, "seller-8") == [2, 3, 1]
         await place(line("1"), status="paid")
-        assert await heard_of(book, "seller-8") == [2, 3, None]
+        assert await heard_of(book, "seller-8") == [2, 3, 1]
+        assert await book.who_heard("stock.put_back") == ["seller-8"]
+
+
+class TestGoodsThatComeToAPaidOrder:
+    ELSEWHERE = line("9", warehouse="wh-8")
+
+    @pytest.fixture
+    async def paid(self, api: Api, webhook: None, place: Place, reply: Reply) -> dict[str, Any]:
+        """Asked for, answered and paid; nobody has packed yet."""
+        [request] = (await place(line("1")))["stock_requests"]
+        await reply(request, ("1", 2))
+        return await tell(api, "paid")
+
+    async def test_are_asked_for_and_packed_as_many_as_there_are(
+        self,
+        hub: Hub,
+        api: Api,
+        place: Place,
+        reply: Reply,
+        book: Book,
+        paid: dict[str, Any],
+    ) -> None:
+        [assembly] = paid["assemblies"]
+
+        shown = await place(line("1"), line("2", 3), status="paid")
+
+        asked = shown["stock_requests"][-1]
+        assert [(row["id"], row["asked"]) for row in asked["lines"]] == [("2", 3)]
+        assert (shown["status"], statuses(shown)) == ("paid", ["open"])
+        assert await packed(hub, assembly["id"]) == [("1", 2)]
+        assert (await task_of(hub, assembly["id"])).asks
+        # It says that more is asked for.
+        assert await edits(hub, assembly["id"]) == 2
+        await hub.db.execute("DELETE FROM message_edit")
+
+        await reply(asked, ("2", 1))
+
+        assert statuses(await get_order(api)) == ["open"]
+        assert await packed(hub, assembly["id"]) == [("1", 2), ("2", 1)]
+        assert not (await task_of(hub, assembly["id"])).asks
+        assert await edits(hub, assembly["id"]) == 2
+        told = (await book.events("order.stock_confirmed"))[-1]
+        assert [(row["id"], row["confirmed"]) for row in told["lines"]] == [("1", 2), ("2", 1)]
+
+    async def test_all_of_which_wait_are_not_packed_before_the_answer(
+        self, hub: Hub, api: Api, place: Place, reply: Reply, paid: dict[str, Any]
+    ) -> None:
+        [assembly] = paid["assemblies"]
+
+        shown = await place(line("1", 5), status="paid")
+
+        assert statuses(shown) == ["open"]
+        assert (await task_of(hub, assembly["id"])).waits
+        assert (await pack(hub, assembly["id"])).closed == "changed"
+        await reply(shown["stock_requests"][-1], ("1", 4))
+        assert await packed(hub, assembly["id"]) == [("1", 4)]
+        assert (await pack(hub, assembly["id"])).first
+        assert (await get_order(api))["status"] == "assembled"
+
+    async def test_that_are_not_there_at_all_leave_nothing_to_pack(
+        self, hub: Hub, api: Api, place: Place, reply: Reply, book: Book, paid: dict[str, Any]
+    ) -> None:
+        [assembly] = paid["assemblies"]
+        shown = await place(line("1", 5), status="paid")
+
+        await reply(shown["stock_requests"][-1], ("1", 0))
+
+        assert statuses(await get_order(api)) == ["cancelled"]
+        assert await book.who_heard("stock.put_back") == ["wh-7-anna", "wh-7-boris"]
+        assert (await task_of(hub, assembly["id"])).reason == "changed"
+
+    async def test_hold_up_the_order_until_they_are_answered(
+        self, hub: Hub, api: Api, place: Place, reply: Reply, book: Book, paid: dict[str, Any]
+    ) -> None:
+        shown = await place(line("1"), self.ELSEWHERE, status="paid")
+        await pack(hub, paid["assemblies"][0]["id"])
+        assert (await get_order(api))["status"] == "paid"
+
+        await reply(shown["stock_requests"][-1], ("9", 0), by="seller-7")
+
+        assert (await get_order(api))["status"] == "assembled"
+        assert len(await book.events("order.assembled")) == 1
+
+    async def test_for_a_place_that_has_packed_are_put_into_the_parcel(
+        self, hub: Hub, api: Api, place: Place, reply: Reply, paid: dict[str, Any]
+    ) -> None:
+        shown = await place(line("1"), line("2"), status="paid")
+        await pack(hub, paid["assemblies"][0]["id"])
+        assert (await get_order(api))["status"] == "paid"
+
+        await reply(shown["stock_requests"][-1], ("2", 2))
+
+        shown = await get_order(api)
+        assert (shown["status"], statuses(shown)) == ("paid", ["assembled", "open"])
+        task = await task_of(hub, shown["assemblies"][1]["id"])
+        assert [(one.line_id, one.was, one.now) for one in task.changes] == [("2", 0, 2)]
+        await pack(hub, shown["assemblies"][1]["id"])
+        assert (await get_order(api))["status"] == "assembled"
+
+    @pytest.mark.usefixtures("paid")
+    async def test_that_go_again_are_asked_for_no_more(self, place: Place) -> None:
+        await place(line("1"), line("2"), status="paid")
+
+        shown = await place(line("1"), status="paid")
+
+        assert shown["stock_requests"][-1]["status"] == "cancelled"
+        assert statuses(shown) == ["open"]
+
+    @pytest.mark.usefixtures("paid")
+    async def test_are_not_asked_for_any_more_once_the_shop_has_sent_it(
+        self, api: Api, place: Place
+    ) -> None:
+        await place(line("1"), line("2"), status="paid")
+
+        shown = await tell(api, "shipped")
+
+        assert shown["stock_requests"][-1]["status"] == "cancelled"
+        assert statuses(shown) == ["assembled"]
+
+    async def test_less_of_them_is_asked_of_nobody(
+        self, hub: Hub, place: Place, paid: dict[str, Any]
+    ) -> None:
+        shown = await place(line("1", 1), status="paid")
+
+        assert len(shown["stock_requests"]) == 1
+        assert await packed(hub, paid["assemblies"][0]["id"]) == [("1", 1)]
+
+
+class TestAPlaceFromWhichNothingComesAnyMore:
+    ELSEWHERE = line("9", warehouse="wh-8")
+
+    async def test_that_was_to_pack_is_told_not_to(self, place: Place, book: Book) -> None:
+        await place(line("1", 3), self.ELSEWHERE, status="paid")
+
+        await place(self.ELSEWHERE, status="paid")
+
+        assert await book.who_heard("stock.put_back") == ["wh-7-anna", "wh-7-boris"]
+        told = (await book.told())[-1]
+        assert [(row["title"], row["quantity"]) for row in told.data["order"]["lines"]] == [
+            ("Чайник 1", 3)
+        ]
+
+    async def test_that_has_packed_is_told_to_put_it_back(
+        self, hub: Hub, place: Place, book: Book
+    ) -> None:
+        shown = await place(line("1", 3), self.ELSEWHERE, status="paid")
+        first = shown["assemblies"][0]
+        await pack(hub, first["id"])
+        await hub.db.execute("DELETE FROM message_edit")
+
+        shown = await place(self.ELSEWHERE, status="paid")
+
+        assert statuses(shown) == ["cancelled", "open"]
+        assert await book.who_heard("stock.put_back") == ["wh-7-anna", "wh-7-boris"]
+        assert await edits(hub, first["id"]) == 2
+        assert (await task_of(hub, first["id"])).reason == "changed"
+        # Once is enough.
+        await place(self.ELSEWHERE | {"title": "Чашка"}, status="paid")
+        assert len(await book.who_heard("stock.put_back")) == 2
+
+    async def test_is_told_also_of_an_order_that_is_packed(
+        self, hub: Hub, api: Api, place: Place, book: Book
+    ) -> None:
+        for one in (await place(line("1"), self.ELSEWHERE, status="paid"))["assemblies"]:
+            await pack(hub, one["id"])
+        assert (await get_order(api))["status"] == "assembled"
+
+        shown = await place(self.ELSEWHERE, status="assembled")
+
+        assert (shown["status"], statuses(shown)) == ("assembled", ["cancelled", "assembled"])
+        assert await book.who_heard("stock.put_back") == ["wh-7-anna", "wh-7-boris"]
+
+    async def test_packs_from_the_beginning_what_comes_back(
+        self, hub: Hub, api: Api, place: Place, reply: Reply
+    ) -> None:
+        shown = await place(line("1"), self.ELSEWHERE, status="paid")
+        await pack(hub, shown["assemblies"][0]["id"])
+        await place(self.ELSEWHERE, status="paid")
+
+        await place(line("1"), self.ELSEWHERE, status="paid")
+        shown = await all_there(api, reply)
+
+        assert statuses(shown) == ["cancelled", "open", "open"]
+        assert not (await task_of(hub, shown["assemblies"][2]["id"])).again
+
+    async def test_whose_new_goods_are_not_there_puts_the_old_ones_back(
+        self, hub: Hub, api: Api, place: Place, reply: Reply, book: Book
+    ) -> None:
+        shown = await place(line("1"), self.ELSEWHERE, status="paid")
+        await pack(hub, shown["assemblies"][0]["id"])
+
+        shown = await place(line("2"), self.ELSEWHERE, status="paid")
+        assert await book.who_heard("stock.put_back") == []
+        await reply(shown["stock_requests"][-1], ("2", 0))
+
+        assert await book.who_heard("stock.put_back") == ["wh-7-anna", "wh-7-boris"]
+        told = (await book.told())[-1]
+        assert [row["title"] for row in told.data["order"]["lines"]] == ["Чайник 1"]
+
+    async def test_tells_nobody_who_has_left_it(self, api: Api, place: Place, book: Book) -> None:
+        await place(line("1"), self.ELSEWHERE, status="paid")
+        await api.put("/v1/contacts/wh-7-anna", {"warehouses": []})
+
+        await place(self.ELSEWHERE, status="paid")
+
+        assert await book.who_heard("stock.put_back") == ["wh-7-boris"]
+
+
+class TestWhatWasPackedIsWhatWasShown:
+    async def test_of_an_order_that_changed_since_it_is_not_taken(
+        self, hub: Hub, api: Api, place: Place
+    ) -> None:
+        [assembly] = (await place(line("1", 3), status="paid"))["assemblies"]
+        seen = parcel_tag((await task_of(hub, assembly["id"])).lines)
+        await place(line("1", 1), status="paid")
+
+        late = await pack(hub, assembly["id"], seen=seen)
+
+        assert (late.first, late.closed) == (False, "changed")
+        assert (await get_order(api))["status"] == "paid"
+        seen = parcel_tag((await task_of(hub, assembly["id"])).lines)
+        assert (await pack(hub, assembly["id"], seen=seen)).first
+
+    async def test_another_title_is_no_other_parcel(self, hub: Hub, place: Place) -> None:
+        [assembly] = (await place(line("1", 3), status="paid"))["assemblies"]
+        seen = parcel_tag((await task_of(hub, assembly["id"])).lines)
+        await place(line("1", 3) | {"title": "Чайник новый"}, status="paid")
+
+        assert (await pack(hub, assembly["id"], seen=seen)).first
 
 
 class TestAPlaceThatHasPackedAndIsToSendLess:

@@ -268,6 +268,34 @@ class TestAParcelThatIsPackedAnew:
         assert "Чашка · B-1\n➖ take out: 2 pcs" in parts.text
         assert "➕ put in" in parts.text
 
+    def test_says_that_more_may_come_into_it(self) -> None:
+        task = replace(self._task(lines=(_line(1),)), asks=True, changes=())
+
+        parts = self._shown(task)
+
+        assert "сначала спросили на складе" in parts.text
+        assert _labels(parts) == ["📦 Собрано"]
+
+    def test_offers_nothing_to_press_before_the_shelf_has_answered(self) -> None:
+        parts = self._shown(replace(self._task(lines=()), asks=True))
+
+        assert parts.text.startswith("Заказ 1001 изменился: сначала ответьте о наличии")
+        assert _labels(parts) == []
+
+    @pytest.mark.parametrize("locale", ["ru", "en"])
+    @pytest.mark.parametrize(
+        ("reason", "puts_back"),
+        [("cancelled", True), ("changed", True), ("as_packed", False), ("newer", False)],
+    )
+    def test_says_why_it_is_not_to_be_packed(
+        self, reason: str, puts_back: bool, locale: str
+    ) -> None:
+        task = replace(self._task(lines=()), status=AssemblyStatus.CANCELLED, reason=reason)
+
+        text = self._shown(task, locale).text
+
+        assert ("на полку" in text or "on the shelf" in text) is puts_back
+
     def test_fits_into_a_message_however_much_changed(self) -> None:
         before = [Packed(str(n), "", "Ч" * 500, n) for n in range(1, 400)]
 

@@ -61,7 +61,7 @@ async def test_a_cancelled_order_is_not_packed(orders: Orders, phone: Phone, pag
     after = await phone.send(page.path, [])
 
     assert "собирать не нужно" in after.text
-    assert "Этих товаров в заказе больше нет, или он отменён." in after.text
+    assert "Заказ отменён. Если вы уже собрали товары, верните их на полку." in after.text
     assert not after.all("form")
     assert (await orders.get())["status"] == "cancelled"
 
@@ -79,3 +79,44 @@ async def test_what_is_packed_anew_says_what_to_change(
         assert text in shown
     assert "изменился" not in (await phone.send(again.path, [])).text
     assert [one["status"] for one in (await orders.get())["assemblies"]] == ["assembled"] * 2
+
+
+async def test_what_changed_while_it_was_packed_is_shown_again(
+    orders: Orders, phone: Phone, page: Page
+) -> None:
+    await orders.put([LINES[0] | {"quantity": 1}])
+
+    after = await phone.send(page.path, page.fields)
+
+    assert "Пока вы собирали, заказ изменился." in after.text
+    assert "1 шт." in after.text.replace("\xa0", " ")
+    assert (await orders.get())["assemblies"][0]["status"] == "open"
+    assert "Собрано: Борис, " in (await phone.send(after.path, after.fields)).text
+
+
+async def test_before_the_shelf_has_answered_there_is_nothing_to_press(
+    orders: Orders, phone: Phone, page: Page
+) -> None:
+    await orders.put([LINES[0] | {"quantity": 5}])
+
+    waits = await phone.open(page.path)
+
+    assert "сначала ответьте о наличии" in waits.text
+    assert not waits.all("form")
+    assert "сначала ответьте" in (await phone.send(page.path, page.fields)).text
+    assert (await orders.get())["assemblies"][0]["status"] == "open"
+
+
+async def test_a_parcel_that_is_right_again_is_not_to_be_put_back(
+    orders: Orders, phone: Phone, page: Page
+) -> None:
+    await phone.send(page.path, page.fields)
+    await orders.put([LINES[0] | {"quantity": 1}, *LINES[1:]])
+    again = await orders.link("boris", Kind.ASSEMBLY)
+    assert "соберите заново" in (await phone.open(again)).text
+
+    await orders.put()
+
+    shown = await phone.open(again)
+    assert "Заказ снова такой, каким вы его собрали." in shown.text
+    assert "на полку" not in shown.text
