@@ -13,7 +13,7 @@ from hub.inbound.model import Answer, understood
 from hub.inbound.words import Words
 from hub.orders import service, stock_queries, views
 from hub.orders.asking import CHANGED
-from hub.orders.model import ACTIVE, CORRECTION, Answered, Answerer, Kind, Question, Via
+from hub.orders.model import ACTIVE, CORRECTION, Answered, Answerer, Kind, Open, Question, Via
 from hub.orders.pressing import may_answer
 from hub.resources import Hub
 from hub.shops.registry import Shop
@@ -42,37 +42,42 @@ class Shelf:
     def staff(self) -> Sequence[Contact]:
         return [contact for contact in self.contacts if contact.role in _STAFF]
 
-    async def _open_numbers(self) -> list[str]:
-        """Of all orders that wait for an answer of theirs, those waiting longest first."""
-        staff = [contact.id for contact in self.staff]
-        return await views.open_numbers(self.hub.db, self.shop.id, staff) if staff else []
-
     async def reply_to(self, text: str) -> str | None:
         """Does what was said, and tells what came of it, or how to answer. Safe to do twice. None: of whoever
         writes nothing is asked."""
         if not self.staff:
             return None
-        open_ = await self._open_numbers()
-        lately = await _answered_lately(self.hub.db, self.shop.id, [c.id for c in self.staff])
-        match understood(text, [*open_, *lately]):
-            case Answer() as said:
-                return await self._take(said, open_)
-        return self.words.how.format(number=open_[0]) if open_ else None
+        staff, db = [contact.id for contact in self.staff], self.hub.db
+        open_ = await views.open_questions(db, self.shop.id, staff, at=self.heard_at)
+        numbers = _numbers(open_)
+        lately = await _answered_lately(db, self.shop.id, staff)
+        match understood(text, [*numbers, *lately]):
+            case Answer(number=None) as said:
+                return await self._take_unnamed(said, open_)
+            case Answer(number=str() as number) as said:
+                return await self._take(said, number, numbers)
+        return self.words.how.format(number=numbers[0]) if numbers else None
 
-    async def _take(self, said: Answer, open_: Sequence[str]) -> str:
-        number, listed = said.number, ", ".join(open_[:_SHOWN])
-        if number is None:
-            if not open_:
-                return self.words.nothing_open
-            if len(open_) > 1:
-                return self.words.which.format(number=open_[0], numbers=listed)
-            [number] = open_
+    async def _take_unnamed(self, said: Answer, open_: Sequence[Open]) -> str:
+        """To a question of which he could not know it is no answer."""
+        known = [one for one in open_ if one.told]
+        numbers = _numbers(known or open_)
+        if not numbers:
+            return self.words.nothing_open
+        if not known or len(numbers) > 1:
+            listed = ", ".join(numbers[:_SHOWN])
+            return self.words.which.format(number=numbers[0], numbers=listed)
+        ids = {one.id for one in known}
+        questions = [one for one in await self._questions(numbers[0]) if one.id in ids]
+        return await self._answer(questions, said) if questions else self.words.nothing_open
+
+    async def _take(self, said: Answer, number: str, open_: Sequence[str]) -> str:
         questions = await self._questions(number)
-        if not questions:
-            if not open_:
-                return self.words.nothing_open
-            return self.words.unknown.format(number=number, numbers=listed)
-        return await self._answer(questions, said)
+        if questions:
+            return await self._answer(questions, said)
+        if not open_:
+            return self.words.nothing_open
+        return self.words.unknown.format(number=number, numbers=", ".join(open_[:_SHOWN]))
 
     async def _questions(self, number: str) -> list[Question]:
         """Of that order, those in which this person has a say: the open ones, else the latest of all."""
@@ -147,6 +152,11 @@ class Shelf:
             who = answered.already[0].who or words.somebody
             return words.already.format(number=number, who=who)
         return (words.too_late if answered.too_late else words.repeated).format(number=number)
+
+
+def _numbers(questions: Sequence[Open]) -> list[str]:
+    """Each once, the first first."""
+    return list(dict.fromkeys(one.number for one in questions))
 
 
 def _quantities(question: Question, said: Answer) -> Mapping[str, int] | None:

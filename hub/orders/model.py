@@ -331,6 +331,16 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """A question that waits for an answer. `id`: of the stock request; `told`: whether whoever is to answer knew."""
+
+    id: UUID
+    number: str
+    opened_at: datetime
+    told: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Packed:
     """One line as it lies in the parcel: how many pieces of what."""
 

@@ -308,6 +308,12 @@ async def asked(conn: Connection, request_id: UUID) -> dict[UUID, set[Channel]]:
     return found
 
 
+SENT = """(d.status IN ('sent', 'delivered', 'read') AND d.sent_at <= $5
+                       -- Perhaps it has left: nobody is to be told for ever to wait for it.
+                       OR d.status = 'unknown' AND d.updated_at <= $5)"""
+"""SQL: whether the delivery `d` had been sent at the time $5."""
+
+
 async def knew_older(
     db: Db, request_id: UUID, contacts: Collection[UUID], *, since: datetime, at: datetime
 ) -> bool:
@@ -317,7 +323,7 @@ async def knew_older(
     What cannot be changed in place shows the state in which it was made; the rest that of its last edit.
     """
     known: bool = await db.fetchval(
-        """
+        f"""
         SELECT EXISTS (
                SELECT FROM stock_request AS r
                  JOIN stock_request AS o ON o.order_id = r.order_id
@@ -327,13 +333,11 @@ async def knew_older(
                SELECT FROM stock_message AS m
                  JOIN delivery AS d ON d.notification_id = m.notification_id
                 WHERE m.stock_request_id = $1 AND m.contact_id = ANY($2)
-                  AND (d.status IN ('sent', 'delivered', 'read') AND d.sent_at <= $5
-                       -- Perhaps it has left: nobody is to be told for ever to wait for it.
-                       OR d.status = 'unknown' AND d.updated_at <= $5)
+                  AND {SENT}
                   AND (m.notification_id >= $3
                        OR d.channel = ANY($6) AND $4 <= $5
                       AND NOT EXISTS (SELECT FROM message_edit AS e WHERE e.delivery_id = d.id)))
-        """,
+        """,  # noqa: S608 (a constant)
         request_id,
         list(contacts),
         first_id(since),

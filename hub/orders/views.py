@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from hub.db.pool import Db
-from hub.orders import parcels
+from hub.orders import parcels, stock_queries
 from hub.orders.assembly_queries import packed as _packed
 from hub.orders.model import (
     OVER,
     AssemblyStatus,
     BoardItem,
     Kind,
+    Open,
     OrderStatus,
     Packed,
     Question,
@@ -185,12 +186,19 @@ SELECT shown.kind, shown.id, shown.opened_at, o.id AS order_id, o.number AS orde
  ORDER BY shown.opened_at, shown.id
 """  # noqa: S608 (constants)
 _SIZE = f"{_MINE} SELECT count(*) FROM mine"  # noqa: S608 (constants)
-_OPEN_NUMBERS = f"""{_ASKED}
-SELECT o.number, min(asked.opened_at) AS since
+# Whoever was sent nothing knows of it by other ways, once it is asked.
+_OPEN = f"""{_ASKED}, sent AS (
+    SELECT asked.id, bool_or(coalesce({stock_queries.SENT}, false)) AS told
+      FROM asked
+      JOIN stock_message AS m ON m.stock_request_id = asked.id AND m.contact_id = ANY($4)
+      LEFT JOIN delivery AS d ON d.notification_id = m.notification_id
+     GROUP BY asked.id
+)
+SELECT r.id, o.number, asked.opened_at, coalesce(sent.told, r.clock_from <= $5) AS told
   FROM asked
   JOIN stock_request AS r ON r.id = asked.id
   JOIN shop_order AS o ON o.id = r.order_id
- GROUP BY o.number ORDER BY since, o.number
+  LEFT JOIN sent ON sent.id = asked.id
 """  # noqa: S608 (constants)
 
 _MOST = 10_000
@@ -217,14 +225,16 @@ async def board_size(db: Db, shop_id: int, contact_id: UUID) -> int:
     return size
 
 
-async def open_numbers(db: Db, shop_id: int, contacts: Collection[UUID]) -> list[str]:
-    """Of the orders that wait for an answer of one of these, those waiting longest first. Parcels to pack are
-    no questions."""
-    since: dict[str, datetime] = {}
+async def open_questions(
+    db: Db, shop_id: int, contacts: Collection[UUID], *, at: datetime
+) -> list[Open]:
+    """What waits for an answer of one of these people, who have one address, the longest first. Parcels to pack are no
+    questions. `at`: of which of them they had been told by then."""
+    found: dict[UUID, Open] = {}
     for contact_id in contacts:
-        for row in await db.fetch(_OPEN_NUMBERS, shop_id, contact_id, _MOST):
-            since[row["number"]] = min(row["since"], since.get(row["number"], row["since"]))
-    return sorted(since, key=lambda number: since[number])
+        for row in await db.fetch(_OPEN, shop_id, contact_id, _MOST, list(contacts), at):
+            found[row["id"]] = Open(**row)
+    return sorted(found.values(), key=lambda one: (one.opened_at, one.number))
 
 
 def _question(row: dict[str, Any]) -> Question:

@@ -55,19 +55,21 @@ async def test_several_lines_take_no_number(api: Api, place: Place, write: Write
 
 
 async def test_without_a_number_the_only_question_is_meant(
-    api: Api, place: Place, write: Write
+    hub: Hub, place: Place, write: Write
 ) -> None:
     await place()
+    await sent(hub)
 
     assert await write("да") == "Заказ 1001: записали, всё есть. Спасибо!"
     assert await write("да") == "Сейчас вопросов к вам нет."
 
 
 async def test_of_several_questions_one_has_to_be_named(
-    api: Api, place: Place, write: Write
+    api: Api, hub: Hub, place: Place, write: Write
 ) -> None:
     await place()
     await place(id_="1002", number="1002")
+    await sent(hub)
 
     said = await write("да")
 
@@ -167,10 +169,11 @@ async def test_handled_again_after_a_crash_it_is_answered_once(
     assert (await replies(hub))[-1] == "Заказ 1001: этот ответ уже записан."
 
 
-async def test_parcels_to_pack_are_no_questions(place: Place, write: Write) -> None:
+async def test_parcels_to_pack_are_no_questions(hub: Hub, place: Place, write: Write) -> None:
     for n in range(10):
         await place(line("1"), id_=f"p{n}", number=f"9{n}", status="paid")
     await place()
+    await sent(hub)
 
     assert await write("да") == "Заказ 1001: записали, всё есть. Спасибо!"
 
@@ -209,8 +212,8 @@ async def test_the_sign_of_a_number_may_be_left_out(api: Api, place: Place, writ
     assert await write("ДА 1002") == "Заказ #1002: отвечать больше не нужно."
 
 
-class TestAQuestionThatChangesMeanwhile:
-    """Vera has nothing but a phone for SMS, so each change is put to her by another one."""
+class OfVera:
+    """Vera has nothing but a phone for SMS."""
 
     VERA = "+79990000091"
 
@@ -227,6 +230,82 @@ class TestAQuestionThatChangesMeanwhile:
     @staticmethod
     def mine(quantity: int, id_: str = "1") -> dict[str, Any]:
         return line(id_, quantity, warehouse="wh-9")
+
+
+class TestAnAnswerThatNamesNoOrder(OfVera):
+    async def test_is_none_to_a_question_that_was_not_sent_yet(
+        self, api: Api, hub: Hub, place: Place, reply: Reply, write: Write
+    ) -> None:
+        [request] = (await place(self.mine(2)))["stock_requests"]
+        await sent(hub)
+        await reply(request, ("1", 2), by="seller-7")
+        await place(self.mine(3), id_="o2", number="1002")
+
+        said = await write("ДА", by=self.VERA)
+
+        assert said == "По какому заказу? Напишите, например: ДА 1002. Ждут ответа: 1002"
+        assert await lines(api, "o2") == [("1", None, None)]
+        # Whoever names it knows of it.
+        assert await write("ДА 1002", by=self.VERA) == "Заказ 1002: записали, всё есть. Спасибо!"
+
+    async def test_that_was_written_before_it_was_sent_is_none_however_late_it_comes(
+        self, api: Api, hub: Hub, place: Place
+    ) -> None:
+        await place(self.mine(2))
+        body = {"channel": "sms", "address": self.VERA, "text": "ДА"}
+        await api.post("/v1/sandbox/messages", body)
+        await sent(hub)
+
+        await handle(hub)
+
+        assert (await replies(hub))[-1].startswith("По какому заказу?")
+        assert await lines(api) == [("1", None, None)]
+
+    async def test_is_to_the_only_one_that_was_sent(
+        self, api: Api, hub: Hub, place: Place, write: Write
+    ) -> None:
+        await place(self.mine(2))
+        await sent(hub)
+        await place(self.mine(3), id_="o2", number="1002")
+
+        assert await write("ДА", by=self.VERA) == "Заказ 1001: записали, всё есть. Спасибо!"
+
+        assert await lines(api, "o2") == [("1", None, None)]
+
+    async def test_is_not_to_another_place_of_the_order_whose_question_was_not_sent(
+        self, api: Api, hub: Hub, place: Place, write: Write
+    ) -> None:
+        await api.put("/v1/contacts/vera", {"warehouses": ["wh-9", "wh-10"]})
+        await place(self.mine(2), line("2", 1, warehouse="wh-10"))
+        await hub.db.execute(
+            """
+            UPDATE delivery SET status = 'sent', sent_at = clock_timestamp()
+             WHERE notification_id IN (
+                   SELECT m.notification_id FROM stock_message AS m
+                     JOIN stock_request AS r ON r.id = m.stock_request_id
+                     JOIN warehouse AS w ON w.id = r.warehouse_id WHERE w.external_id = 'wh-9')
+            """
+        )
+
+        await write("ДА", by=self.VERA)
+
+        requests = (await get_order(api))["stock_requests"]
+        assert [(r["warehouse"], r["status"]) for r in requests] == [
+            ("wh-9", "answered"),
+            ("wh-10", "open"),
+        ]
+
+    async def test_is_one_by_somebody_to_whom_nothing_is_sent(
+        self, api: Api, hub: Hub, place: Place, write: Write
+    ) -> None:
+        await place(self.mine(2))
+        await api.put("/v1/contacts/wh-7-anna", {"warehouses": ["wh-9"]})
+
+        assert await write("ДА") == "Заказ 1001: записали, всё есть. Спасибо!"
+
+
+class TestAQuestionThatChangesMeanwhile(OfVera):
+    """Each change is put to her by another SMS."""
 
     async def test_before_it_is_sent_the_answer_is_to_the_old_one(
         self, api: Api, hub: Hub, place: Place, write: Write
