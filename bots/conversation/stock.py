@@ -15,7 +15,7 @@ from hub.notifications.edits import request_edit
 from hub.notifications.interactive import Parts
 from hub.orders import service, shown, views
 from hub.orders.asking import CHANGED
-from hub.orders.buttons import NO_TAG, Action, BadData, Do, line_tag, lines_tag, read
+from hub.orders.buttons import NO_TAG, Action, BadData, Do, are_lines, is_line, read
 from hub.orders.messages import reader_of
 from hub.orders.model import ABOVE, ACTIVE, Answered, Answerer, Kind, Question, QuestionLine, Via
 from hub.orders.pressing import may_answer
@@ -74,7 +74,14 @@ class _Press:
         page = self._after(question, said)
         await self._turn(page)
         answered = await service.answer(
-            self.hub, self.here.shop, self.about, said, by=self._answerer(), via=self._via
+            self.hub,
+            self.here.shop,
+            self.about,
+            said,
+            by=self._answerer(),
+            via=self._via,
+            # It may be put anew before the answer is in.
+            put_at=question.clock_from,
         )
         return await self._show(self._told(question, said, answered), page)
 
@@ -138,7 +145,8 @@ class _Press:
     def _told(self, question: Question, said: Mapping[str, int], answered: Answered) -> str:
         words = self.here.words
         if answered.closed:
-            return words.closed
+            is_newer = answered.closed == CHANGED and question.status in ACTIVE
+            return words.changed if is_newer else words.closed
         if answered.accepted:
             line = next(one for one in question.lines if one.id == answered.accepted[0])
             if answered.complete or len(said) > 1:
@@ -211,11 +219,11 @@ class _Press:
 def _said(question: Question, action: Action) -> Mapping[str, int] | None:
     """Quantities by line. None: what was shown is not what is asked now; empty: nothing is open any more."""
     if action.do is Do.LINE:
-        line = next((one for one in question.lines if line_tag(one) == action.tag), None)
+        line = next((one for one in question.lines if is_line(action.tag, one, question)), None)
         if line is None or action.number > line.asked:
             return None
         return {line.id: action.number}
-    if action.tag != lines_tag(question.lines):
+    if not are_lines(action.tag, question):
         return None
     there = action.do is Do.ALL
     return {line.id: line.asked if there else 0 for line in question.open_lines}

@@ -167,6 +167,7 @@ async def _answered(request: web.Request, visit: _Visit, sheet: Filled) -> str:
             by=_answerer(visit.contact),
             via=Via.PAGE,
             seen={"asked": dict(sheet.seen)},
+            goods=sheet.goods,
         )
     except (InvalidInput, Unprocessable):
         # Lines or quantities are not those he saw any more.

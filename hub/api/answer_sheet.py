@@ -12,7 +12,7 @@ from uuid import UUID
 
 from hub.config import Locale
 from hub.content.formats import Formats, Unfit
-from hub.orders.buttons import parcel_tag
+from hub.orders.buttons import goods_tag, parcel_tag
 from hub.orders.model import ACTIVE, Question, QuestionLine, Repacked, RequestStatus, Task
 
 LESS = "less"
@@ -47,17 +47,19 @@ class Filled:
     typed: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
     seen: Mapping[str, int] = field(default_factory=dict)
+    goods: Mapping[str, str] = field(default_factory=dict)
 
 
 def filled(form: Mapping[str, list[str]], said: Mapping[str, Any]) -> Filled:
     """`said`: the page's words. Of a field that came twice the last one counts."""
     fields = {name: values[-1].strip() for name, values in form.items()}
     seen = {id_: number for id_, text in _of(fields, "shown") if (number := _number(text))}
+    goods = dict(_of(fields, "goods"))
     match fields.get("do"):
         case "all":
-            return Filled(said=seen, seen=seen)
+            return Filled(said=seen, seen=seen, goods=goods)
         case "none":
-            return Filled(said=dict.fromkeys(seen, 0), seen=seen)
+            return Filled(said=dict.fromkeys(seen, 0), seen=seen, goods=goods)
     choices, typed = dict(_of(fields, "line")), dict(_of(fields, "number"))
     answers: dict[str, int] = {}
     faults: dict[str, str] = {}
@@ -70,7 +72,7 @@ def filled(form: Mapping[str, list[str]], said: Mapping[str, Any]) -> Filled:
             faults[id_] = said["number_wrong"].format(most=most)
         else:
             answers[id_] = number
-    return Filled(answers, choices, typed, faults, seen)
+    return Filled(answers, choices, typed, faults, seen, goods)
 
 
 def _of(fields: Mapping[str, str], kind: str) -> Sequence[tuple[str, str]]:
@@ -201,6 +203,7 @@ def _line(
         "id": line.id,
         **_goods(line, question.currency, reader),
         "asked": line.asked,
+        "goods": goods_tag(line.sku),
         "choices": _choices(line, reader.said) if fills else [],
         "choice": choice,
         "typed": back.typed.get(line.id, typed) if back else typed,

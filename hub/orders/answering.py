@@ -17,7 +17,7 @@ from hub.orders import (
     stock_queries,
     views,
 )
-from hub.orders.buttons import parcel_tag
+from hub.orders.buttons import goods_tag, parcel_tag
 from hub.orders.judging import Held, judge
 from hub.orders.model import (
     CORRECTION,
@@ -45,6 +45,7 @@ async def answer(
     via: Via,
     seen: Mapping[str, Any] | None = None,
     put_at: datetime | None = None,
+    goods: Mapping[str, str] | None = None,
 ) -> Answered:
     """See `hub.orders.service.answer`."""
     order_id = await stock_queries.order_of(work.conn, work.shop.id, request_id)
@@ -52,11 +53,14 @@ async def answer(
         raise NotFound("there is no stock request with this id")
     await queries.lock_id(work.conn, order_id)
     request = await stock_queries.lock(work.conn, request_id)
-    if put_at is not None and put_at < request["clock_from"]:
-        # As with an old button: nothing was said of what is asked now.
-        return Answered(closed=asking.CHANGED)
     order = await changes.reload(work, order_id)
     held = await _held(work, order, request_id)
+    is_newer = put_at is not None and put_at < request["clock_from"]
+    if is_newer or _are_others(order, goods or {}):
+        # As with an old button: nothing was said of what is asked now.
+        older = Answered(closed=asking.CHANGED)
+        await _log(work, request_id, older, held, said, by, via, seen)
+        return older
     superseded = not any(line.current for line in held.values())
     lines = _everything(held) if said is None else dict(said)
     _check(lines, held)
@@ -75,6 +79,10 @@ async def answer(
     if answered.accepted or answered.corrected:
         await _follow(work, order, request_id, answered, was)
     return answered
+
+
+def _are_others(order: Order, goods: Mapping[str, str]) -> bool:
+    return any(goods[line.id] != goods_tag(line.sku) for line in order.lines if line.id in goods)
 
 
 async def _held(work: Work, order: Order, request_id: UUID) -> dict[str, Held]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from uuid import UUID
 
-from hub.orders.model import Kind, QuestionLine
+from hub.orders.model import Kind, Question, QuestionLine
 from hub.tokens import Signer
 
 _PURPOSE = "buttons"
@@ -91,18 +91,46 @@ def read(signer: Signer, data: str, digest: bytes) -> tuple[Kind, UUID, Action]:
 
 
 def line_tag(line: QuestionLine) -> bytes:
-    """Of a line with the quantity that was asked for: another quantity is another question."""
-    return _tag(f"{line.id}\0{line.asked}")
+    """Of a line with the goods and the quantity that was asked for: another one is another question."""
+    return _tag(_goods(line))
 
 
 def lines_tag(lines: Iterable[QuestionLine]) -> bytes:
     """Of all lines of a question. Answers do not change it."""
-    return _tag("\1".join(sorted(f"{line.id}\0{line.asked}" for line in lines)))
+    return _tag("\1".join(sorted(map(_goods, lines))))
 
 
-def parcel_tag(lines: Iterable[QuestionLine]) -> bytes:
-    """Of what is to be packed."""
-    return _tag("\1".join(sorted(f"{line.id}\0{line.sku}\0{line.asked}" for line in lines)))
+def goods_tag(sku: str) -> str:
+    """Of the goods in a line, for a form: a browser does not bring every text back as it was."""
+    return _tag(sku).hex()
+
+
+parcel_tag = lines_tag
+"""Of what is to be packed."""
+
+
+def is_line(tag: bytes, line: QuestionLine, question: Question) -> bool:
+    return tag == line_tag(line) or (_is_as_put(question) and tag == _tag(_bare(line)))
+
+
+def are_lines(tag: bytes, question: Question) -> bool:
+    lines = question.lines
+    bare = _tag("\1".join(sorted(map(_bare, lines))))
+    return tag == lines_tag(lines) or (_is_as_put(question) and tag == bare)
+
+
+def _goods(line: QuestionLine) -> str:
+    return f"{_bare(line)}\0{line.sku}"
+
+
+def _bare(line: QuestionLine) -> str:
+    """Earlier versions sent tags without the goods."""
+    return f"{line.id}\0{line.asked}"
+
+
+def _is_as_put(question: Question) -> bool:
+    """No line was asked for anew, so that a tag without the goods can mean no others."""
+    return question.clock_from == question.opened_at
 
 
 # Their places go into the data of buttons that were sent: only ever add at the end.

@@ -1,5 +1,10 @@
 """What buyers ask a bot for: their orders, their settings."""
 
+import asyncio
+import hashlib
+from typing import Any
+from uuid import UUID
+
 import pytest
 
 from bots.conversation.said import Asked, Page, Pressed, Said, Want
@@ -7,7 +12,12 @@ from bots.conversation.settings import Settings
 from bots.conversation.talk import Talk
 from channels.base import Channel
 from hub.contacts import erasure, service
+from hub.contacts.addresses import digest_at
+from hub.orders import views
+from hub.orders.buttons import Action, Do, data_for, line_tag
+from hub.orders.model import Kind
 from hub.resources import Hub
+from tests.bots.conftest import Until
 from tests.hub.api.client import Api
 
 CHAT = "42"
@@ -117,3 +127,87 @@ async def test_settings_changed_beside_an_erasure_make_nobody(
         assert not await Settings(hub, here).change(conn, "set:l:en")
 
     assert (await api.get("/v1/contacts/b1")).status == 404
+
+
+class TestAPressThatCrossesAChange:
+    """Anna presses at a message of before the order was changed."""
+
+    @pytest.fixture
+    async def asked(self, api: Api) -> str:
+        await api.put("/v1/contacts/s1", {"role": "seller"})
+        anna = {"role": "warehouse", "warehouses": ["w"], "addresses": {"telegram": CHAT}}
+        await api.put("/v1/contacts/anna", anna)
+        return str((await self._put(api))["stock_requests"][0]["id"])
+
+    @staticmethod
+    async def _put(api: Api, **change: Any) -> dict[str, Any]:
+        line = {"id": "1", "sku": "A-1", "title": "Чайник", "quantity": 2} | change
+        line |= {"seller": {"external_id": "s1"}, "warehouse": {"external_id": "w"}}
+        body = {"number": "1001", "status": "placed", "lines": [line]}
+        found: dict[str, Any] = (await api.put("/v1/orders/1001", body)).json
+        return found
+
+    @staticmethod
+    async def _there(hub: Hub, request: str) -> str:
+        """What is behind the button that says that all is there."""
+        question = await views.question(hub.db, hub.shop("main").id, UUID(request))
+        assert question is not None
+        [line] = question.lines
+        action = Action(Do.LINE, line_tag(line), line.asked)
+        digest = digest_at(Channel.TELEGRAM, CHAT)
+        return data_for(hub.signer, Kind.STOCK, question.id, digest, action)
+
+    @staticmethod
+    async def _confirmed(hub: Hub) -> int | None:
+        found: int | None = await hub.db.fetchval("SELECT confirmed FROM stock_line")
+        return found
+
+    async def test_says_nothing_of_other_goods(
+        self, hub: Hub, api: Api, talk: Talk, asked: str
+    ) -> None:
+        data = await self._there(hub, asked)
+        await self._put(api, sku="B-1", title="Чашка")
+
+        reply = await talk.answer(Said(CHAT, Pressed("1", data, "42:1")))
+
+        assert await self._confirmed(hub) is None
+        assert reply is not None
+        assert "изменился" in reply.text or "changed" in reply.text
+        await talk.answer(Said(CHAT, Pressed("2", await self._there(hub, asked), "42:1")))
+        assert await self._confirmed(hub) == 2
+
+    async def test_says_nothing_of_more_that_is_asked_in_the_same_moment(
+        self, hub: Hub, talk: Talk, asked: str, until: Until
+    ) -> None:
+        data = await self._there(hub, asked)
+        async with hub.db.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT FROM shop_order FOR NO KEY UPDATE")
+            press = asyncio.create_task(talk.answer(Said(CHAT, Pressed("1", data, "42:1"))))
+
+            async def waits() -> bool:
+                locks = await hub.db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                return bool(locks)
+
+            await until(waits)
+            # As a PUT does that holds the order.
+            await connection.execute("UPDATE order_line SET quantity = 5")
+            await connection.execute("UPDATE stock_line SET asked = 5")
+            await connection.execute("UPDATE stock_request SET clock_from = clock_timestamp()")
+
+        reply = await press
+
+        assert await self._confirmed(hub) is None
+        assert reply is not None
+        assert "изменился" in reply.text or "changed" in reply.text
+
+    async def test_by_a_button_of_an_earlier_version_counts_while_nothing_changed(
+        self, hub: Hub, api: Api, talk: Talk, asked: str
+    ) -> None:
+        old = hashlib.sha256(b"1\x002").digest()[:4]
+        digest = digest_at(Channel.TELEGRAM, CHAT)
+        action = Action(Do.LINE, old, 2)
+        data = data_for(hub.signer, Kind.STOCK, UUID(asked), digest, action)
+
+        await talk.answer(Said(CHAT, Pressed("1", data, "42:1")))
+
+        assert await self._confirmed(hub) == 2

@@ -57,6 +57,7 @@ async def answered(visit: Visit) -> web.StreamResponse:
             by=by,
             via=Via.CONSOLE,
             seen={"asked": dict(sheet.seen), "noted_by": str(visit.operator.id)},
+            goods=sheet.goods,
             noted_by=visit.actor,
         )
     except (InvalidInput, Unprocessable):
@@ -66,12 +67,12 @@ async def answered(visit: Visit) -> web.StreamResponse:
     return see(visit, path, note=note, kind="bad" if note in _REFUSED else "good")
 
 
-_REFUSED = frozenset({"closed", "already", "too_late"})
+_REFUSED = frozenset({"changed_meanwhile", "closed", "already", "too_late"})
 
 
 def _note(done: Answered) -> str:
     if done.closed:
-        return "closed"
+        return "changed_meanwhile" if done.closed == CHANGED else "closed"
     if done.already:
         return "already"
     if done.too_late:

@@ -64,6 +64,7 @@ def test_another_quantity_is_another_question_and_an_answer_is_not() -> None:
     more, answered = replace(LINE, asked=3), replace(LINE, confirmed=1)
 
     assert line_tag(more) != line_tag(LINE)
+    assert line_tag(replace(LINE, sku="B-1")) != line_tag(LINE)
     assert line_tag(answered) == line_tag(LINE)
     assert lines_tag([LINE]) == lines_tag([answered])
     assert lines_tag([LINE, replace(more, id="2")]) != lines_tag([LINE])

@@ -384,3 +384,15 @@ async def test_what_no_form_of_ours_sends_changes_nothing(
         assert answer.status == 303, (kind, answer.raw)
 
     assert await orders.answers() == {"1": (None, None), "2": (None, None)}
+
+
+async def test_an_answer_says_nothing_of_other_goods_in_the_same_line(
+    orders: Orders, phone: Phone, anna: Open
+) -> None:
+    page = await anna(LINES[:1])
+    await orders.put([LINES[0] | {"sku": "Z-1", "title": "Чашка"}])
+
+    after = await phone.press(page, "do=all")
+
+    assert "Пока вы отвечали, заказ изменился." in after.text
+    assert await orders.answers() == {"1": (None, None)}
