@@ -105,6 +105,41 @@ def _validated(model: type[InT], raw: bytes, tree: Any, at: str) -> InT:
 async def read_json(request: web.Request) -> dict[str, Any]:
     """The body: an object, at most `DEPTH` deep, without doubled names, NaN, integers beyond 64 bits,
     control characters and half surrogates. Raises as `parse` does."""
+    raw, tree = await _read_object(request)
+    if _is_suspicious(raw, tree):
+        _inspect(tree)
+    return tree
+
+
+async def read_batch(
+    request: web.Request, name: str, *, most: int, is_placed: bool = False
+) -> list[Any | InvalidInput]:
+    """The 1 to `most` items that the body lists as `name`, which is all that may stand in it. Control characters,
+    half surrogates or too much depth in one concern that one only: their fault stands in its place, with
+    pointers into the item or, `is_placed`, into the body. Raises as `read_json` does for all else."""
+    raw, tree = await _read_object(request)
+    faults = [
+        Fault(_FORBIDDEN.sub("\ufffd", pointer("", other)), _WORDS["extra_forbidden"])
+        for other in tree
+        if other != name
+    ]
+    given = tree.get(name)
+    if not isinstance(given, list):
+        faults.append(Fault(f"/{name}", "must be a list"))
+    elif not 1 <= len(given) <= most:
+        faults.append(Fault(f"/{name}", f"must have 1 to {most} items"))
+    if faults or not isinstance(given, list):
+        raise InvalidInput(faults=faults)
+    if not _is_suspicious(raw, tree):
+        return given
+    return [
+        _inspected(item, f"/{name}/{place}" if is_placed else "")
+        for place, item in enumerate(given)
+    ]
+
+
+async def _read_object(request: web.Request) -> tuple[bytes, dict[str, Any]]:
+    """The bytes and what they say. Neither depth nor strings are looked at."""
     raw = await receive(request)
     if not raw.strip():
         raise InvalidInput("the body is empty; a JSON object is needed")
@@ -119,10 +154,22 @@ async def read_json(request: web.Request) -> dict[str, Any]:
         raise InvalidInput(_too_deep()) from None
     if not isinstance(tree, dict):
         raise InvalidInput("the body must be a JSON object")
+    return raw, tree
+
+
+def _is_suspicious(raw: bytes, tree: dict[str, Any]) -> bool:
+    """Whether it takes a closer look, at every string."""
     nested = raw.count(b"{") + raw.count(b"[") > DEPTH
-    if (nested and _is_deep(tree, DEPTH)) or _SUSPICIOUS.search(raw):
-        _inspect(tree)
-    return tree
+    return (nested and _is_deep(tree, DEPTH)) or _SUSPICIOUS.search(raw) is not None
+
+
+def _inspected(item: Any, at: str) -> Any | InvalidInput:
+    """One of a batch: itself, or what is wrong with its strings or its depth."""
+    try:
+        _inspect(item, at=at)
+    except InvalidInput as error:
+        return error
+    return item
 
 
 def _is_deep(value: dict[str, Any] | list[Any], most: int) -> bool:
@@ -210,9 +257,10 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _inspect(tree: dict[str, Any]) -> None:
+def _inspect(tree: Any, *, at: str = "") -> None:
+    """`at`: where the tree lies in the body."""
     faults: list[Fault] = []
-    waiting: list[tuple[str, Any, int]] = [("", tree, 1)]
+    waiting: list[tuple[str, Any, int]] = [(at, tree, 1)]
     while waiting and len(faults) < _MOST_FAULTS:
         at, value, depth = waiting.pop()
         if isinstance(value, str):

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from hub.api import problems
 from hub.api.acting import actor_of
-from hub.api.body import In, Out, answer, check, parse, path_id, read_json, read_query
+from hub.api.body import In, Out, answer, check, parse, path_id, read_batch, read_json, read_query
 from hub.api.keys import HUB, REQUEST_ID, SHOP
 from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
@@ -186,7 +186,7 @@ async def create(request: web.Request) -> web.StreamResponse:
 async def create_batch(request: web.Request) -> web.StreamResponse:
     """Up to 1000, each as by itself: a bad one does not stop the others."""
     hub, shop = request.app[HUB], request[SHOP]
-    given = _listed(await read_json(request))
+    given = await read_batch(request, "events", most=_MOST_IN_BATCH, is_placed=True)
     results: list[dict[str, Any]] = [{}] * len(given)
     by_source: dict[UUID, tuple[Source, list[tuple[int, Incoming]]]] = {}
     sources: dict[str, Source] = {}
@@ -301,23 +301,12 @@ def _shown(event: Shown) -> dict[str, Any]:
     return {name: getattr(event, name) for name in EventOut.model_fields}
 
 
-def _listed(body: Mapping[str, Any]) -> Sequence[Any]:
-    """Raises `InvalidInput`."""
-    faults = [Fault(f"/{name}", "is not a known field") for name in body if name != "events"]
-    given = body.get("events")
-    if not isinstance(given, list):
-        faults.append(Fault("/events", "must be a list"))
-    elif not 1 <= len(given) <= _MOST_IN_BATCH:
-        faults.append(Fault("/events", f"must have 1 to {_MOST_IN_BATCH} items"))
-    if faults or not isinstance(given, list):
-        raise InvalidInput(faults=faults)
-    return given
-
-
 async def _read(
-    hub: Hub, shop: Shop, tree: Any, sources: dict[str, Source], *, at: str = ""
+    hub: Hub, shop: Shop, tree: Any | InvalidInput, sources: dict[str, Source], *, at: str = ""
 ) -> tuple[Source, Incoming]:
     """`sources`: those that were looked up already. Raises `InvalidInput`, `Unprocessable`, `Conflict`."""
+    if isinstance(tree, InvalidInput):
+        raise tree
     given = check(EventIn, tree, at=at)
     object_, changed_at = _checked(given, at)
     _check_urls(hub, given.data, f"{at}/data")

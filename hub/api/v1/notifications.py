@@ -16,7 +16,7 @@ from hub.accounts.choice import Why
 from hub.api import problems
 from hub.api.acting import actor_of
 from hub.api.background import INTAKE
-from hub.api.body import In, Out, Query, answer, check, parse, path_id, read_json, read_query
+from hub.api.body import In, Out, Query, answer, check, parse, path_id, read_batch, read_query
 from hub.api.keys import HUB, REQUEST_ID, SHOP
 from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
@@ -215,10 +215,10 @@ async def create(request: web.Request) -> web.StreamResponse:
 async def create_many(request: web.Request) -> web.StreamResponse:
     """A bad one does not stop the others; an Idempotency-Key covers the whole call."""
     key = await _key(request)
-    body = await read_json(request)
+    given = await read_batch(request, "notifications", most=_MOST_IN_BATCH)
     # Each of the two takes some milliseconds for a thousand; others have a turn in between.
     await asyncio.sleep(0)
-    items = _all_good(await request.read()) or _items(body)
+    items = _all_good(await request.read(), given) or [_item(item) for item in given]
     request_id = request[REQUEST_ID]
 
     def body_of(results: Sequence[Result]) -> bytes:
@@ -318,27 +318,21 @@ async def _key(request: web.Request) -> IdempotencyKey | None:
     return IdempotencyKey(request.path, key, fingerprint)
 
 
-def _all_good(raw: bytes) -> Sequence[NotificationIn]:
+def _all_good(
+    raw: bytes, given: Sequence[Any | InvalidInput]
+) -> Sequence[NotificationIn | HubError]:
     """Empty: something is wrong, and has to be looked for one by one."""
+    if any(isinstance(item, InvalidInput) for item in given):
+        return ()
     try:
         return BatchIn.model_validate_json(raw).notifications
     except ValidationError:
         return ()
 
 
-def _items(body: Mapping[str, Any]) -> Sequence[NotificationIn | HubError]:
-    faults = [Fault(f"/{name}", "is not a known field") for name in body if name != "notifications"]
-    given = body.get("notifications")
-    if not isinstance(given, list):
-        faults.append(Fault("/notifications", "must be a list"))
-    elif not 1 <= len(given) <= _MOST_IN_BATCH:
-        faults.append(Fault("/notifications", f"must have 1 to {_MOST_IN_BATCH} items"))
-    if faults or not isinstance(given, list):
-        raise InvalidInput(faults=faults)
-    return [_item(item) for item in given]
-
-
-def _item(given: Any) -> NotificationIn | HubError:
+def _item(given: Any | InvalidInput) -> NotificationIn | HubError:
+    if isinstance(given, InvalidInput):
+        return given
     try:
         return check(NotificationIn, given)
     except InvalidInput as error:

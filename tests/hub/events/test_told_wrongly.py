@@ -16,18 +16,20 @@ async def test_in_a_batch_a_bad_one_does_not_stop_the_others(flow: Flow) -> None
         {"id": "4", "kind": "order", "source": "no-such", "data": an_order("shipped", "4")},
         {"id": "1", "kind": "order", "data": an_order("shipped", "1")},
         {"id": "6", "kind": "cart", "action": "deleted", "data": {"id": "c"}},
+        {"id": "7", "kind": "order", "data": an_order("shipped", "7\x00")},
     ]
 
     answer = await flow.api.post("/v1/events/batch", {"events": events})
 
     assert answer.status == 202, answer.json
     assert (answer.json["accepted"], answer.json["duplicates"]) == (2, 1)
-    first, no_lines, number, source, again, deleted = answer.json["results"]
+    first, no_lines, number, source, again, deleted, control = answer.json["results"]
     assert again == {"id": first["id"], "duplicate": True}
     assert (no_lines["status"], no_lines["errors"][0]["pointer"]) == (400, "/events/1/data/lines")
     assert (number["status"], number["errors"][0]["pointer"]) == (400, "/events/2")
     assert (source["status"], source["errors"][0]["pointer"]) == (422, "/events/3/source")
     assert deleted["duplicate"] is False
+    assert (control["status"], control["errors"][0]["pointer"]) == (400, "/events/6/data/id")
     await flow.apply()
     assert (await flow.order("1"))["status"] == "shipped"
 

@@ -180,9 +180,7 @@ async def test_a_bad_notification_is_400_and_the_fault_is_pointed_at(api: Api) -
 
 
 async def test_in_a_batch_a_bad_one_is_its_own_problem(shop: Shop) -> None:
-    """Only what makes the whole body unreadable concerns the others."""
-    whole = {"NUL in data", "NUL in a name", "escape in content", "half a surrogate", "too deep"}
-    names = [name for name in NOTIFICATIONS if name not in whole]
+    names = list(NOTIFICATIONS)
     items = [notification() | NOTIFICATIONS[name][0] for name in names] + [notification()]
 
     raw = json.dumps({"notifications": items}).encode()
@@ -194,10 +192,6 @@ async def test_in_a_batch_a_bad_one_is_its_own_problem(shop: Shop) -> None:
     for name, result in zip(names, results, strict=False):
         assert result["status"] == 400, name
         assert NOTIFICATIONS[name][1] in [e["pointer"] for e in result["errors"]], name
-    for name in whole:
-        body = {"notifications": [notification() | NOTIFICATIONS[name][0]]}
-        answer = await shop.api.post("/v1/notifications/batch", raw=json.dumps(body).encode())
-        assert answer.status == 400, name
 
 
 BODIES: Mapping[str, tuple[bytes, Mapping[str, str], int]] = {
