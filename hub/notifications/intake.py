@@ -15,7 +15,7 @@ from hub.errors import Conflict, HubError, Unavailable, Unprocessable
 from hub.notifications import claims, routes, storage
 from hub.notifications.lines import BodyOf, Line, Lines, Request, Result, Stored
 from hub.notifications.model import ContactFacts, NotificationStatus
-from hub.notifications.prepare import Known, Prepared, prepare
+from hub.notifications.prepare import Known, Prepared, also_refused, prepare
 from hub.notifications.receivers import Asked, receivers
 from hub.notifications.request import NotificationIn
 from hub.notifications.steps import Due
@@ -212,6 +212,8 @@ class Intake:
     ) -> Result:
         if isinstance(item, HubError):
             return item
+        if isinstance(person, Unprocessable):
+            return also_refused(self._known, shop, item, person)
         if isinstance(person, HubError):
             return person
         try:

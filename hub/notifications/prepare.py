@@ -81,6 +81,18 @@ def prepare(
     return _rows(shop, asked, contact, category, plan, rendered, now)
 
 
+def also_refused(
+    known: Known, shop: Shop, asked: NotificationIn, unknown: Unprocessable
+) -> Unprocessable:
+    """`unknown`: nobody is there to write to. What else is wrong is told at once, as far as it can be seen
+    without the person."""
+    try:
+        _category(asked, _template(known.catalog, shop, asked))
+    except Unprocessable as error:
+        return Unprocessable(faults=[*unknown.faults, *error.faults])
+    return unknown
+
+
 def _template(catalog: Catalog, shop: Shop, asked: NotificationIn) -> Template | None:
     if asked.template is None:
         return None

@@ -272,6 +272,22 @@ async def test_a_key_has_1_to_255_printable_characters(key: str, shop: Shop) -> 
 # -- batches ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"template": "nope"}, "/template"),
+        ({"template": "cart.abandoned", "category": "transactional"}, "/category"),
+    ],
+)
+async def test_who_is_not_known_hides_nothing_else_that_is_wrong(
+    api: Api, change: dict[str, Any], pointer: str
+) -> None:
+    answer = await api.post(CREATE, notification() | {"recipient": {"external_id": "x"}} | change)
+
+    assert answer.status == 422
+    assert answer.pointers == ["/recipient/external_id", pointer]
+
+
 async def test_a_bad_item_does_not_stop_the_others(shop: Shop) -> None:
     items = [
         notification(),
