@@ -207,7 +207,9 @@ def _one_line(
     shown = ""
     if fault["type"] != "missing":
         shown = _shown(where.rpartition(".")[2], value, written)
-    return f"{source}{joint if where else ': '}{where}{shown}: {message}"
+    # Without a key it concerns the whole that the source names.
+    key = f"{joint}{where}" if where else ""
+    return f"{source}{key}{shown}: {message}"
 
 
 def _part(whole: Any, name: int | str) -> Any:

@@ -328,6 +328,8 @@ def _words(detail: ErrorDetails) -> str:
     if words := _WORDS.get(detail["type"]):
         return words
     text = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    # Of lists that are too short or too long: how pydantic counts is nothing to the caller.
+    text = re.sub(r" after validation, not \d+$", "", text)
     return re.sub("^(Input|Value|String|List|Set|Tuple|Dictionary) should", "must", text)
 
 

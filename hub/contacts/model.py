@@ -85,8 +85,10 @@ GivenAddress = GivenEmail | GivenPhone | GivenChat | GivenPeer | GivenViber
 
 def _plainly(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
     """A plain value is read as the object it is short for; its fault points at what the caller wrote."""
-    if not isinstance(given, str):
+    if isinstance(given, dict | _Marked):
         return read(given)
+    if not isinstance(given, str):
+        raise ValueError('must be text, or an object of "value" and "verified"')
     try:
         return read({"value": given})
     except ValidationError as error:

@@ -145,6 +145,10 @@ def test_quiet_hours_are_read(tmp_path: Path) -> None:
             ACCOUNT.format(token="1:test", base_url="ftp://proxy.example"),
             "shops.main.accounts[0].base_url = 'ftp://proxy.example': URL scheme should be 'http'",
         ),
+        (
+            '[[shops.main.accounts]]\nname = "sms"\nchannel = "sms"\nprovider = "smsc"\n',
+            "shops.main.accounts[0]: needs either token, or login and password",
+        ),
         ("[hub\n", "not TOML"),
     ],
 )

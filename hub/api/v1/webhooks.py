@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from hub.api.acting import actor_of
 from hub.api.body import In, Out, answer, parse, path_id, read_query
@@ -27,8 +27,21 @@ def _once_each(events: list[EventType]) -> list[EventType]:
     return events
 
 
+def _as_sent(url: Any) -> Any:
+    """Before the pattern, whose own words tell nobody what to do."""
+    if isinstance(url, str) and not all("\x21" <= letter <= "\x7e" for letter in url):
+        raise ValueError(
+            "must be ASCII without spaces: other letters of a host's name as xn--…, else percent-encoded"
+        )
+    return url
+
+
 # No spaces and no control characters, which URL parsers drop each in its own way.
-Url = Annotated[str, StringConstraints(max_length=2048, pattern=r"^[\x21-\x7e]+$")]
+Url = Annotated[
+    str,
+    StringConstraints(max_length=2048, pattern=r"^[\x21-\x7e]+$"),
+    BeforeValidator(_as_sent),
+]
 Events = Annotated[list[EventType], Field(min_length=1, max_length=100), AfterValidator(_once_each)]
 Description = Annotated[str, StringConstraints(max_length=500)]
 

@@ -98,6 +98,14 @@ async def test_an_unverified_address_is_shown_as_such(api: Api) -> None:
     assert plain.json["addresses"]["email"] == "a@example.com"
 
 
+async def test_of_a_number_for_an_address_it_is_told_what_may_stand_there(api: Api) -> None:
+    answer = await api.put("/v1/contacts/b", {"addresses": {"telegram": 123456789}})
+
+    [fault] = answer.json["errors"]
+    assert fault["pointer"] == "/addresses/telegram"
+    assert fault["detail"].startswith("must be text, or an object")
+
+
 async def test_every_fault_is_told_with_its_place(api: Api) -> None:
     answer = await api.put(
         "/v1/contacts/b",

@@ -97,6 +97,14 @@ async def test_what_cannot_be_is_pointed_at(api: Api, change: dict[str, Any], po
         assert (patched.status, patched.pointers) == (400, [pointer])
 
 
+async def test_a_refusal_says_what_would_be_right(api: Api) -> None:
+    answer = await api.post("/v1/webhooks", {"url": "https://магазин.рф/ a", "events": []})
+
+    said = {fault["pointer"]: fault["detail"] for fault in answer.json["errors"]}
+    assert "xn--" in said["/url"]
+    assert said["/events"] == "must have at least 1 item"
+
+
 @pytest.mark.parametrize(
     "host",
     [
