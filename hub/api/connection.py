@@ -12,6 +12,7 @@ from typing import cast
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_server import Server
 
 from hub.api import problems
@@ -159,6 +160,9 @@ class Connection(web.RequestHandler):
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("connection.failed", error=type(exc).__name__)
             error = HubError()
+        elif isinstance(exc, LineTooLong):
+            words = f"the request's line, or that of a header, is longer than {_LONGEST_LINE} bytes"
+            error = problems.of_status(status, words)
         else:
             error = problems.of_status(status, "this is not HTTP as RFC 9112 has it")
         response = self._response(error)

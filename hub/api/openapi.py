@@ -62,7 +62,7 @@ _PROBLEM = {
                     "pointer": {
                         "type": "string",
                         "description": "JSON Pointer (RFC 6901) into the body; for the query and the path"
-                        " `/` and the parameter's name.",
+                        " `/` and the parameter's name; empty for the request as a whole.",
                     },
                     "detail": {"type": "string"},
                 },

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from hub.errors import HubError, RetryLater
+from hub.errors import Fault, HubError, InvalidInput, RetryLater
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -33,8 +33,12 @@ def body_of(error: HubError, request_id: str) -> dict[str, Any]:
         "detail": error.detail,
         "request_id": request_id,
     }
-    if error.faults:
-        body["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in error.faults]
+    faults = error.faults
+    if not faults and isinstance(error, InvalidInput):
+        # Nothing in it could be pointed at; who reads `errors` alone learns the reason all the same.
+        faults = (Fault("", error.detail),)
+    if faults:
+        body["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in faults]
     return body
 
 

@@ -94,6 +94,7 @@ async def test_what_is_malformed_is_400_and_never_5xx(api: Api) -> None:
         assert answer.status == 400, (name, answer.raw)
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.json["detail"]
+        assert answer.json["errors"], name
 
     # The one that the test itself uses.
     assert len((await api.get("/v1/keys")).json["items"]) == 1

@@ -255,6 +255,20 @@ async def test_one_request_is_never_read_as_two(url: str, name: str) -> None:
     assert answer.split()[1] == b"400"
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/orders?cursor=" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Long: " + b"a" * 9000 + b"\r\n",
+    ],
+)
+async def test_of_a_line_that_is_too_long_just_that_is_told(url: str, head: bytes) -> None:
+    answer = await said_to(url, head + b"\r\n")
+
+    assert answer.split()[1] == b"400"
+    assert b"longer than 8190 bytes" in answer
+
+
 async def test_a_body_of_a_request_without_one_is_not_the_next_request(url: str) -> None:
     hidden = PAIR.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     request = b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(PAIR)
