@@ -1,7 +1,7 @@
 """Events of a shop: what its programs and platforms tell of customers, products, carts and orders, and what came of it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID

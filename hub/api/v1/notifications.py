@@ -21,7 +21,7 @@ from hub.api.keys import HUB, REQUEST_ID, SHOP
 from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
 from hub.contacts.instant import Instant
-from hub.errors import Conflict, Fault, HubError, InvalidInput, NotFound
+from hub.errors import Conflict, HubError, InvalidInput, NotFound
 from hub.notifications import storage
 from hub.notifications.lines import Result, Stored
 from hub.notifications.model import DeliveryStatus, NotificationStatus, SkipReason, Strategy
