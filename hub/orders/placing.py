@@ -22,7 +22,7 @@ from hub.orders import (
     warehouses,
 )
 from hub.orders.model import STAGES, Change, Line, Order, OrderStatus, Source
-from hub.orders.request import DeliveryIn, LineIn, OrderIn, StatusIn
+from hub.orders.request import LineIn, OrderIn, StatusIn
 from hub.orders.rules import Ignored
 from hub.orders.work import Work
 
@@ -62,7 +62,7 @@ async def place(
 async def move(work: Work, order_id: UUID, given: StatusIn) -> Ignored | None:
     """Of an order that is locked. Why the status changed nothing, where it did not."""
     before = await changes.reload(work, order_id)
-    order = replace(before, delivery=_delivery(before.delivery, given.delivery))
+    order = replace(before, delivery=_delivery(before.delivery, given))
     if "labels_url" in given.model_fields_set:
         order = replace(order, labels_url=given.labels_url)
     await queries.change(work.conn, order, work.now)
@@ -141,7 +141,7 @@ async def _add(
         buyer=given.buyer.external_id if given.buyer else None,
         currency=given.currency or "RUB",
         total=given.total,
-        delivery=_delivery({}, given.delivery),
+        delivery=_delivery({}, given),
         labels_url=given.labels_url,
         revision=0,
         created_at=made_at,
@@ -192,7 +192,7 @@ def _changed(before: Order, given: OrderIn, lines: Sequence[Line], buyer_id: UUI
     changed = replace(
         before,
         number=given.number,
-        delivery=_delivery(before.delivery, given.delivery),
+        delivery=_delivery(before.delivery, given),
         currency=given.currency or before.currency,
         lines=tuple(_carried(held.get(line.id), line) for line in lines),
     )
@@ -240,10 +240,13 @@ def _lost_lines(before: Order, after: Order) -> list[tuple[UUID, str]]:
     ]
 
 
-def _delivery(before: Mapping[str, Any], given: DeliveryIn | None) -> dict[str, Any]:
-    if given is None:
+def _delivery(before: Mapping[str, Any], given: OrderIn | StatusIn) -> dict[str, Any]:
+    if "delivery" not in given.model_fields_set:
         return dict(before)
-    after = {**before, **{name: getattr(given, name) for name in given.model_fields_set}}
+    told = given.delivery
+    if told is None:
+        return {}
+    after = {**before, **{name: getattr(told, name) for name in told.model_fields_set}}
     return {name: value for name, value in after.items() if value is not None}
 
 

@@ -242,6 +242,20 @@ async def test_what_a_put_leaves_out_stays_and_null_clears(api: Api, place: Plac
     assert shown["status"] == "awaiting_stock"
 
 
+@pytest.mark.parametrize("by_status", [False, True])
+async def test_a_delivery_of_null_is_cleared_like_everything_else(
+    api: Api, place: Place, *, by_status: bool
+) -> None:
+    await place()
+
+    if by_status:
+        await api.post("/v1/orders/1001/status", {"status": "confirmed", "delivery": None})
+    else:
+        await api.put("/v1/orders/1001", order() | {"delivery": None})
+
+    assert (await get_order(api))["delivery"] == {}
+
+
 async def test_of_two_that_place_the_same_order_one_makes_it(api: Api, book: Book) -> None:
     answers = await asyncio.gather(*(api.put("/v1/orders/1001", order()) for _ in range(8)))
 
