@@ -22,6 +22,17 @@ def _rfc_3339(value: Any) -> Any:
     return value
 
 
+# The plus sign of an offset, which in a query stands for a space unless it is encoded.
+_LOST_PLUS = re.compile(r" (?=\d{2}:\d{2}$)", re.ASCII)
+
+
+def _of_query(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    restored = _LOST_PLUS.sub("+", value)
+    return restored if _RFC_3339.fullmatch(restored) else value
+
+
 def _in_range(value: datetime) -> datetime:
     if not _EARLIEST_YEAR <= value.year < _LATEST_YEAR:
         raise ValueError(f"must be between the years {_EARLIEST_YEAR} and {_LATEST_YEAR}")
@@ -35,3 +46,6 @@ Instant = Annotated[
     BeforeValidator(_rfc_3339),
     AfterValidator(_in_range),
 ]
+
+QueryInstant = Annotated[Instant, BeforeValidator(_of_query)]
+"""Of a query's parameter: as everybody writes it, the plus sign not encoded."""

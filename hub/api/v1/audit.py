@@ -13,7 +13,7 @@ from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
 from hub.audit import log
 from hub.audit.model import Action, ActorKind, Entry
-from hub.contacts.instant import Instant
+from hub.contacts.instant import QueryInstant
 from hub.shops.keys import Scope
 
 routes = Routes("Audit")
@@ -23,8 +23,8 @@ class AuditQuery(ListQuery):
     action: Action | None = None
     key_id: UUID | None = Field(default=None, description="What was done by this API key.")
     object: str | None = Field(default=None, max_length=255, description="What it was done to.")
-    since: Instant | None = None
-    until: Instant | None = None
+    since: QueryInstant | None = None
+    until: QueryInstant | None = None
 
 
 class EntryOut(Out):

@@ -18,7 +18,7 @@ from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
 from hub.audit import log as audit
 from hub.audit.model import Action as AuditAction
-from hub.contacts.instant import Instant
+from hub.contacts.instant import Instant, QueryInstant
 from hub.db.pool import transaction
 from hub.errors import Fault, HubError, InvalidInput, Unprocessable
 from hub.events import views
@@ -71,8 +71,8 @@ class EventsQuery(ListQuery):
     source: str | None = Field(default=None, max_length=200, description="A source's name.")
     result: Result | None = None
     via: Via | None = None
-    since: Instant | None = Field(default=None, description="Came in then or later.")
-    until: Instant | None = Field(default=None, description="Came in before.")
+    since: QueryInstant | None = Field(default=None, description="Came in then or later.")
+    until: QueryInstant | None = Field(default=None, description="Came in before.")
 
 
 class AcceptedOut(Out):

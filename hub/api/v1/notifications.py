@@ -20,7 +20,7 @@ from hub.api.body import In, Out, Query, answer, check, parse, path_id, read_bat
 from hub.api.keys import HUB, REQUEST_ID, SHOP
 from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
-from hub.contacts.instant import Instant
+from hub.contacts.instant import QueryInstant
 from hub.errors import Conflict, HubError, InvalidInput, NotFound
 from hub.notifications import storage
 from hub.notifications.lines import Result, Stored
@@ -173,8 +173,8 @@ class NotificationsQuery(ListQuery):
     status: NotificationStatus | None = None
     channel: Channel | None = None
     template: str | None = Field(default=None, max_length=100)
-    since: Instant | None = None
-    until: Instant | None = None
+    since: QueryInstant | None = None
+    until: QueryInstant | None = None
 
 
 @routes.post(

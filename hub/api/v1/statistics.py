@@ -13,7 +13,7 @@ from channels.base import Category, Channel
 from hub.api.body import Out, Query, answer, read_query
 from hub.api.keys import HUB, SHOP
 from hub.api.routes import Routes
-from hub.contacts.instant import Instant
+from hub.contacts.instant import QueryInstant
 from hub.errors import Fault, InvalidInput
 from hub.shops.keys import Scope
 from hub.statistics import queries
@@ -35,8 +35,8 @@ class By(StrEnum):
 
 
 class StatisticsQuery(Query):
-    since: Instant | None = Field(default=None, description="Left out: a week before `until`.")
-    until: Instant | None = Field(default=None, description="Left out: now.")
+    since: QueryInstant | None = Field(default=None, description="Left out: a week before `until`.")
+    until: QueryInstant | None = Field(default=None, description="Left out: now.")
     by: By = Field(
         default=By.TIME,
         description="time: by the hour for up to two days, by the day for up to 400, else by the month, as they are"

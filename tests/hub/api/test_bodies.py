@@ -323,3 +323,12 @@ async def test_a_doubled_name_among_very_many_is_found_at_once(api: Api) -> None
         "the name 'last' stands twice in one object",
     )
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("path", ["notifications", "events", "audit", "statistics"])
+async def test_the_plus_sign_of_a_time_need_not_be_encoded(api: Api, path: str) -> None:
+    plain = await api.get(f"/v1/{path}?since=2026-01-01T00:00:00+03:00")
+    encoded = await api.get(f"/v1/{path}?since=2026-01-01T00:00:00%2B03:00")
+    without = await api.get(f"/v1/{path}?since=2026-01-01T00:00:00")
+
+    assert (plain.status, encoded.status, without.status) == (200, 200, 400)
