@@ -62,9 +62,7 @@ def still_there(before: Line, after: Line) -> int | None:
     less = same_question(replace(before, quantity=after.quantity), after)
     if before.confirmed is None or not less or after.quantity >= before.quantity:
         return None
-    if before.confirmed >= after.quantity:
-        return after.quantity
-    return None if before.confirmed else 0
+    return min(before.confirmed, after.quantity)
 
 
 def outcome(lines: Sequence[Line]) -> OrderStatus | None:

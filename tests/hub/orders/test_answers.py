@@ -363,14 +363,19 @@ class TestALineOfWhichLessIsWanted:
         assert len(shown["stock_requests"]) == 1
         assert shown["lines"][0]["confirmed"] == 0
 
-    async def test_of_which_there_was_some_is_asked_for(self, place: Place, reply: Reply) -> None:
+    async def test_of_which_there_was_some_has_as_many_as_before(
+        self, place: Place, reply: Reply, book: Book
+    ) -> None:
         [request] = (await place(line("1", 5)))["stock_requests"]
         await reply(request, ("1", 2))
 
         shown = await place(line("1", 4))
 
-        assert shown["status"] == "awaiting_stock"
-        assert [r["status"] for r in shown["stock_requests"]] == ["answered", "open"]
+        assert shown["status"] == "partially_confirmed"
+        [same] = shown["stock_requests"]
+        assert (same["status"], same["lines"][0]["confirmed"]) == ("answered", 2)
+        told = (await book.events("order.stock_confirmed"))[-1]
+        assert [(row["asked"], row["confirmed"]) for row in told["lines"]] == [(4, 2)]
 
     @pytest.mark.parametrize("change", [{"sku": "B-1"}, {"warehouse": {"external_id": "wh-8"}}])
     async def test_but_of_something_else_or_elsewhere_is_asked_for(
