@@ -35,8 +35,8 @@ _BEST_FIRST: Sequence[tuple[DeliveryStatus, NotificationStatus]] = (
     (DeliveryStatus.SUPPRESSED, NotificationStatus.UNDELIVERABLE),
 )
 
-# Ended by a person or by a newer notification: no further channel is tried.
-_STOPPED = frozenset({DeliveryStatus.COLLAPSED, DeliveryStatus.CANCELLED})
+# Ended by a person, by a newer notification or because its time is over: no further channel is tried.
+_STOPPED = frozenset({DeliveryStatus.COLLAPSED, DeliveryStatus.CANCELLED, DeliveryStatus.EXPIRED})
 
 
 class At(NamedTuple):
@@ -77,13 +77,20 @@ def standing(
         return Standing(status)
     if strategy is Strategy.FIRST:
         return _first(status, step, here)
-    return _cascade(status, step, here, untils[step] or Tells.DELIVERED, step_at, now)
+    if any(_has_reached(d, untils[d.step]) for d in deliveries):
+        return Standing(status)
+    return _cascade(status, step, here, step_at, now)
+
+
+def _has_reached(delivery: At, until: Tells | None) -> bool:
+    """Also of an earlier step, where the news came late."""
+    return _REACHED_BY.get(delivery.status, 0) >= _NEEDED[until or Tells.DELIVERED]
 
 
 def _first(status: NotificationStatus, step: int, here: Sequence[DeliveryStatus]) -> Standing:
-    """The next channel only when this one failed for certain."""
-    gone_wrong = {DeliveryStatus.FAILED, DeliveryStatus.SUPPRESSED, DeliveryStatus.EXPIRED}
-    if all(s in gone_wrong for s in here):
+    """The next channel only when this one failed for certain, and no earlier one got there after all."""
+    gone_wrong = {DeliveryStatus.FAILED, DeliveryStatus.SUPPRESSED}
+    if all(s in gone_wrong for s in here) and status not in _AFTER_SENT:
         return Standing(NotificationStatus.QUEUED, step + 1)
     return Standing(status)
 
@@ -92,12 +99,9 @@ def _cascade(
     status: NotificationStatus,
     step: int,
     here: Sequence[DeliveryStatus],
-    until: Tells,
     step_at: datetime | None,
     now: datetime,
 ) -> Standing:
-    if any(_REACHED_BY.get(s, 0) >= _NEEDED[until] for s in here):
-        return Standing(status)
     hopeless = all(s not in ACTIVE and s not in _REACHED_BY for s in here)
     # What perhaps went out gets its full wait: a receipt may still say that it did.
     hopeless = hopeless and DeliveryStatus.UNKNOWN not in here

@@ -82,6 +82,8 @@ def test_the_best_that_became_of_any_delivery_counts(
         ([(0, D.FAILED), (1, D.FAILED)], Standing(N.FAILED)),
         ([(0, D.FAILED), (1, D.QUEUED)], Standing(N.QUEUED)),
         ([(0, D.FAILED), (1, D.CANCELLED)], Standing(N.CANCELLED)),
+        # Whoever ended it saw that its time is over, perhaps by another clock.
+        ([(0, D.EXPIRED)], Standing(N.EXPIRED)),
     ],
 )
 def test_first_takes_the_next_channel_when_this_one_failed_for_certain(
@@ -91,6 +93,18 @@ def test_first_takes_the_next_channel_when_this_one_failed_for_certain(
 
 
 LATER, OVER = NOW + timedelta(minutes=1), NOW
+
+
+def test_what_arrived_late_on_an_earlier_channel_needs_no_further_one() -> None:
+    late = stand(FIRST, (0, D.DELIVERED), (1, D.FAILED), steps=3)
+    assert late == Standing(N.DELIVERED)
+
+    for second in (D.SENT, D.FAILED, D.UNKNOWN):
+        late = stand(CASCADE, (0, D.DELIVERED), (1, second), steps=3, step_at=OVER)
+        assert late == Standing(N.DELIVERED)
+    # Where it was to be read, that it arrived is not enough.
+    late = stand(CASCADE, (0, D.DELIVERED), (1, D.SENT), steps=3, step_at=OVER, until=Tells.READ)
+    assert late == Standing(N.DELIVERED, 2)
 
 
 @pytest.mark.parametrize(
