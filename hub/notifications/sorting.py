@@ -151,10 +151,14 @@ def _no_way(delivery: Claimed, none: NoneUsable) -> Settled:
 
 def ended_before_sending(delivery: Claimed, now: datetime) -> Settled | None:
     """What has changed since it was planned: the time, what is newer, the address, a suppression, the consent."""
+    # Since such a call another account may have been called, too.
+    perhaps_sent = delivery.doubt_since is not None or delivery.maybe_duplicate
     if delivery.expires_at and now >= delivery.expires_at:
+        if perhaps_sent:
+            return left_unknown(delivery)
         return given_up(in_hand(delivery), now=now, code=delivery.code)
     if delivery.superseded:
-        if delivery.doubt_since:
+        if perhaps_sent:
             return left_unknown(delivery)
         return Settled(delivery.id, DeliveryStatus.COLLAPSED, reason="collapsed")
     ended = _ended_here(delivery, now)

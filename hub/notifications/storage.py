@@ -74,7 +74,7 @@ async def _collapse(connection: Connection, newer: Sequence[Prepared]) -> None:
                 ON n.contact_id = t.contact_id AND n.collapse_key = t.collapse_key AND n.id < t.id
              WHERE n.status IN ('scheduled', 'queued')
         )
-        UPDATE delivery AS d SET {_stopped("collapsed")} FROM old WHERE d.notification_id = old.id AND d.status = 'queued'
+        UPDATE delivery AS d SET {stopped("collapsed")} FROM old WHERE d.notification_id = old.id AND d.status = 'queued'
         RETURNING d.notification_id
         """,  # noqa: S608 (constants)
         [p.row["contact_id"] for p in newer],
@@ -151,12 +151,12 @@ async def cancel(connection: Connection, shop_id: int, id_: UUID) -> str | None:
         return "sending"
     if present - {"queued", "failed", "suppressed", "expired"}:
         return str(status)
-    stopped = await connection.fetch(
-        f"UPDATE delivery AS d SET {_stopped('cancelled')}"  # noqa: S608 (constants)
+    ended = await connection.fetch(
+        f"UPDATE delivery AS d SET {stopped('cancelled')}"  # noqa: S608 (constants)
         " WHERE d.notification_id = $1 AND d.status = 'queued' RETURNING d.status",
         id_,
     )
-    if any(r["status"] == "unknown" for r in stopped):
+    if any(r["status"] == "unknown" for r in ended):
         await _settle(connection, {id_})
         return "unknown"
     await connection.execute(
@@ -172,7 +172,7 @@ EXISTS (SELECT FROM attempt AS t
 """
 
 
-def _stopped(status: str) -> str:
+def stopped(status: str) -> str:
     """In SQL, what becomes of a queued delivery `d` that is not to be sent. Of one whose call got no clear answer nobody
     can say that nothing had left; it is not repeated either."""
     return f"""

@@ -13,7 +13,7 @@ from hub.db import partitions
 from hub.db.locks import alone
 from hub.db.pool import UNREACHABLE, Connection
 from hub.ids import new_id
-from hub.notifications import held, receipts, recovery, steps
+from hub.notifications import held, receipts, recovery, steps, storage
 from hub.notifications.handout import HandOut
 from hub.notifications.steps import Due
 from hub.queue import LANES, QueueAway
@@ -131,8 +131,8 @@ async def _expired(connection: Connection) -> list[Due]:
         )
         ids = [r["id"] for r in rows]
         await connection.execute(
-            "UPDATE delivery SET status = 'expired', reason = 'expired', updated_at = now()"
-            " WHERE notification_id = ANY($1) AND status = 'queued'",
+            f"UPDATE delivery AS d SET {storage.stopped('expired')}"  # noqa: S608 (constants)
+            " WHERE d.notification_id = ANY($1) AND d.status = 'queued'",
             ids,
         )
         due = await steps.advance(connection, ids)

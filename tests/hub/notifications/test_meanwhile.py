@@ -13,7 +13,7 @@ from channels.base import Accepted, Channel, Message, Outcome, Receipt, ReceiptS
 from hub.accounts.book import LiveAccount
 from hub.db.pool import transaction
 from hub.ids import id_at, new_id
-from hub.notifications import attempts, claims, delivery, prepare, receipts, service
+from hub.notifications import attempts, claims, delivery, prepare, receipts, service, tick
 from hub.notifications.leases import Job
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.request import ContentIn
@@ -128,6 +128,27 @@ async def test_what_perhaps_had_left_is_not_called_collapsed(
 
     assert (await shop.status(id_), await shop.status(newer)) == ("unknown", "sent")
     assert [s.text for s in providers.telegram.sent] == ["Привет", "Новое"]
+
+
+@pytest.mark.parametrize("by", ["worker", "tick"])
+async def test_what_perhaps_had_left_before_its_end_is_not_called_expired(
+    by: str, hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    end = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    id_ = await perhaps_sent(shop, drive, providers, expires_at=end)
+    clear = (await shop.send("boris", **text("email"), expires_at=end))["id"]
+    await drive.pass_time(timedelta(hours=2))
+
+    if by == "worker":
+        await drive.all()
+    else:
+        async with hub.db.acquire() as connection:
+            await tick._expired(connection)
+
+    assert await ends(shop, id_) == [("telegram", "unknown", "maybe_sent")]
+    assert await shop.status(id_) == "unknown"
+    assert await shop.status(clear) == "expired"
+    assert len(providers.telegram.sent) == 1
 
 
 @pytest.mark.parametrize("why", ["time", "consent", "address"])
