@@ -75,9 +75,14 @@ class LiveAccount:
         return now - first < self.adapter.deduplicates - _UNDER_WAY
 
     @property
+    def key(self) -> str:
+        """Unique over shops."""
+        return f"{self.shop_id}:{self.name}"
+
+    @property
     def bucket(self) -> str:
         """What its calls are counted under; its own, or that of all accounts of one customer."""
-        return f"shared:{self.shared}" if self.shared else f"{self.shop_id}:{self.name}"
+        return f"shared:{self.shared}" if self.shared else self.key
 
     @property
     def kinds(self) -> Collection[str]:

@@ -10,12 +10,15 @@ from channels.base import Accepted, Moved, Outcome, Refused, Retry, Scope
 from hub.accounts import health, recent
 from hub.accounts.book import AccountBook, LiveAccount, Need
 from hub.accounts.choice import has_stand_in, is_left
-from hub.accounts.recent import Ended
+from hub.accounts.recent import Ended, Took
 from hub.db.pool import Pool
 
 _FULL = 1_000_000
 _PROVEN = 64
 """Calls at once after which a way back is over."""
+
+_TIMED = 8
+"""Calls whose length is remembered."""
 
 _STANDSTILL = timedelta(seconds=3)
 """Between two looks: after that it was this process that did not answer."""
@@ -39,6 +42,7 @@ class Call:
 class _Seen:
     account: LiveAccount
     ended: deque[Ended] = field(default_factory=lambda: deque(maxlen=recent.KEPT))
+    took: deque[Took] = field(default_factory=lambda: deque(maxlen=_TIMED))
     under_way: set[Call] = field(default_factory=set)
     needs: set[Need] = field(default_factory=set)
     """Of what it was given."""
@@ -74,6 +78,14 @@ class Breaker:
         """Whether nothing more is to be begun there."""
         return is_left(self._book, account, self._of(account).needs, datetime.now(UTC))
 
+    def seconds(self, account: LiveAccount) -> float | None:
+        """How long a call of it takes lately, one that has not ended included; None where nobody knows."""
+        seen = self._seen.get((account.shop_id, account.name))
+        if seen is None:
+            return None
+        under_way = [call.began for call in seen.under_way]
+        return recent.usual(tuple(seen.took), under_way, now=monotonic())
+
     def begin(self, account: LiveAccount) -> Call:
         """A call begins now; `ended` is told of it in any case."""
         seen = self._of(account)
@@ -88,6 +100,8 @@ class Breaker:
         account, seen = call.account, self._of(call.account)
         known = call in seen.under_way
         seen.under_way.discard(call)
+        if not call.disturbed:
+            seen.took.append(Took(monotonic(), call.seconds()))
         refused = next(
             (o for o in outcomes if isinstance(o, Refused) and o.scope is Scope.ACCOUNT), None
         )

@@ -108,6 +108,16 @@ def choose(
     return Choice(account, _instead_of(book, order[0], account, wanted, now))
 
 
+def carriers(
+    book: AccountBook, shop_id: int, channel: Channel, need: Need, now: datetime
+) -> Sequence[LiveAccount]:
+    """Those that first tries to such an address are given to now: one, or those that share the work by weight."""
+    able = [a for a in book.of(shop_id, channel) if a.carries(need)]
+    usable = [a for a in able if book.paused_until(a, now) is None]
+    usable = usable or [a for a in able if _is_slow(book.pause_of(a))]
+    return [a for a in usable if a.weight] or usable[:1]
+
+
 def is_plain(book: AccountBook, shop_id: int, channel: Channel) -> bool:
     """Whether every first try to one kind of address is given to the same account: none is paused or comes back, and
     no two of them share the work by weight."""

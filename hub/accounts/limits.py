@@ -5,9 +5,11 @@ keeps its own count, which may exceed a provider's limit by the number of proces
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -19,6 +21,10 @@ BULK_SHARE = 0.8
 """Of an account's rate; the rest is kept for the urgent lanes."""
 
 _LOCAL_RECIPIENTS = 100_000
+
+_PACES = "vestnik:paces"
+_PACE_LASTS = timedelta(seconds=5)
+"""Somewhat longer than until it is said again."""
 
 _MS = timedelta(milliseconds=1)
 _FULL_FOR = timedelta(seconds=1)
@@ -54,6 +60,28 @@ return answer
 """
 
 
+# KEYS: the hash of all. ARGV: how long it lasts in ms, then field and pace in turn.
+_TELL = """
+local t = redis.call('TIME')
+local till = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[1]
+for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1] .. ' ' .. string.format('%d', till)) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+"""
+
+# KEYS: the hash of all. Answer: field and pace in turn of what still lasts; the rest is forgotten.
+_TOLD = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local every, answer = redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #every, 2 do
+  local pace, till = string.match(every[i + 1], '(%S+) (%d+)')
+  if tonumber(till) > now then answer[#answer + 1] = every[i]; answer[#answer + 1] = pace
+  else redis.call('HDEL', KEYS[1], every[i]) end
+end
+return answer
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """How many of the wanted calls may go now, when the next one should ask again, and at what distance from
@@ -70,6 +98,8 @@ class RateLimits:
     def __init__(self, redis: Redis) -> None:
         self._take = redis.register_script(_TAKE)
         self._recipients = redis.register_script(_RECIPIENTS)
+        self._tell = redis.register_script(_TELL)
+        self._told = redis.register_script(_TOLD)
         self._redis = redis
         self._local: dict[str, tuple[float, float]] = {}
         self._local_recipients: dict[str, float] = {}
@@ -132,6 +162,25 @@ class RateLimits:
         except (RedisError, OSError):
             return set()
         return {account for account, one in zip(accounts, said, strict=True) if one}
+
+    async def tell(self, worker: UUID, paces: Mapping[str, float]) -> None:
+        """So many messages a second this process can give these accounts; said again every second."""
+        said = [part for key, pace in paces.items() for part in (f"{key} {worker}", f"{pace:.3f}")]
+        if said:
+            with suppress(RedisError, OSError):
+                await self._tell(keys=[_PACES], args=[_PACE_LASTS // _MS, *said])
+
+    async def told(self) -> Mapping[str, float]:
+        """Messages a second that all processes together can give an account, of those of which one of them knows."""
+        try:
+            answer = await self._told(keys=[_PACES])
+        except (RedisError, OSError):
+            return {}
+        paces: dict[str, float] = {}
+        for field, pace in zip(answer[::2], answer[1::2], strict=True):
+            account = field.decode().rsplit(" ", 1)[0]
+            paces[account] = paces.get(account, 0.0) + float(pace)
+        return paces
 
     def _take_local(
         self, account: str, rate: float, burst: float, floor: float, wanted: int, lane: Lane

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 KEPT = 20
 """Calls that are remembered of an account."""
@@ -26,6 +27,13 @@ class Ended:
     at: float
     failed: bool
     slow: bool
+
+
+class Took(NamedTuple):
+    """How long one call took, in seconds. `at`: when it ended."""
+
+    at: float
+    seconds: float
 
 
 def fails(ended: Sequence[Ended], *, now: float) -> bool:
@@ -62,3 +70,13 @@ def is_slow(
         if slow >= enough and slow * 2 > hanging + len(lately):
             return True
     return False
+
+
+def usual(took: Sequence[Took], under_way: Collection[float], *, now: float) -> float | None:
+    """Seconds that a call takes lately; None: there was none. `under_way`: as for `is_slow`; one that lasts longer
+    than the others took tells before it ends."""
+    ended = sorted(one.seconds for one in took if now - one.at <= WINDOW.total_seconds())
+    middle = ended[len(ended) // 2] if ended else 0.0
+    lasting = [now - began for began in under_way if now - began > middle]
+    every = sorted([*ended, *lasting])
+    return every[len(every) // 2] if every else None

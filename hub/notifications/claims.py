@@ -249,11 +249,14 @@ async def renew(db: Db, ids: Sequence[UUID], worker: UUID) -> None:
 
 
 async def give_back(db: Db, later: Mapping[UUID, timedelta], worker: UUID) -> None:
-    """Not sent after all (a limit, a paused account, the end of the process): due again after that wait."""
+    """Not sent after all (a limit, a paused account, the end of the process): due again after that wait. Without one
+    it keeps its place in the line."""
     await db.execute(
         f"""
         UPDATE delivery AS d
-           SET status = 'queued', due_at = now() + t.wait, handout_at = now() + t.wait,
+           SET status = 'queued',
+               due_at = CASE WHEN t.wait > interval '0' THEN now() + t.wait ELSE d.due_at END,
+               handout_at = CASE WHEN t.wait > interval '0' THEN now() + t.wait ELSE d.due_at END,
                leased_until = NULL, leased_by = NULL, updated_at = now()
           FROM unnest($1::uuid[], $2::interval[]) AS t (id, wait)
          WHERE d.id = t.id AND d.id = ANY($1) AND {held_by("$3")}

@@ -14,11 +14,12 @@ import structlog
 from channels.base import Accepted, Category, Message, Outcome, Refused, Retry, Scope
 from hub.accounts.book import LiveAccount, Need
 from hub.accounts.breaker import Breaker
+from hub.accounts.choice import carriers
 from hub.accounts.limits import Grant, RateLimits
 from hub.config import Shop
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
-from hub.notifications import attempts, claims, quoted, service, statuses
+from hub.notifications import attempts, claims, quoted, routes, service, statuses
 from hub.notifications.attempts import Begun
 from hub.notifications.choosing import Chooser, Chosen
 from hub.notifications.claims import Claimed
@@ -26,6 +27,7 @@ from hub.notifications.counters import Counters
 from hub.notifications.gate import Gate
 from hub.notifications.interactive import Interactive, Parts, render_all
 from hub.notifications.leases import Job, Leases
+from hub.notifications.load import Hold, Load
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.plan import quiet_until
 from hub.notifications.recorder import Pair, Recorder
@@ -57,6 +59,9 @@ have come meanwhile."""
 _FRESH = 5.0
 """Seconds for which nobody minds that an end or a quiet hour has come meanwhile; looking costs as much as sorting did."""
 
+_IN_ITS_ROW = timedelta(seconds=5)
+"""Longer than a busy API takes from accepting a message to handing it out."""
+
 _AT_THE_SAME_TIME = 1.0
 """Seconds within which two receivers' limits are no coincidence; where a provider has limits of receivers, unless a third
 one was written to between them."""
@@ -77,6 +82,7 @@ class Deliverer:
         self._chooser = Chooser(hub.accounts, self._breaker)
         self._counters = Counters(hub.shops)
         self._shares = Shares()
+        self._load = Load(self._breaker.seconds)
         self._recorder = Recorder(hub.db, worker)
         self._gates: dict[str, Gate] = {}
         self._throttled: dict[str, tuple[float, str]] = {}
@@ -88,19 +94,23 @@ class Deliverer:
         self.draining = False
         """Set at the end of the process: what is not yet with a provider goes back."""
 
-    async def deliver(self, ids: Sequence[UUID]) -> None:
+    async def deliver(self, ids: Sequence[UUID], handed_out_at: datetime | None = None) -> None:
         """The whole way of one job. What a database that goes away holds up is due again once it is back."""
         if not self.draining:
             job = Job()
             with self.leases.left_for_later(job, ids):
-                await self._deliver(job, await claims.claim(self._hub.db, ids, self._worker))
+                claimed = await claims.claim(self._hub.db, ids, self._worker)
+                await self._deliver(job, claimed, handed_out_at)
 
     async def deliver_due(self, due: DueRoute, most: int) -> None:
-        """As `deliver`, of the foremost of a route."""
+        """As `deliver`, of the foremost of a route, and no more than its account soon takes."""
         if self.draining:
             return
         await self._way.give(LANES[due.category])
         async with self._foremost:
+            most = min(most, self._room(due, most))
+            if not most:
+                return
             job, claimed = Job(), []
             # Should its answer be lost on the way, the leases run out.
             with self.leases.left_for_later(job, ()):
@@ -108,33 +118,66 @@ class Deliverer:
         with self.leases.left_for_later(job, [c.id for c in claimed]):
             await self._deliver(job, claimed)
 
-    async def _deliver(self, job: Job, claimed: Sequence[Claimed]) -> None:
+    def _room(self, due: DueRoute, most: int) -> int:
+        """How many of that route to claim: of a slow account only what it soon takes."""
+        route = routes.read(due.route)
+        if route is None:
+            return most
+        now, lane, room = datetime.now(UTC), LANES[due.category], 0
+        found = carriers(self._hub.accounts, due.shop_id, route.channel, route.need, now)
+        for account in found:
+            its = self._load.room(lane, account)
+            if its is None:
+                return most
+            room += its if self._shares.free(lane, account.key) else 0
+        return room if found else most
+
+    async def _deliver(
+        self, job: Job, claimed: Sequence[Claimed], handed_out_at: datetime | None = None
+    ) -> None:
         claimed = self.leases.free(claimed)
         if not claimed:
             return
-        now = datetime.now(UTC)
-        late = now - max(c.due_at for c in claimed)
-        way = self._way.taken(LANES[claimed[0].category], late=late)
-        with way, self._chooser.job() as chosen, self.leases.held(job, claimed):
+        now, lane = datetime.now(UTC), LANES[claimed[0].category]
+        late = _late(max(c.due_at for c in claimed), handed_out_at, now)
+        with (
+            self._way.taken(lane, late=late),
+            self._chooser.job() as chosen,
+            self.leases.held(job, claimed),
+        ):
             found = sort_out(claimed, self._shop, chosen.choose, now=now)
-            await self._record(found.over, {})
-            await self._give_back(job, found.later)
-            if found.held:
-                await claims.hold(self._hub.db, found.held, self._worker)
-            await _all(
-                self._by_account(job, a, batch, chosen) for a, batch in found.groups.values()
-            )
+            # Before anybody else looks how much there is in hand.
+            groups = [
+                (a, batch, self._load.take(lane, a, len(batch)))
+                for a, batch in found.groups.values()
+            ]
+            try:
+                await self._record(found.over, {})
+                await self._give_back(job, found.later)
+                if found.held:
+                    await claims.hold(self._hub.db, found.held, self._worker)
+                await _all(
+                    self._by_account(job, a, batch, hold, chosen) for a, batch, hold in groups
+                )
+            finally:
+                for _, _, hold in groups:
+                    hold.leave_all()
 
     def crowded(self, lane: Lane) -> bool:
         """Whether more jobs of that lane would only wait here."""
         return self._shares.crowded(lane)
 
     async def watch(self) -> None:
-        """Runs beside the jobs: calls that hang are noticed before they end."""
+        """Runs beside the jobs: calls that hang are noticed before they end, and all processes hear how quick the
+        accounts are."""
         while True:
             await asyncio.sleep(_LOOK_EVERY.total_seconds())
             with suppress(*UNREACHABLE):
                 await self._breaker.look(self._hub.db)
+            paces = {a.key: self._load.pace(a) for a in self._hub.accounts.all()}
+            await self._limits.tell(
+                self._worker, {key: pace for key, pace in paces.items() if pace is not None}
+            )
 
     async def hand_out(self, due: Iterable[Due]) -> None:
         await service.hand_out(self._hub, due)
@@ -144,23 +187,41 @@ class Deliverer:
         return shop.settings if shop else None
 
     async def _by_account(
-        self, job: Job, account: LiveAccount, batch: list[Claimed], chosen: Chosen
+        self, job: Job, account: LiveAccount, batch: list[Claimed], hold: Hold, chosen: Chosen
     ) -> None:
         """One account, so that a slow or broken one holds up nobody else. No transaction is open."""
-        ids = [d.id for d in batch]
-        lane = LANES[batch[0].category]
-        with self.leases.left_for_later(job, ids):
-            async with self._shares.one(lane, _name(account)) as free:
-                if free:
-                    await self._send(job, account, batch)
-                else:
-                    await self._limits.note_full(account.bucket)
-                    await self._give_back(
-                        job, {i: _SHARE_WAIT * random.uniform(1.0, 1.5) for i in ids}
-                    )
+        with self.leases.left_for_later(job, [d.id for d in batch]):
+            if batch := await self._not_too_many(job, account, batch, hold):
+                await self._in_its_share(job, account, batch, hold)
         chosen.ended(account)
 
-    async def _send(self, job: Job, account: LiveAccount, batch: list[Claimed]) -> None:
+    async def _in_its_share(
+        self, job: Job, account: LiveAccount, batch: list[Claimed], hold: Hold
+    ) -> None:
+        async with self._shares.one(LANES[batch[0].category], account.key) as free:
+            if free:
+                await self._send(job, account, batch, hold)
+            else:
+                await self._limits.note_full(account.bucket)
+                later = {d.id: _SHARE_WAIT * random.uniform(1.0, 1.5) for d in batch}
+                await self._give_back(job, later)
+
+    async def _not_too_many(
+        self, job: Job, account: LiveAccount, batch: list[Claimed], hold: Hold
+    ) -> list[Claimed]:
+        """Without those that a slow account would not soon take: they keep their place in the line."""
+        over = self._load.over(LANES[batch[0].category], account)
+        # What is recognised as a whole call only stays together.
+        if not over or (account.whole_calls and any(d.doubt_since for d in batch)):
+            return batch
+        stays = max(0, len(batch) - over)
+        back = batch[stays:]
+        hold.leave(len(back))
+        await self._limits.note_full(account.bucket)
+        await self._give_back(job, dict.fromkeys((d.id for d in back), _AT_ONCE))
+        return batch[:stays]
+
+    async def _send(self, job: Job, account: LiveAccount, batch: list[Claimed], hold: Hold) -> None:
         self._breaker.given(account, {Need(d.address_kind, d.address_provider) for d in batch})
         batch_key = new_id()
         lane = LANES[batch[0].category]
@@ -171,10 +232,12 @@ class Deliverer:
         by_key = {str(d.id): d for d in batch}
         messages = await self._recipients_free(job, account, messages, by_key)
         calls = await self._without_doubles(account, account.adapter.split(messages), by_key)
+        self._load.split(account, calls)
         grant = await self._limits.calls(account.bucket, account.limits, lane, len(calls))
         await self._give_back(job, _one_after_another(calls[grant.calls :], grant, by_key))
         gate = self._gate(account)
         waiting = calls[: grant.calls]
+        hold.leave(len(batch) - sum(map(len, waiting)))
         waves: list[asyncio.Task[None]] = []
         try:
             while waiting:
@@ -184,17 +247,20 @@ class Deliverer:
                 if not size or (waves and job.age > _LOOKED_AT_FOR):
                     gate.leave(size)
                     left = [by_key[m.key].id for call in waiting for m in call]
+                    hold.leave(len(left))
                     await self._give_back(job, dict.fromkeys(left, _AT_ONCE))
                     return
                 wave, waiting = waiting[:size], waiting[size:]
                 waves.append(
-                    asyncio.create_task(self._wave(job, account, wave, by_key, batch_key, gate))
+                    asyncio.create_task(
+                        self._wave(job, account, wave, by_key, batch_key, gate, hold)
+                    )
                 )
         finally:
             await _all(waves)
 
     def _gate(self, account: LiveAccount) -> Gate:
-        name = _name(account)
+        name = account.key
         if name not in self._gates:
             is_left = partial(self._breaker.is_left, account)
             self._gates[name] = Gate(account.limits.concurrency, is_left)
@@ -256,7 +322,7 @@ class Deliverer:
     ) -> list[Message]:
         """Those whose receivers were not written to a moment ago; the others come back then."""
         recipients = [str(by_key[m.key].address_id) for m in messages]
-        waits = await self._limits.recipients(_name(account), account.limits, recipients)
+        waits = await self._limits.recipients(account.key, account.limits, recipients)
         await self._give_back(
             job, {by_key[m.key].id: w for m, w in zip(messages, waits, strict=True) if w}
         )
@@ -270,8 +336,10 @@ class Deliverer:
         by_key: dict[str, Claimed],
         batch_key: UUID,
         gate: Gate,
+        hold: Hold,
     ) -> None:
         """Writes the attempts of all these calls, then makes them. Each has its place in the gate."""
+        messages = sum(map(len, calls))
         begun: dict[UUID, Begun] = {}
         ours: list[list[Message]] = []
         places = len(calls)
@@ -296,7 +364,10 @@ class Deliverer:
             ours = [c for call in calls if (c := [m for m in call if by_key[m.key].id in begun])]
         finally:
             gate.leave(places - len(ours))
-        await _all(self._call(job, account, call, by_key, begun, gate) for call in ours)
+        try:
+            await _all(self._call(job, account, call, by_key, begun, gate) for call in ours)
+        finally:
+            hold.leave(messages)
 
     async def _still_wanted(
         self,
@@ -380,7 +451,7 @@ class Deliverer:
         self, account: LiveAccount, call: Sequence[Message], results: Sequence[Outcome]
     ) -> None:
         """Where the provider asked for patience, nobody calls the account for so long."""
-        name = _name(account)
+        name = account.key
         asked = [o for o in results if isinstance(o, Retry) and o.throttled and not o.alone]
         per_recipient = bool(account.limits.per_recipient)
         if not asked:
@@ -422,6 +493,12 @@ async def _sent(account: LiveAccount, call: list[Message]) -> list[Outcome]:
     return results
 
 
+def _late(due_at: datetime, handed_out_at: datetime | None, now: datetime) -> timedelta | None:
+    """How late this machine is with it; None: it waited in its row, for what its account takes or for a pause to end."""
+    waited_first = handed_out_at is not None and handed_out_at - due_at > _IN_ITS_ROW
+    return None if waited_first else now - due_at
+
+
 def _one_after_another(
     calls: Sequence[Sequence[Message]], grant: Grant, by_key: Mapping[str, Claimed]
 ) -> dict[UUID, timedelta]:
@@ -445,11 +522,6 @@ def _is_certain(outcome: Outcome) -> bool:
         case Refused(scope):
             return scope is not Scope.ACCOUNT
     return False
-
-
-def _name(account: LiveAccount) -> str:
-    """Unique over shops."""
-    return f"{account.shop_id}:{account.name}"
 
 
 async def _all(work: Iterable[Awaitable[None]]) -> None:

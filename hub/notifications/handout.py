@@ -8,15 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from math import inf
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from channels.base import Category, Message
+from channels.base import Category
 from hub.accounts.book import LiveAccount
 from hub.accounts.limits import RateLimits
 from hub.db.pool import Connection, Db
 from hub.notifications import claims, routes
+from hub.notifications.load import messages_in_a_call
 from hub.notifications.routes import Way
 from hub.notifications.shares import JOBS
 from hub.queue import BATCH, LANES, DueRoute, Lane, QueueAway
@@ -46,6 +48,7 @@ _TRIAL_PACE = 10.0
 _AHEAD = 1.25
 """A little more than its accounts take in that time, so that they never wait for us."""
 _LEAST_PACE = 2.0
+_LEAST_SLOW_PACE = 0.2
 _STORED = 2.0
 """Seconds of its pace that may be made good at once."""
 
@@ -56,7 +59,6 @@ _PEEK_EVERY = timedelta(seconds=1)
 _PEEK = 500
 
 _REMEMBERED = 10_000
-_PROBE = 500
 
 Key = tuple[Category, int, str]
 """Category, shop, route."""
@@ -91,12 +93,14 @@ class _Pace:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """`until`: only what gives up by then. `apart`: only what is not like the others of its route."""
+    """`until`: only what gives up by then. `apart`: only what is not like the others of its route. `slow`: its accounts
+    are, and workers claim of it what they soon make."""
 
     key: Key
     most: int
     until: datetime | None = None
     apart: bool = False
+    slow: bool = False
 
 
 @dataclass(slots=True)
@@ -107,6 +111,15 @@ class _Chosen:
     held: list[UUID] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Lately:
+    """What workers said within the last seconds. `full`: the buckets of which one holds as much as it can; `paces`:
+    messages a second that they can give an account."""
+
+    full: set[str]
+    paces: Mapping[str, float]
+
+
 class HandOut:
     """One per tick."""
 
@@ -114,7 +127,7 @@ class HandOut:
         self._hub = hub
         self._limits = limits
         self._paces: dict[Key, _Pace] = {}
-        self._in_a_call: dict[tuple[int, str], int] = {}
+        self._in_a_call: dict[str, int] = {}
 
     async def turn(self, connection: Connection, category: Category) -> None:
         """Raises `QueueAway`; nothing is lost by it."""
@@ -128,9 +141,9 @@ class HandOut:
         due = [(category, w.shop_id, w.route) for w in waiting if w.since <= now]
         if not due:
             return
-        full = await self._full(due)
+        lately = _Lately(await self._full(due), await self._limits.told())
         shares = _shares(due, room * BATCH)
-        wanted = [w for key in due for w in self._wanted(key, shares[key], now, full)]
+        wanted = [w for key in due for w in self._wanted(key, shares[key], now, lately)]
         if depth >= JOBS[lane] // 2:
             # What gives up is many at once, and all of it is work for ourselves: it must not fill the lane.
             wanted = [w for w in wanted if w.until is None]
@@ -149,7 +162,8 @@ class HandOut:
                 named.append(one)
                 continue
             full, rest = divmod(one.most, BATCH)
-            counts = [BATCH] * full + [rest] * bool(rest)
+            # A job that is in hand for long had better be one of many.
+            counts = [BATCH] * full + [BATCH if one.slow else rest] * bool(rest)
             await self._hub.queue.hand_out_due(lane, DueRoute(shop_id, category, text), counts)
             pace = self._pace(one.key)
             pace.took(one.most)
@@ -165,14 +179,16 @@ class HandOut:
         buckets = {a.bucket for a in self._hub.accounts.all() if a.shop_id in shops}
         return await self._limits.full(sorted(buckets))
 
-    def _wanted(self, key: Key, share: int, now: datetime, full: set[str]) -> Iterable[_Wanted]:
+    def _wanted(self, key: Key, share: int, now: datetime, lately: _Lately) -> Iterable[_Wanted]:
         _, shop_id, text = key
         found = routes.standing(self._hub.accounts, shop_id, routes.read(text), now=now)
         pace, clock = self._pace(key), monotonic()
         if found.way is not Way.CLOSED:
-            rate = _TRIAL_PACE if found.way is Way.TRIAL else self._rate(found.accounts)
-            is_full = any(account.bucket in full for account in found.accounts)
-            yield _Wanted(key, min(share, pace.room(clock, rate, full=is_full)))
+            rate, slow = self._rate(found.accounts, lately.paces)
+            if found.way is Way.TRIAL:
+                rate, slow = _TRIAL_PACE, False
+            is_full = any(account.bucket in lately.full for account in found.accounts)
+            yield _Wanted(key, min(share, pace.room(clock, rate, full=is_full)), slow=slow)
         if found.until and clock - pace.peeked_at >= _PEEK_EVERY.total_seconds():
             pace.peeked_at = clock
             yield _Wanted(key, min(share, _PEEK), found.until)
@@ -182,22 +198,28 @@ class HandOut:
             self._paces.clear()
         return self._paces.setdefault(key, _Pace(monotonic()))
 
-    def _rate(self, accounts: Sequence[LiveAccount]) -> float | None:
-        """Messages a second; None: nobody knows."""
-        found = 0.0
+    def _rate(
+        self, accounts: Sequence[LiveAccount], paces: Mapping[str, float]
+    ) -> tuple[float | None, bool]:
+        """Messages a second, None where nobody knows, and whether it is because the accounts are slow that they are no
+        more."""
+        found, slow = 0.0, True
         for account in accounts:
-            if account.limits.per_second is None:
-                return None
-            found += account.limits.per_second * self._messages_in_a_call(account)
-        return max(found * _AHEAD, _LEAST_PACE) if accounts else None
+            allowed, made = self._allowed(account), paces.get(account.key, inf)
+            found += min(allowed, made)
+            slow = slow and made < allowed
+        if not accounts or found == inf:
+            return None, False
+        return max(found * _AHEAD, _LEAST_SLOW_PACE if slow else _LEAST_PACE), slow
 
-    def _messages_in_a_call(self, account: LiveAccount) -> int:
-        """At most: where they are all alike."""
-        name = (account.shop_id, account.name)
-        if name not in self._in_a_call:
-            alike = [Message(key=str(i), to=str(i), text="-") for i in range(_PROBE)]
-            self._in_a_call[name] = -(-_PROBE // len(account.adapter.split(alike)))
-        return self._in_a_call[name]
+    def _allowed(self, account: LiveAccount) -> float:
+        """Messages a second, by its rate."""
+        rate = account.limits.per_second
+        if rate is None:
+            return inf
+        if account.key not in self._in_a_call:
+            self._in_a_call[account.key] = messages_in_a_call(account)
+        return rate * self._in_a_call[account.key]
 
     async def _hand_out(
         self, connection: Connection, lane: Lane, wanted: Sequence[_Wanted]

@@ -39,6 +39,10 @@ class _Places:
     def crowded(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def free(self) -> bool:
+        return not self._free.locked()
+
     async def take(self) -> bool:
         """False: for so long none became free, or all were others' for much longer."""
         now = asyncio.get_running_loop().time()
@@ -69,6 +73,11 @@ class Shares:
     def crowded(self, lane: Lane) -> bool:
         """Whether some account's jobs wait for their share."""
         return any(places.crowded for (of, _), places in self._places.items() if of is lane)
+
+    def free(self, lane: Lane, account: str) -> bool:
+        """Whether a job would have a place at the account without waiting for it."""
+        places = self._places.get((lane, account))
+        return places is None or places.free
 
     @asynccontextmanager
     async def one(self, lane: Lane, account: str) -> AsyncIterator[bool]:

@@ -42,14 +42,15 @@ class RightOfWay:
         self._step = asyncio.Lock()
 
     @contextmanager
-    def taken(self, lane: Lane, *, late: timedelta) -> Iterator[None]:
+    def taken(self, lane: Lane, *, late: timedelta | None) -> Iterator[None]:
         """By a job of that lane, until the context ends; a campaign's takes none. `late`: how long the last of its
-        messages had been due when it was claimed."""
+        messages had been due when it was claimed; None: that says nothing of this machine."""
         if lane is Lane.BULK:
             yield
             return
-        self._late.append(late)
-        self._noted_at = monotonic()
+        if late is not None:
+            self._late.append(late)
+            self._noted_at = monotonic()
         self._urgent += 1
         self._calm.clear()
         try:

@@ -13,7 +13,7 @@ from hub.queue import DueRoute
 async def deliver(ctx: dict[str, Any], ids: Sequence[str]) -> None:
     """Attempts and their times are in the database, so nothing here raises arq's `Retry`."""
     with structlog.contextvars.bound_contextvars(job=ctx["job_id"]):
-        await ctx["deliverer"].deliver([UUID(id_) for id_ in ids])
+        await ctx["deliverer"].deliver([UUID(id_) for id_ in ids], ctx["enqueue_time"])
 
 
 async def deliver_due(

@@ -5,6 +5,7 @@ from asyncio import CancelledError
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +32,7 @@ class Endless:
     def __init__(self) -> None:
         self.begun = asyncio.Event()
 
-    async def deliver(self, ids: Sequence[UUID]) -> None:
+    async def deliver(self, ids: Sequence[UUID], handed_out_at: datetime) -> None:
         self.begun.set()
         await asyncio.Event().wait()
 
@@ -68,9 +69,9 @@ class Never(Endless):
         super().__init__()
         self.jobs = 0
 
-    async def deliver(self, ids: Sequence[UUID]) -> None:
+    async def deliver(self, ids: Sequence[UUID], handed_out_at: datetime) -> None:
         self.jobs += 1
-        await super().deliver(ids)
+        await super().deliver(ids, handed_out_at)
 
 
 async def test_what_comes_after_redis_was_away_waits_for_no_job_from_before(

@@ -831,6 +831,23 @@ async def test_what_a_dead_worker_claimed_and_never_called_goes_out_unmarked(
     assert (delivery["status"], delivery["maybe_duplicate"]) == ("sent", False)
 
 
+@pytest.mark.parametrize("waited", ["in its row", "for this machine"])
+async def test_what_waited_for_its_account_is_no_sign_of_a_full_machine(
+    waited: str, hub: Hub, shop: Shop, drive: Drive
+) -> None:
+    """Or every campaign of the process would go one step at a time while one account has much to do."""
+    id_ = (await shop.send(**text("email")))["id"]
+    await hub.db.execute("UPDATE delivery SET due_at = now() - interval '1 minute'")
+    [row] = await drive.rows(id_)
+    handed_out_at = datetime.now(UTC) if waited == "in its row" else row["due_at"]
+
+    await drive.deliverer.deliver([row["id"]], handed_out_at)
+
+    pause = drive.deliverer._way._pause()
+    assert (pause > timedelta(0)) == (waited == "for this machine")
+    assert await shop.status(id_) == "sent"
+
+
 async def test_of_many_workers_one_sends(
     hub: Hub, shop: Shop, drive: Drive, providers: Providers
 ) -> None:

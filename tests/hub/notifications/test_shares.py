@@ -70,9 +70,8 @@ async def test_while_jobs_come_to_an_end_the_next_ones_wait_longer(held: Shares)
 
 
 async def test_for_ever_nobody_waits(held: Shares) -> None:
-    jobs = await _begun(held, 40)
-
     began = monotonic()
+    jobs = await _begun(held, 40)
     last, _ = jobs[-1]
     # None at the very moment when all give up.
     for _, end in jobs[:7]:

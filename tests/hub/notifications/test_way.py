@@ -50,6 +50,15 @@ async def test_while_order_messages_are_late_a_campaign_goes_step_by_step() -> N
     assert monotonic() - began < 5
 
 
+async def test_what_waited_in_its_row_slows_down_no_campaign() -> None:
+    """For its account, and not for this machine."""
+    way, began = RightOfWay(), monotonic()
+    with way.taken(Lane.TRANSACTIONAL, late=None):
+        pass
+    await asyncio.gather(*(way.give(Lane.BULK) for _ in range(20)))
+    assert monotonic() - began < 5
+
+
 async def test_one_that_waited_for_something_else_slows_down_no_campaign() -> None:
     way, began = RightOfWay(), monotonic()
     for late in (LATE, LATE, LATE, AT_ONCE, LATE):
