@@ -135,6 +135,15 @@ class RateLimits:
             return [self._recipient_local(key, pause) for key in keys]
         return [timedelta(milliseconds=int(wait)) for wait in waits]
 
+    async def release(self, account: str, recipients: Sequence[str]) -> None:
+        """These were free, and are not written to after all: their pause ends."""
+        keys = [f"vestnik:to:{account}:{recipient}" for recipient in recipients]
+        for key in keys:
+            self._local_recipients.pop(key, None)
+        # A pause that nothing ends is over in a moment.
+        with suppress(RedisError, OSError):
+            await self._redis.delete(*keys)
+
     async def hold(self, account: str, wait: timedelta) -> None:
         """The provider asked the whole account for patience."""
         try:

@@ -234,7 +234,7 @@ class Deliverer:
         calls = await self._without_doubles(account, account.adapter.split(messages), by_key)
         self._load.split(account, calls)
         grant = await self._limits.calls(account.bucket, account.limits, lane, len(calls))
-        await self._give_back(job, _one_after_another(calls[grant.calls :], grant, by_key))
+        await self._come_back(job, account, calls[grant.calls :], grant, by_key)
         gate = self._gate(account)
         waiting = calls[: grant.calls]
         hold.leave(len(batch) - sum(map(len, waiting)))
@@ -258,6 +258,20 @@ class Deliverer:
                 )
         finally:
             await _all(waves)
+
+    async def _come_back(
+        self,
+        job: Job,
+        account: LiveAccount,
+        calls: Sequence[Sequence[Message]],
+        grant: Grant,
+        by_key: Mapping[str, Claimed],
+    ) -> None:
+        """What is over the limit, at its pace."""
+        if calls and account.limits.per_recipient:
+            recipients = [str(by_key[m.key].address_id) for call in calls for m in call]
+            await self._limits.release(account.key, recipients)
+        await self._give_back(job, _one_after_another(calls, grant, by_key))
 
     def _gate(self, account: LiveAccount) -> Gate:
         name = account.key
@@ -321,6 +335,8 @@ class Deliverer:
         self, job: Job, account: LiveAccount, messages: list[Message], by_key: dict[str, Claimed]
     ) -> list[Message]:
         """Those whose receivers were not written to a moment ago; the others come back then."""
+        if not account.limits.per_recipient:
+            return messages
         recipients = [str(by_key[m.key].address_id) for m in messages]
         waits = await self._limits.recipients(account.key, account.limits, recipients)
         await self._give_back(

@@ -395,6 +395,28 @@ async def test_what_an_account_may_not_send_now_comes_back_with_a_time(
     assert {r["attempt_count"] for r in rows} == {0}
 
 
+async def test_whom_the_account_may_not_write_to_yet_has_no_pause_from_it(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """His second begins when he is written to: else the account does nothing while all of them wait for it."""
+    for n in range(40):
+        providers.telegram.add_person(1000 + n)
+        person = {"external_id": f"p{n}", "addresses": {"telegram": f"{1000 + n}"}}
+        await shop.send(person, **text("telegram"))
+    await drive.once()
+    at_first = len(providers.telegram.sent)
+    assert at_first < 40
+    # The account may write again, and no second is over.
+    await drive.redis.delete(f"vestnik:rate:{hub.shop('main').id}:tg")
+    await hub.db.execute("UPDATE delivery SET due_at = now() WHERE status = 'queued'")
+    kept = [key async for key in drive.redis.scan_iter("vestnik:to:*")]
+    assert len(kept) <= at_first
+
+    await drive.once()
+
+    assert len(providers.telegram.sent) == 40
+
+
 async def test_one_receiver_is_written_to_once_a_second(
     shop: Shop, drive: Drive, providers: Providers
 ) -> None:
