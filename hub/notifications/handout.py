@@ -15,6 +15,7 @@ from uuid import UUID
 
 from channels.base import Category
 from hub.accounts.book import LiveAccount
+from hub.accounts.choice import carriers
 from hub.accounts.limits import RateLimits
 from hub.db.pool import Connection, Db
 from hub.notifications import claims, routes
@@ -181,10 +182,15 @@ class HandOut:
 
     def _wanted(self, key: Key, share: int, now: datetime, lately: _Lately) -> Iterable[_Wanted]:
         _, shop_id, text = key
-        found = routes.standing(self._hub.accounts, shop_id, routes.read(text), now=now)
+        route = routes.read(text)
+        found = routes.standing(self._hub.accounts, shop_id, route, now=now)
         pace, clock = self._pace(key), monotonic()
         if found.way is not Way.CLOSED:
-            rate, slow = self._rate(found.accounts, lately.paces)
+            accounts: Sequence[LiveAccount] = found.accounts
+            if route and not route.apart:
+                # A reserve takes nothing off the one that is called first.
+                accounts = carriers(self._hub.accounts, shop_id, route.channel, route.need, now)
+            rate, slow = self._rate(accounts, lately.paces)
             if found.way is Way.TRIAL:
                 rate, slow = _TRIAL_PACE, False
             is_full = any(account.bucket in lately.full for account in found.accounts)

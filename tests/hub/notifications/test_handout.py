@@ -11,6 +11,7 @@ import pytest
 
 from channels.base import Category
 from hub.accounts.limits import RateLimits
+from hub.ids import new_id
 from hub.notifications.handout import HandOut, waiting_routes
 from hub.queue import BATCH, DueRoute, Lane
 from hub.resources import Hub
@@ -221,6 +222,31 @@ async def test_calls_of_many_messages_are_counted_as_such(backlog: Backlog) -> N
     ours = await backlog.add(2000, route="sms/phone//last")
 
     assert await backlog.turns(4) == ours
+
+
+async def test_a_slow_account_gets_what_workers_say_that_they_can_give_it(
+    backlog: Backlog,
+) -> None:
+    """And not what its reserve could take, which is not called."""
+    await backlog.add(2000, route="email/email//last")
+    mail = f"{backlog.shop}:mail"
+    await backlog.limits.tell(new_id(), {mail: 3.0, f"{backlog.shop}:vk": 900.0})
+    await backlog.limits.tell(new_id(), {mail: 1.0})
+    assert await backlog.limits.told() == {mail: 4.0, f"{backlog.shop}:vk": 900.0}
+
+    assert 4 <= len(await backlog.turns(3)) <= 20
+
+
+async def test_of_a_slow_campaign_workers_claim_as_much_as_they_have_room_for(
+    backlog: Backlog,
+) -> None:
+    """A job that has one message in hand for long takes the place of one that has many."""
+    await backlog.add(2000, category=MARKETING, route="email/email//last")
+    await backlog.limits.tell(new_id(), {f"{backlog.shop}:mail": 4.0})
+
+    await backlog.turns(3, category=MARKETING)
+
+    assert backlog.handed.due["email/email//last"] == [BATCH]
 
 
 async def test_while_a_worker_is_full_little_is_added(backlog: Backlog) -> None:
