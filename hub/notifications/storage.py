@@ -172,12 +172,13 @@ EXISTS (SELECT FROM attempt AS t
 """
 
 
-def stopped(status: str) -> str:
+def stopped(status: str, *, doubtful: str = "false") -> str:
     """In SQL, what becomes of a queued delivery `d` that is not to be sent. Of one whose call got no clear answer nobody
-    can say that nothing had left; it is not repeated either."""
+    can say that nothing had left; it is not repeated either. `doubtful`: in SQL, for whom else that is so."""
+    perhaps_sent = f"coalesce({doubtful}, false) OR {_PERHAPS_SENT}"
     return f"""
-    status = CASE WHEN {_PERHAPS_SENT} THEN 'unknown' ELSE '{status}' END,
-    reason = CASE WHEN {_PERHAPS_SENT} THEN 'maybe_sent' ELSE '{status}' END, updated_at = now()
+    status = CASE WHEN {perhaps_sent} THEN 'unknown' ELSE '{status}' END,
+    reason = CASE WHEN {perhaps_sent} THEN 'maybe_sent' ELSE '{status}' END, updated_at = now()
     """
 
 

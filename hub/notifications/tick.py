@@ -121,6 +121,10 @@ async def _steps_due(connection: Connection) -> list[Due]:
         return await steps.advance(connection, [r["id"] for r in rows])
 
 
+# What was held after a restoration may have been sent by the hub that was lost.
+_OVER = storage.stopped("expired", doubtful="d.reason = 'held'")
+
+
 async def _expired(connection: Connection) -> list[Due]:
     """Ends what no worker took before its notification's end (an account paused for long, a key held back)."""
     async with connection.transaction():
@@ -131,7 +135,7 @@ async def _expired(connection: Connection) -> list[Due]:
         )
         ids = [r["id"] for r in rows]
         await connection.execute(
-            f"UPDATE delivery AS d SET {storage.stopped('expired')}"  # noqa: S608 (constants)
+            f"UPDATE delivery AS d SET {_OVER}"  # noqa: S608 (constants)
             " WHERE d.notification_id = ANY($1) AND d.status = 'queued'",
             ids,
         )

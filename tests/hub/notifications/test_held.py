@@ -81,6 +81,22 @@ async def test_all_of_it_may_be_the_second_copy_and_says_so(
     assert (story["status"], story["deliveries"][0]["maybe_duplicate"]) == ("sent", True)
 
 
+async def test_what_ends_while_nobody_decides_is_not_called_expired(
+    shop: Shop, drive: Drive, db: Connection
+) -> None:
+    """The hub that was lost may have sent it."""
+    id_ = (await shop.send(**SMS, expires_at=(datetime.now(UTC) + HOUR).isoformat()))["id"]
+    await held.hold(db)
+    await db.execute("UPDATE notification SET expires_at = now() - interval '1 minute'")
+
+    await tick._expired(db)
+
+    assert await shop.status(id_) == "unknown"
+    await held.release(db, held.BEGINNING)
+    await drive.all()
+    assert await shop.status(id_) == "unknown"
+
+
 async def test_none_of_it_goes_out_by_any_channel(
     shop: Shop, drive: Drive, db: Connection, providers: Providers
 ) -> None:
