@@ -60,6 +60,11 @@ return answer
 """
 
 
+# KEYS: pause. ARGV: its length in ms. Of several calls that were answered so the longest counts.
+_HOLD = """
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end
+"""
+
 # KEYS: the hash of all. ARGV: how long it lasts in ms, then field and pace in turn.
 _TELL = """
 local t = redis.call('TIME')
@@ -98,6 +103,7 @@ class RateLimits:
     def __init__(self, redis: Redis) -> None:
         self._take = redis.register_script(_TAKE)
         self._recipients = redis.register_script(_RECIPIENTS)
+        self._hold = redis.register_script(_HOLD)
         self._tell = redis.register_script(_TELL)
         self._told = redis.register_script(_TOLD)
         self._redis = redis
@@ -145,11 +151,10 @@ class RateLimits:
             await self._redis.delete(*keys)
 
     async def hold(self, account: str, wait: timedelta) -> None:
-        """The provider asked the whole account for patience."""
+        """The provider asked the whole account for patience. Never shorter than it was asked for before."""
+        milliseconds = max(1, int(wait.total_seconds() * 1000))
         try:
-            await self._redis.set(
-                f"vestnik:pause:{account}", 1, px=max(1, int(wait.total_seconds() * 1000))
-            )
+            await self._hold(keys=[f"vestnik:pause:{account}"], args=[milliseconds])
         except (RedisError, OSError):
             # The rows themselves wait as long as the provider asked; only new ones may come early.
             return

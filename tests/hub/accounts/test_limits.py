@@ -95,6 +95,19 @@ async def test_a_receiver_is_free_once_a_pause(limits: RateLimits) -> None:
     assert await limits.recipients("a", Limits(), ["1"]) == [timedelta(0)]
 
 
+async def test_of_several_pauses_the_longest_counts(redis_url: str) -> None:
+    """Calls that were under way are told to wait as well, and not all of them for how long."""
+    redis = connect(redis_url)
+    await redis.flushdb()
+    limits = RateLimits(redis)
+
+    for seconds in (30, 60, 1):
+        await limits.hold("a", timedelta(seconds=seconds))
+
+    assert (await limits.calls("a", Limits(), Lane.SECURITY, 1)).wait > timedelta(seconds=50)
+    await redis.aclose()
+
+
 async def test_a_provider_that_asks_for_patience_holds_the_whole_account(redis_url: str) -> None:
     redis = connect(redis_url)
     await redis.flushdb()
