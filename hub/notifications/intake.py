@@ -220,6 +220,10 @@ class Intake:
             return prepare(self._known, shop, item, person, now=now, show=show)
         except HubError as error:
             return error
+        except Exception:
+            # What is stored of one person must not stop the others of a batch.
+            log.exception("intake.cannot_be_prepared", contact=str(person.id))
+            return HubError("it cannot be prepared; the reason was logged")
 
     def pass_on(self, due: Sequence[Due]) -> None:
         """Hands out deliveries that something else than a request made due."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 
 from hub.resources import Hub
@@ -306,6 +307,40 @@ async def test_a_bad_item_does_not_stop_the_others(shop: Shop) -> None:
     assert results[1]["errors"][0]["pointer"] == "/recipient"
     assert results[4]["errors"][0]["pointer"] == "/data/order/number"
     assert all(r["request_id"] for r in results[1:5])
+
+
+@pytest.mark.parametrize(
+    "bad", [r'"a \ud83d"', r'"a\u000b"', "[" * 40 + "]" * 40], ids=["half", "control", "deep"]
+)
+async def test_nor_does_one_with_something_in_it_that_must_not_be(bad: str, shop: Shop) -> None:
+    """A name that was cut in the middle of an emoji."""
+    good = orjson.dumps(notification()).decode()
+    one = good[:-1] + f', "meta": {{"name": {bad}}}}}'
+    batch = f'{{"notifications": [{good}, {one}, {good}]}}'
+
+    answer = await shop.api.post(BATCH, raw=batch.encode())
+
+    results = answer.json["results"]
+    assert [r["status"] for r in results] == ["queued", 400, "queued"]
+    assert results[1]["errors"][0]["pointer"].startswith("/meta/name")
+    # What is no item is of the whole call.
+    other = batch[:-1] + ', "x": "\\u0000"}'
+    assert (await shop.api.post(BATCH, raw=other.encode())).status == 400
+
+
+async def test_what_is_stored_of_one_person_stops_no_batch(hub: Hub, shop: Shop) -> None:
+    await hub.db.execute(
+        """
+        UPDATE contact SET timezone = 'Europe/Nowhere',
+                           preferences = '{"quiet_hours": {"from": "01:00", "to": "02:00"}}'
+         WHERE external_id = 'anna'
+        """
+    )
+
+    answer = await shop.api.post(BATCH, {"notifications": [notification(), notification("boris")]})
+
+    assert answer.status == 202
+    assert [r["status"] for r in answer.json["results"]] == [500, "queued"]
 
 
 async def test_a_thousand_at_once(hub: Hub, shop: Shop) -> None:
