@@ -3,7 +3,7 @@ cascades on, keeps house. Any worker can run it; one at a time does (advisory lo
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 import structlog
@@ -15,6 +15,7 @@ from hub.db.pool import UNREACHABLE, Connection
 from hub.ids import new_id
 from hub.notifications import held, receipts, recovery, steps, storage
 from hub.notifications.handout import HandOut
+from hub.notifications.leases import RENEW_EVERY
 from hub.notifications.steps import Due
 from hub.queue import LANES, QueueAway
 from hub.resources import Hub
@@ -29,6 +30,11 @@ _STANDSTILL = timedelta(seconds=10)
 
 # After PostgreSQL itself was away every lease may have run out: the living renew theirs first.
 _GRACE = timedelta(seconds=3)
+
+# So much further than ours went the database's clock: it was set, or the machine slept. All leases have run out by it,
+# whose holders renew them in their own time.
+_JUMP = timedelta(seconds=5)
+_GRACE_AFTER_A_JUMP = RENEW_EVERY + timedelta(seconds=5)
 
 Chore = Callable[[Hub, Connection], Awaitable[list[Due]]]
 """What another part of the product does by the clock, once a second: in transactions of its own, and what it
@@ -48,7 +54,9 @@ class Tick:
         self._hand_out = hand_out
         self._chores = chores
         self._last: dict[str, float] = {}
-        self._leading_since = monotonic()
+        self._takes_back_from = 0.0
+        self._clocks: tuple[datetime, float] | None = None
+        """The database's and ours, at the last look."""
         self._mark = new_id().hex
 
     async def run(self) -> None:
@@ -67,7 +75,8 @@ class Tick:
             if not leads:
                 return
             log.info("tick.leading")
-            self._leading_since = monotonic()
+            self._takes_back_from = monotonic() + _GRACE.total_seconds()
+            self._clocks = None
             await connection.execute(
                 "SELECT set_config('idle_session_timeout', $1, false)", f"{_STANDSTILL.seconds}s"
             )
@@ -86,7 +95,8 @@ class Tick:
             # Nothing is lost: what is due stays due.
             self._mark = new_id().hex
         if self._due("recovery", timedelta(seconds=1)):
-            if monotonic() - self._leading_since > _GRACE.total_seconds():
+            await self._notice_jump(connection)
+            if monotonic() >= self._takes_back_from:
                 await self._hand_out(await recovery.expired_leases(self._hub, connection))
             await self._hand_out(await _steps_due(connection))
             await self._hand_out(await _expired(connection))
@@ -103,6 +113,18 @@ class Tick:
             return False
         self._last[name] = now
         return True
+
+    async def _notice_jump(self, connection: Connection) -> None:
+        before, self._clocks = (
+            self._clocks,
+            (await connection.fetchval("SELECT now()"), monotonic()),
+        )
+        if before is None:
+            return
+        theirs, ours = self._clocks[0] - before[0], self._clocks[1] - before[1]
+        if theirs - timedelta(seconds=ours) > _JUMP:
+            log.warning("tick.clock_jumped", by=theirs.total_seconds() - ours)
+            self._takes_back_from = monotonic() + _GRACE_AFTER_A_JUMP.total_seconds()
 
     async def _notice_wiped_redis(self, connection: Connection) -> None:
         """A Redis without our mark has forgotten what was handed out: all of it is handed out again."""
