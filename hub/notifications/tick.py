@@ -115,13 +115,11 @@ class Tick:
         return True
 
     async def _notice_jump(self, connection: Connection) -> None:
-        before, self._clocks = (
-            self._clocks,
-            (await connection.fetchval("SELECT now()"), monotonic()),
-        )
+        now = await connection.fetchval("SELECT now()")
+        before, self._clocks = self._clocks, (now, monotonic())
         if before is None:
             return
-        theirs, ours = self._clocks[0] - before[0], self._clocks[1] - before[1]
+        theirs, ours = now - before[0], self._clocks[1] - before[1]
         if theirs - timedelta(seconds=ours) > _JUMP:
             log.warning("tick.clock_jumped", by=theirs.total_seconds() - ours)
             self._takes_back_from = monotonic() + _GRACE_AFTER_A_JUMP.total_seconds()
