@@ -56,7 +56,7 @@ class Tick:
         self._last: dict[str, float] = {}
         self._takes_back_from = 0.0
         self._clocks: tuple[datetime, float] | None = None
-        """The database's and ours, at the last look."""
+        """The database's at the last look, and ours from before it."""
         self._mark = new_id().hex
 
     async def run(self) -> None:
@@ -115,13 +115,16 @@ class Tick:
         return True
 
     async def _notice_jump(self, connection: Connection) -> None:
+        before, asked_at = self._clocks, monotonic()
         now = await connection.fetchval("SELECT now()")
-        before, self._clocks = self._clocks, (now, monotonic())
+        self._clocks = now, asked_at
         if before is None:
             return
-        theirs, ours = now - before[0], self._clocks[1] - before[1]
-        if theirs - timedelta(seconds=ours) > _JUMP:
-            log.warning("tick.clock_jumped", by=theirs.total_seconds() - ours)
+        # At most: an answer that we are slow to read is no jump.
+        ours = timedelta(seconds=monotonic() - before[1])
+        by = now - before[0] - ours
+        if by > _JUMP:
+            log.warning("tick.clock_jumped", by=by.total_seconds())
             self._takes_back_from = monotonic() + _GRACE_AFTER_A_JUMP.total_seconds()
 
     async def _notice_wiped_redis(self, connection: Connection) -> None:
