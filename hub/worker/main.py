@@ -1,6 +1,7 @@
 """The worker process: one arq loop per lane, the tick, the leases, and whatever keeps them going."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -202,6 +203,12 @@ async def _beat(redis: Any) -> None:
         await asyncio.sleep(_ALIVE_FOR.total_seconds() / 5)
 
 
+def _says_something(record: logging.LogRecord) -> bool:
+    """arq takes a job for failed that the end of this process cuts off, and says so with its whole stack. What was not
+    with a provider has gone back, and nothing is wrong."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
+
+
 async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancelled meanwhile, it cancels them and still waits for their end."""
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -233,6 +240,7 @@ class _Lane:
         self._stopped = False
 
     async def run(self) -> None:
+        logging.getLogger("arq.worker").addFilter(_says_something)
         redis = connect(self._hub.settings.hub.redis_url.get_secret_value())
         self._worker = worker = Picker(
             redis,

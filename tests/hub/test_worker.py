@@ -40,7 +40,9 @@ class Endless:
         return False
 
 
-async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(hub: Hub) -> None:
+async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(
+    hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
     """The second cancellation, a moment after the first, meets it while it waits for its job."""
     onlooker = connect(hub.settings.hub.redis_url.get_secret_value())
     await hub.queue.hand_out(Lane.BULK, [new_id()])
@@ -56,6 +58,7 @@ async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(hub: H
         await cancelled([running])
 
     try:
+        assert not caplog.records
         await _gone(onlooker, before)
     finally:
         await onlooker.flushdb()
