@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -16,6 +15,7 @@ from hub.accounts.book import LiveAccount, Need
 from hub.accounts.breaker import Breaker
 from hub.accounts.choice import carriers
 from hub.accounts.limits import Grant, RateLimits
+from hub.accounts.throttling import Throttling
 from hub.config import Shop
 from hub.db.pool import UNREACHABLE
 from hub.ids import new_id
@@ -62,10 +62,6 @@ _FRESH = 5.0
 _IN_ITS_ROW = timedelta(seconds=5)
 """Longer than a busy API takes from accepting a message to handing it out."""
 
-_AT_THE_SAME_TIME = 1.0
-"""Seconds within which two receivers' limits are no coincidence; where a provider has limits of receivers, unless a third
-one was written to between them."""
-
 
 class Deliverer:
     """One per worker process. `worker` names this process in the leases it holds. `kinds`: of messages that are
@@ -85,8 +81,7 @@ class Deliverer:
         self._load = Load(self._breaker.seconds)
         self._recorder = Recorder(hub.db, worker)
         self._gates: dict[str, Gate] = {}
-        self._throttled: dict[str, tuple[float, str]] = {}
-        """When a call of an account was last told to wait, and whose it was."""
+        self._throttling = Throttling(limits)
         self._way = RightOfWay()
         self._foremost = asyncio.Lock()
         """One after the other: those that look for the foremost at once step over each other's."""
@@ -460,31 +455,8 @@ class Deliverer:
         self._counters.called(account, begun.seconds())
         with suppress(*UNREACHABLE):
             await self._breaker.ended(self._hub.db, begun, results)
-        await self._hold(account, call, results)
+        await self._throttling.heard(account, call, results)
         return results
-
-    async def _hold(
-        self, account: LiveAccount, call: Sequence[Message], results: Sequence[Outcome]
-    ) -> None:
-        """Where the provider asked for patience, nobody calls the account for so long."""
-        name = account.key
-        asked = [o for o in results if isinstance(o, Retry) and o.throttled and not o.alone]
-        per_recipient = bool(account.limits.per_recipient)
-        if not asked:
-            if per_recipient and any(isinstance(o, Accepted) for o in results):
-                # It is not the whole account that has to wait.
-                self._throttled.pop(name, None)
-            return
-        now, to = monotonic(), call[0].to
-        before, other = self._throttled.get(name, (float("-inf"), to))
-        self._throttled[name] = now, to
-        several = other != to and now - before < _AT_THE_SAME_TIME
-        # One receiver's limit is that receiver's; several at once, or a provider without such limits, mean
-        # the whole account.
-        of_one = all(o.perhaps_alone for o in asked) or (per_recipient and len(asked) == 1)
-        if several or not of_one:
-            wait = max(o.after for o in asked)
-            await self._limits.hold(account.bucket, max(wait, timedelta(seconds=1)))
 
     async def _record(self, pairs: Sequence[Pair], begun: Mapping[UUID, Begun]) -> None:
         await self.hand_out(await self._recorder.put(pairs, begun))
