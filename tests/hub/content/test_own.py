@@ -208,12 +208,12 @@ async def test_the_list_shows_own_and_built_in_with_their_variables(
 
     infos = {info.name: info for info in service.list_templates(catalog, ONE)}
 
-    assert len(infos) == 22
+    assert len(infos) == 23
     assert infos["gift.wrapped"].own
     assert not infos["order.placed"].own
     needed = {v.name: (v.required, v.example) for v in infos["gift.wrapped"].variables}
     assert needed == {"gift.name": (True, "name"), "gift.note": (False, "note")}
-    assert len(service.list_templates(catalog, TWO)) == 21
+    assert len(service.list_templates(catalog, TWO)) == 22
 
 
 async def test_the_details_show_every_source(db: Pool, catalog: Catalog) -> None:
@@ -347,7 +347,7 @@ async def test_a_stored_text_that_is_no_longer_allowed_fails_alone(
     with pytest.raises(TemplateFault, match="no filter gone"):
         sms(later)
     assert sms(later, locale="en") == "Order 1001 shipped."
-    assert len(service.list_templates(later, ONE)) == 21
+    assert len(service.list_templates(later, ONE)) == 22
 
 
 def test_own_content_is_literal() -> None:

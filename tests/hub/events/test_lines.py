@@ -38,6 +38,8 @@ def source(**changes: Any) -> Source:
         "seller": "x-shop",
         "warehouse": None,
         "mapping": SourceMapping(),
+        "mapping_fault": "",
+        "mapping_stored": {},
         "write_back": False,
         "tell_within": timedelta(days=1),
         "quiet_before": NOW - timedelta(days=30),
