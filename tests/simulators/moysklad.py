@@ -170,6 +170,8 @@ class MoySkladSimulator(Simulator):
         """Until all hooks have been told."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
+            # From Python 3.12 on, gathering what has ended lets nobody else have a turn, who would take it off the list.
+            await asyncio.sleep(0)
 
     # --- the API --------------------------------------------------------------------------------------------------
 
