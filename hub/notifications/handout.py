@@ -19,7 +19,7 @@ from hub.accounts.choice import carriers
 from hub.accounts.limits import RateLimits
 from hub.db.pool import Connection, Db
 from hub.notifications import claims, routes
-from hub.notifications.load import messages_in_a_call
+from hub.notifications.load import CallSizes
 from hub.notifications.routes import Way
 from hub.notifications.shares import JOBS
 from hub.queue import BATCH, LANES, DueRoute, Lane, QueueAway
@@ -128,7 +128,7 @@ class HandOut:
         self._hub = hub
         self._limits = limits
         self._paces: dict[Key, _Pace] = {}
-        self._in_a_call: dict[str, int] = {}
+        self._call_sizes = CallSizes()
 
     async def turn(self, connection: Connection, category: Category) -> None:
         """Raises `QueueAway`; nothing is lost by it."""
@@ -223,9 +223,7 @@ class HandOut:
         rate = account.limits.per_second
         if rate is None:
             return inf
-        if account.key not in self._in_a_call:
-            self._in_a_call[account.key] = messages_in_a_call(account)
-        return rate * self._in_a_call[account.key]
+        return rate * self._call_sizes.of(account)
 
     async def _hand_out(
         self, connection: Connection, lane: Lane, wanted: Sequence[_Wanted]

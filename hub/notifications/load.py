@@ -47,6 +47,19 @@ class Hold:
             del self._in_hand[self._key]
 
 
+class CallSizes:
+    """How many messages an account's provider takes in a call at most: where they are all alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+
+    def of(self, account: LiveAccount) -> int:
+        if account.key not in self._known:
+            alike = [Message(key=str(i), to=str(i), text="-") for i in range(_PROBE)]
+            self._known[account.key] = -(-_PROBE // len(account.adapter.split(alike)))
+        return self._known[account.key]
+
+
 class Load:
     """One per process. `seconds`: how long a call of that account takes lately, None where nobody knows."""
 
@@ -55,7 +68,7 @@ class Load:
         self._in_hand: Counter[Key] = Counter()
         self._in_a_call: dict[str, float] = {}
         """Messages, as the last jobs had them."""
-        self._at_most: dict[str, int] = {}
+        self._call_sizes = CallSizes()
 
     def pace(self, account: LiveAccount) -> float | None:
         """Messages a second that this process can give it; None where nobody knows."""
@@ -92,20 +105,9 @@ class Load:
         messages = sum(map(len, calls))
         if messages > 1:
             # Of a single call it is not known how many more it would have taken.
-            together = messages / len(calls) if len(calls) > 1 else self._alike(account)
+            together = messages / len(calls) if len(calls) > 1 else self._call_sizes.of(account)
             self._in_a_call[account.key] = together
 
     def _at_once(self, account: LiveAccount) -> float:
-        together = self._in_a_call.get(account.key) or self._alike(account)
+        together = self._in_a_call.get(account.key) or self._call_sizes.of(account)
         return account.limits.concurrency * together
-
-    def _alike(self, account: LiveAccount) -> int:
-        if account.key not in self._at_most:
-            self._at_most[account.key] = messages_in_a_call(account)
-        return self._at_most[account.key]
-
-
-def messages_in_a_call(account: LiveAccount) -> int:
-    """At most: where they are all alike."""
-    alike = [Message(key=str(i), to=str(i), text="-") for i in range(_PROBE)]
-    return -(-_PROBE // len(account.adapter.split(alike)))

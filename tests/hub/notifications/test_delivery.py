@@ -147,27 +147,23 @@ async def test_one_told_to_wait_holds_up_nobody_else(
     assert await shop.status(other) == "sent"
 
 
+@pytest.mark.parametrize(
+    ("provider", "refused"),
+    [
+        # It refuses an equal text to an equal number for a minute.
+        ("sms_ru", ("sms-ru", "retry", "sms-ru-231")),
+        ("smsc", ("smsc", "retry", "throttled")),
+    ],
+)
 async def test_who_gets_the_same_text_twice_holds_up_nobody_else(
-    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+    hub: Hub,
+    shop: Shop,
+    drive: Drive,
+    providers: Providers,
+    provider: str,
+    refused: tuple[str, str, str],
 ) -> None:
-    """SMS.ru refuses an equal text to an equal number for a minute."""
-    _only(hub, "sms_ru")
-    await shop.send(**text("sms"))
-    await drive.once()
-    again = (await shop.send(**text("sms")))["id"]
-    await drive.once()
-    other = (await shop.send("boris", **text("sms")))["id"]
-
-    await drive.once()
-
-    assert await tried(shop, again) == [("sms-ru", "retry", "sms-ru-231")]
-    assert await shop.status(other) == "sent"
-
-
-async def test_an_equal_call_that_smsc_refuses_holds_up_nobody_else(
-    hub: Hub, shop: Shop, drive: Drive, providers: Providers
-) -> None:
-    _only(hub, "smsc")
+    _only(hub, provider)
     providers.smsc.equals_refused = True
     await shop.send(**text("sms"))
     await drive.once()
@@ -177,7 +173,7 @@ async def test_an_equal_call_that_smsc_refuses_holds_up_nobody_else(
 
     await drive.once()
 
-    assert await tried(shop, again) == [("smsc", "retry", "throttled")]
+    assert await tried(shop, again) == [refused]
     assert await shop.status(other) == "sent"
 
 
