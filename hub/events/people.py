@@ -1,6 +1,6 @@
 """Who is behind a platform's customers and sellers: contacts found or made, in the transaction of the event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -49,7 +49,7 @@ async def name_of(
     """The external_id: by the platform's own id, which must not be that of somebody at the shelf; of a guest by who has the e-mail or the phone already, else by a
     name that is made of it. None: nothing is said."""
     if facts.id:
-        return await _own_name(conn, shop_id, source, facts.id)
+        return (await own_names(conn, shop_id, source, [facts.id]))[facts.id]
     reached = addresses(facts)
     for kind, value in reached.items():
         for contact in await contacts.at(conn, shop_id, digest(kind, value)):
@@ -60,13 +60,21 @@ async def name_of(
     return None
 
 
-async def _own_name(conn: Connection, shop_id: int, source: Source, id_: str) -> str:
-    """Customer 7 of a platform is not the seller whom the shop calls 7; a shop's own programs know their ids."""
-    name = named(source, id_)
-    held = (await people.named(conn, shop_id, [name])).get(name)
-    if held is None or held[1] is Role.BUYER or source.platform == "generic":
-        return name
-    return named(source, f"buyer-{id_}")
+async def own_names(
+    conn: Connection, shop_id: int, source: Source, ids: Collection[str]
+) -> Mapping[str, str]:
+    """The external_id of each of a platform's customers: customer 7 is not the seller whom the shop calls 7. A shop's
+    own programs know their ids."""
+    names = {id_: named(source, id_) for id_ in ids}
+    if source.platform == "generic":
+        return names
+    held = await people.named(conn, shop_id, list(names.values()))
+    return {
+        id_: name
+        if name not in held or held[name][1] is Role.BUYER
+        else named(source, f"buyer-{id_}")
+        for id_, name in names.items()
+    }
 
 
 def named(source: Source, id_: str) -> str:

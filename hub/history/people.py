@@ -9,7 +9,7 @@ from hub.contacts import service as upserting
 from hub.contacts.addresses import digest
 from hub.contacts.model import Contact, ContactIn
 from hub.db.pool import Connection
-from hub.events.people import addresses, named
+from hub.events.people import addresses, own_names
 from hub.ids import new_id
 from hub.sources.model import CustomerFacts, Source
 from hub.tokens import Signer
@@ -71,6 +71,7 @@ async def names(
 ) -> list[str | None]:
     """The external_id of each; None: nobody can be found by what is said of him. A guest is the buyer who has that
     e-mail, else that phone, here or among these customers; else he gets a name made of them."""
+    own = await own_names(conn, shop_id, source, {one.id for one in customers if one.id})
     guests = [one for one in customers if not one.id]
     found: dict[bytes, str] = {}
     if guests:
@@ -78,9 +79,9 @@ async def names(
         found = await _buyers_at(conn, shop_id, wanted)
         for one in customers:
             if one.id:
-                found |= {key: named(source, one.id) for key in _digests(one) if key in wanted}
+                found |= {key: own[one.id] for key in _digests(one) if key in wanted}
     return [
-        named(source, one.id) if one.id else _guest(signer, source, one, found) for one in customers
+        own[one.id] if one.id else _guest(signer, source, one, found) for one in customers
     ]
 
 

@@ -218,3 +218,19 @@ async def test_products_are_kept_as_facts(bring: Bring, hub: Hub) -> None:
     assert (run["added"], run["known"]) == (1, 1)
     facts = await hub.db.fetchval("SELECT facts FROM source_object WHERE object = '7'")
     assert facts["title"] == "Чайник"
+
+
+async def test_a_platforms_customer_is_nobody_at_the_shelf(api: Api, bring: Bring) -> None:
+    """As in what is told live: platforms and shops count their people each for themselves."""
+    keeper = {"role": "warehouse", "name": "Кладовщик", "addresses": {"telegram": "777"}}
+    await api.put("/v1/contacts/42", keeper)
+    config = {"base_url": "https://romashka.example", "login": "l", "password": "p"}
+    source = {"name": "romashka", "platform": "insales", "config": config}
+    assert (await api.post("/v1/sources", source)).status == 201
+
+    await bring(order("1"), source="romashka")
+    await bring({"id": "42", "name": "Анна"}, source="romashka", kind="customer")
+
+    assert (await api.get("/v1/orders/1")).json["buyer"] == {"external_id": "buyer-42"}
+    found = await contact(api, "42")
+    assert (found["name"], found["addresses"]) == ("Кладовщик", {"telegram": "777"})
