@@ -111,7 +111,9 @@ async def report(db: Db, shop_id: int, span: Span, only: Only = EVERYTHING) -> R
     of: dict[int, list[Mapping[str, Any]]] = {}
     for row in await _fetch(db, _LINES, only, shop_id, *time):
         of.setdefault(row["kind"], []).append(dict(row))
-    points = await _fetch(db, _POINTS, only, shop_id, *time, span.step, str(span.zone))
+    # Counted is by the hours of UTC, which in some zones begin at half past.
+    zone = "UTC" if span.step is Step.HOUR else str(span.zone)
+    points = await _fetch(db, _POINTS, only, shop_id, *time, span.step, zone)
     [total] = of[_TOTAL]
     return Report(
         total=_counts(total),

@@ -1,25 +1,34 @@
 """A line needs every point, also those of which there is nothing to tell. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from hub.statistics.model import Point, Span, Step
+from hub.statistics.pace import HOUR, hour_of
 
 
 def whole(points: Sequence[Point], span: Span, *, now: datetime) -> list[Point]:
     """With a point for each hour, day or month of the span that has begun."""
-    known = {point.at: point for point in points}
-    return [known.get(at) or _nothing(at) for at in _beginnings(span) if at <= now]
+    known = {_name(point.at, span): point for point in points}
+    return [known.get(_name(at, span)) or _nothing(at) for at in _beginnings(span) if at <= now]
+
+
+def _name(at: datetime, span: Span) -> datetime | date:
+    """Days by their date: where the clocks go back at midnight it comes twice, and PostgreSQL names a day by the second
+    one."""
+    return at if span.step is Step.HOUR else at.astimezone(span.zone).date()
 
 
 def _beginnings(span: Span) -> Iterator[datetime]:
     at = span.since
     if span.step is Step.HOUR:
-        at = at.replace(minute=0, second=0, microsecond=0)
+        begun = hour_of(at)
+        # An hour that the beginning cuts is counted before it.
+        at = begun if begun == at else begun + HOUR
         while at < span.until:
             yield at
-            at += timedelta(hours=1)
+            at += HOUR
         return
     day = at.astimezone(span.zone).date()
     if span.step is Step.MONTH:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from hub.config import HubSettings, Retention, Settings, Shop
 from hub.resources import Hub
-from hub.statistics import queries
+from hub.statistics import queries, series
 from hub.statistics.counting import Counting
 from hub.statistics.model import EVERYTHING, Counts, Only, Report, Span
 from tests.hub.statistics.past import SECOND, Past
@@ -289,3 +289,42 @@ async def test_two_workers_count_once(hub: Hub, past: Past) -> None:
 
     assert (await report(hub)).total.made == 1
     assert await queries.counted_at(hub.db) == NOW
+
+
+@pytest.mark.parametrize(
+    ("zone", "midnight", "hours"),
+    [
+        # The clocks go back: 2 o'clock comes twice.
+        ("Europe/Berlin", datetime(2026, 10, 24, 22, tzinfo=UTC), 25),
+        # Its hours begin in the middle of those of UTC, by which is counted.
+        ("Asia/Kolkata", datetime(2026, 10, 24, 18, 30, tzinfo=UTC), 24),
+    ],
+)
+async def test_each_hour_of_a_day_has_its_own_point(
+    hub: Hub, past: Past, zone: str, midnight: datetime, hours: int
+) -> None:
+    day = Span(midnight, midnight + hours * HOUR, ZoneInfo(zone))
+    made = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in range(3)]
+    for at in made:
+        await past.delivery(at)
+    await Counting(hub).turn(datetime(2026, 10, 25, 23, tzinfo=UTC))
+
+    points = series.whole((await report(hub, day)).points, day, now=day.until)
+
+    assert [point.at for point in points if point.made] == [at.replace(minute=0) for at in made]
+    assert len(points) == hours
+
+
+async def test_a_day_whose_midnight_comes_twice_is_not_lost(hub: Hub, past: Past) -> None:
+    havana = ZoneInfo("America/Havana")
+    days = Span(
+        datetime(2026, 10, 30, tzinfo=havana).astimezone(UTC),
+        datetime(2026, 11, 3, tzinfo=havana).astimezone(UTC),
+        havana,
+    )
+    await past.delivery(datetime(2026, 11, 1, 15, tzinfo=UTC))
+    await Counting(hub).turn(datetime(2026, 11, 2, tzinfo=UTC))
+
+    points = series.whole((await report(hub, days)).points, days, now=days.until)
+
+    assert [point.made for point in points] == [0, 0, 1, 0]
