@@ -54,6 +54,8 @@ class Counting:
             if not may:
                 return
             end = monotonic() + _TURN.total_seconds()
+            # Before what is counted goes to days that are not the shop's any more.
+            await days.follow_zones(connection, self._hub.shops)
             for hour in await self._due(connection, now):
                 if monotonic() > end:
                     return

@@ -1,5 +1,6 @@
 """What became of deliveries is counted once, however often it is counted."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -328,3 +329,28 @@ async def test_a_day_whose_midnight_comes_twice_is_not_lost(hub: Hub, past: Past
     points = series.whole((await report(hub, days)).points, days, now=days.until)
 
     assert [point.made for point in points] == [0, 0, 1, 0]
+
+
+async def test_a_shop_that_moves_to_another_zone_has_days_of_that(hub: Hub, past: Past) -> None:
+    last = datetime(2026, 11, 27, 20, 30, tzinfo=UTC)
+    for n in range(20):
+        # By the hours of both zones' midnights, and between them.
+        await past.delivery(last - n * 6 * HOUR)
+    await Counting(hub).turn(NOW)
+
+    east = ZoneInfo("Asia/Vladivostok")
+    shop = hub.shop("main")
+    settings = shop.settings.model_copy(update={"timezone": "Asia/Vladivostok"})
+    moved = replace(hub, shops={**hub.shops, shop.id: replace(shop, settings=settings)})
+    counting = Counting(moved)
+    await counting.turn(NOW + HOUR)
+    # What comes in late is counted into those days, too.
+    await past.delivery(last - 3 * HOUR)
+    await counting.turn(NOW + 20 * HOUR)
+
+    days = [datetime(2026, 11, day, tzinfo=east).astimezone(UTC) for day in (22, 26, 29)]
+    found = await report(hub, Span(days[0], days[2], east))
+    assert found.total.made == 21
+    assert [point.made for point in found.points] == [2, 4, 4, 4, 4, 3]
+    part = await report(hub, Span(days[1], days[2], east))
+    assert part.total.made == 11
