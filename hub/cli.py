@@ -1,6 +1,7 @@
 """The command `vestnik`: what it takes, and which module does it. Nothing else is imported before it is needed."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -28,6 +29,9 @@ LANES = ("security", "transactional", "bulk")
 ROLES = ("owner", "operator", "warehouse", "reader")
 SCOPES = ("send", "contacts", "orders", "read", "admin")
 
+# What the system says of a disk that takes nothing more.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
 # What PostgreSQL says of a user, a database or a right that is not there; no password is in it.
 _REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -54,7 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed("hub.database_url = [hidden]: is not a URL that PostgreSQL understands", 2)
     except _REFUSALS as error:
         return _failed(f"PostgreSQL refuses: {error}", 1)
+    except asyncpg.DiskFullError:
+        return _failed("PostgreSQL has no room left on its disk", 1)
     except UNREACHABLE as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            where = error.filename or settings.data
+            return _failed(f"{where}: cannot be written: {error.strerror}", 1)
         # Its text may hold an address with a password.
         return _failed(f"PostgreSQL or Redis cannot be reached ({type(error).__name__})", 1)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -210,3 +211,32 @@ async def test_migrate_can_be_run_twice(database_url: str) -> None:
     assert first.stdout.startswith("applied: 1, 2")
     assert second.stdout == "the schema is up to date\n"
     assert (first.returncode, second.returncode) == (0, 0)
+
+
+_ON_A_FULL_DISK = """
+mount -t tmpfs -o size=256k none "$1" && mkdir "$1/data" && { cat /dev/zero >"$1/ballast" 2>/dev/null || true; }
+exec "$2" -m hub up --data "$1/data"
+"""
+
+
+def _may_mount() -> bool:
+    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("unshare"):
+        return False
+    mount = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return subprocess.run(mount, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _may_mount(), reason="mounts a disk of its own")
+def test_a_full_disk_is_named_as_what_it_is(tmp_path: Path) -> None:
+    shell = ["sh", "-c", _ON_A_FULL_DISK, "sh", str(tmp_path), sys.executable]
+
+    ended = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", *shell],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr == f"{tmp_path}/data: cannot be written: No space left on device\n"
