@@ -4,16 +4,19 @@ An ordinary tar, so that whoever has lost everything else can open it. The manif
 was cut short.
 """
 
+import fcntl
 import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import tarfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +27,14 @@ DUMP = "database.dump"
 SECRETS = ("secret", "previous_secrets")
 _MANIFEST = "manifest.json"
 _BLOCK = 1 << 20
+
+OWN_NAME = "vestnik-%Y%m%dT%H%M%SZ.tar"
+"""Of a file for which a folder was named, by the time in UTC."""
+
+_NAMED_BY_US = re.compile(r"vestnik-\d{8}T\d{6}Z\.tar")
+_PART = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part")
+_LEFT = timedelta(hours=1)
+"""Nothing was written for so long."""
 
 
 class BadBackup(StartFailed):
@@ -95,17 +106,20 @@ def _header(name: str, size: int) -> bytes:
 
 @contextmanager
 def new_file(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
-    """A private file beside `path` that takes its place when all went well; else nothing stays.
+    """A private file beside `path` that takes its place when all went well; else nothing stays. What a run left that was
+    killed goes.
 
     Raises `StartFailed`.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
+        _drop_leftovers(path)
         handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise StartFailed(f"{path}: cannot be written: {error.strerror}") from None
     try:
         with os.fdopen(handle, "w+b") as file:
+            _in_use(handle)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -114,6 +128,27 @@ def new_file(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
         raise StartFailed(f"{path}: cannot be written: {error.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _drop_leftovers(path: Path) -> None:
+    """Parts of backups beside `path` that nobody writes any more: each is as large as a backup, and hidden."""
+    is_left = time.time() - _LEFT.total_seconds()
+    for part in path.parent.glob(".*.part"):
+        named = _PART.fullmatch(part.name)
+        if not named or (named[1] != path.name and not _NAMED_BY_US.fullmatch(named[1])):
+            continue
+        with suppress(FileNotFoundError), part.open("rb") as file:
+            if os.fstat(file.fileno()).st_mtime < is_left and _in_use(file.fileno()):
+                part.unlink()
+
+
+def _in_use(handle: int) -> bool:
+    """Marks the file as ours until it is closed, however we end. False: it is somebody else's, or nobody can tell."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _take_place(part: Path, path: Path, *, force: bool) -> None:

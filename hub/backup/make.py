@@ -16,7 +16,7 @@ from typing import IO
 import asyncpg
 
 from hub.backup import programs
-from hub.backup.archive import DUMP, SECRETS, Manifest, Writer, exists, new_file
+from hub.backup.archive import DUMP, OWN_NAME, SECRETS, Manifest, Writer, exists, new_file
 from hub.config import Settings
 from hub.embedded import secret
 from hub.embedded.borrowed import database_url
@@ -45,7 +45,7 @@ def mark_of(secret: str) -> str:
 
 def _path(target: Path) -> Path:
     if target.is_dir():
-        return target / f"vestnik-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
+        return target / f"{datetime.now(UTC):{OWN_NAME}}"
     if not target.parent.is_dir():
         raise StartFailed(f"{target.parent}: is no folder; make it first, or name another file")
     return target

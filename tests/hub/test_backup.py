@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from hub.backup.archive import DUMP, extract, read_manifest
+from hub.backup.archive import DUMP, extract, new_file, read_manifest
 from hub.backup.programs import _apart
 from hub.cli import main
 from hub.db import partitions
@@ -124,6 +124,38 @@ async def _look(data: Path) -> tuple[int, str]:
         finally:
             await servers.stop()
     return found, name
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from hub.backup.archive import new_file
+with new_file(Path(sys.argv[1]), force=False) as file:
+    file.write(b"half of it")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_run_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    """It is hidden and as large as a backup: every night one more would fill the disk."""
+    strange = tmp_path / ".notes.tar.0badcafe.part"
+    strange.write_bytes(b"somebody else's")
+    for name in ("vestnik-20261101T031000Z.tar", "hub.tar"):
+        killed = [sys.executable, "-c", _KILLED, str(tmp_path / name)]
+        subprocess.run(killed, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
+    assert len(list(tmp_path.iterdir())) == 3
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+
+    with new_file(tmp_path / "hub.tar", force=True):
+        [mine] = set(tmp_path.iterdir()) - {strange}
+        os.utime(mine, (0, 0))
+        with new_file(tmp_path / "hub.tar", force=True):
+            # What is still being written stays, however slowly it goes.
+            assert mine.exists()
+
+    assert set(tmp_path.iterdir()) == {strange, tmp_path / "hub.tar"}
 
 
 def _cut(path: Path) -> None:
