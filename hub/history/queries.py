@@ -14,7 +14,7 @@ from hub.ids import new_id
 from hub.sources.model import Kind
 
 LEASE = timedelta(seconds=60)
-"""Longer than a page and its portions may take; what a dead worker held goes on after it."""
+"""Renewed while a worker has it in hand; what a dead one held goes on after it."""
 
 _RUN = """
 SELECT r.id, r.shop_id, r.source_id, s.name AS source, r.origin, r.kinds, r.since, r.state, r.reason, r.position,
@@ -138,8 +138,8 @@ async def record(
     )
 
 
-async def claim(db: Db, worker: UUID) -> Run | None:
-    """One that the hub reads by itself and that is due, for this worker for as long as `LEASE`."""
+async def claim(db: Db, worker: UUID, lease: timedelta = LEASE) -> Run | None:
+    """One that the hub reads by itself and that is due, for this worker for as long as the lease."""
     row = await db.fetchrow(
         """
         UPDATE import_run SET leased_by = $1, due_at = now() + $2
@@ -150,9 +150,22 @@ async def claim(db: Db, worker: UUID) -> Run | None:
         RETURNING shop_id, id
         """,
         worker,
-        LEASE,
+        lease,
     )
     return await by_id(db, row["shop_id"], row["id"]) if row else None
+
+
+async def renew(db: Db, run: Run, worker: UUID, lease: timedelta) -> None:
+    """Nothing, where it was stopped, or somebody else has it."""
+    await db.execute(
+        """
+        UPDATE import_run SET due_at = now() + $3
+         WHERE id = $1 AND leased_by = $2 AND state = 'running'
+        """,
+        run.id,
+        worker,
+        lease,
+    )
 
 
 async def hold(conn: Connection, run: Run, worker: UUID) -> Run | None:

@@ -1,7 +1,8 @@
 """Imports that the hub reads by itself: page by page, portion by portion, in whatever worker has time."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -35,12 +36,15 @@ class _Stopped(Exception):
 
 
 class Importer:
-    """One per worker; one import at a time."""
+    """One per worker; one import at a time. `lease`: how long it stays with a worker of whom nothing is heard."""
 
-    def __init__(self, hub: Hub, worker: UUID, limits: RateLimits) -> None:
+    def __init__(
+        self, hub: Hub, worker: UUID, limits: RateLimits, *, lease: timedelta = queries.LEASE
+    ) -> None:
         self._hub = hub
         self._worker = worker
         self._limits = limits
+        self._lease = lease
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -52,11 +56,12 @@ class Importer:
 
     async def once(self) -> bool:
         """One import as far as it goes; False: none is due."""
-        run = await queries.claim(self._hub.db, self._worker)
+        run = await queries.claim(self._hub.db, self._worker, self._lease)
         if run is None:
             return False
         try:
-            await self._read(run)
+            async with self._kept(run):
+                await self._read(run)
         except _Stopped:
             pass
         except Later as error:
@@ -72,6 +77,24 @@ class Importer:
             log.exception("import.broken", run=str(run.id))
             await self._fail(run, "a bug: see the log")
         return True
+
+    @asynccontextmanager
+    async def _kept(self, run: Run) -> AsyncIterator[None]:
+        """Ours as long as the context lasts: a page may take longer than the lease, of a slow shop whose orders are read
+        one by one, and another worker would begin it anew, and we after him."""
+        renewing = asyncio.create_task(self._renew(run))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.wait([renewing])
+
+    async def _renew(self, run: Run) -> None:
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 4)
+            # A database that is away is found out about with the next portion.
+            with suppress(*UNREACHABLE):
+                await queries.renew(self._hub.db, run, self._worker, self._lease)
 
     async def _fail(self, run: Run, reason: str) -> None:
         async with transaction(self._hub.db) as conn:

@@ -165,6 +165,28 @@ async def test_a_dead_worker_is_taken_over_from_and_nothing_comes_twice(
     assert (done["state"], done["done"], done["added"]) == ("done", ORDERS, ORDERS)
 
 
+async def test_a_page_that_takes_long_stays_with_its_worker(
+    api: Api, hub: Hub, sklad: MoySkladSimulator, source: Source
+) -> None:
+    """Else two workers would take it from each other, and it would never end."""
+    lease = timedelta(seconds=0.4)
+    one, another = (
+        Importer(hub, uuid4(), _Unlimited(), lease=lease)  # type: ignore[arg-type]
+        for _ in range(2)
+    )
+    sklad.place()
+    sklad.delay = 1.5
+    run = await begun(api, kinds=["order"])
+
+    task = asyncio.create_task(one.once())
+    await asyncio.sleep(1)
+    taken = await another.once()
+    await task
+
+    assert not taken
+    assert (await shown(api, run))["state"] == "done"
+
+
 async def test_one_that_comes_back_under_its_name_goes_on_at_once(
     api: Api, hub: Hub, sklad: MoySkladSimulator, source: Source
 ) -> None:
