@@ -223,6 +223,20 @@ async def test_users_are_told_of_and_administrators_are_not(site: Site, receiver
     assert b"secret-" not in receiver.posts[0][1]
 
 
+async def test_guests_who_share_one_user_are_not_one_person(site: Site, receiver: Receiver) -> None:
+    """One-click purchases and orders of other marketplaces belong to the sale module's anonymous user."""
+    site.users["42"] = _user(3) | {"EMAIL": "anonymous_k3x9q@example.com"}
+
+    await site.request((512, True), users_saved=[["OnAfterUserUpdate", {"ID": 42, "RESULT": True}]])
+
+    [event] = _heard(receiver)
+    assert event.payload
+    facts = PLATFORM.facts(Kind.ORDER, event.payload)
+    assert isinstance(facts, OrderFacts)
+    assert facts.customer
+    assert (facts.customer.id, facts.customer.email) == ("", "anna@example.com")
+
+
 async def test_users_are_not_told_of_where_it_is_not_wanted(site: Site, receiver: Receiver) -> None:
     site.set_up(f"{receiver.url}/hooks/token/events", customers=False)
     site.users = {"42": _user(2)}

@@ -218,7 +218,7 @@ final class Shop
             'id' => (string) $order->getId(),
             'account_number' => (string) $order->getField('ACCOUNT_NUMBER'),
             'site_id' => (string) $order->getSiteId(),
-            'user_id' => (string) $order->getUserId(),
+            'user_id' => self::buyer((int) $order->getUserId()),
             'status_id' => (string) $order->getField('STATUS_ID'),
             'payed' => $order->isPaid() ? 'Y' : 'N',
             'canceled' => $order->isCanceled() ? 'Y' : 'N',
@@ -235,6 +235,21 @@ final class Shop
             'items' => self::items($order),
             'shipments' => self::shipments($order),
         ];
+    }
+
+    /** The id of the user who bought; 0: nobody in particular. */
+    private static function buyer(int $id): string
+    {
+        return self::isAnonymous(\CUser::GetByID($id)->Fetch() ?: []) ? '0' : (string) $id;
+    }
+
+    /**
+     * Orders of people who did not sign in may all belong to one user, whom CSaleUser::GetAnonymousUserID() makes with
+     * such an address: as one person they would get each other's messages.
+     */
+    private static function isAnonymous(array $user): bool
+    {
+        return (bool) preg_match('/^anonymous_[^@]*@example\.com$/i', (string) ($user['EMAIL'] ?? ''));
     }
 
     private static function properties(iterable $properties): array
@@ -293,11 +308,11 @@ final class Shop
         return $told;
     }
 
-    /** Null: an administrator, or nobody. */
+    /** Null: an administrator, or nobody in particular. */
     private static function customer(int $id): ?array
     {
         $user = \CUser::GetByID($id)->Fetch();
-        if (!$user || in_array(self::ADMINISTRATORS, array_map('intval', \CUser::GetUserGroup($id)), true)) {
+        if (!$user || self::isAnonymous($user) || in_array(self::ADMINISTRATORS, array_map('intval', \CUser::GetUserGroup($id)), true)) {
             return null;
         }
 
