@@ -67,7 +67,8 @@ class CsCart:
         "O": OrderStatus.PLACED,
         "P": OrderStatus.CONFIRMED,
         "C": OrderStatus.DELIVERED,
-        "F": OrderStatus.CANCELLED,
+        # A payment that failed: the buyer may pay again, and a cancelled order would never come back from that.
+        "F": None,
         "D": OrderStatus.CANCELLED,
         "I": OrderStatus.CANCELLED,
         # Backordered, and waiting for a call: orders all the same, and new ones where one begins so.
