@@ -80,9 +80,7 @@ async def names(
         for one in customers:
             if one.id:
                 found |= {key: own[one.id] for key in _digests(one) if key in wanted}
-    return [
-        own[one.id] if one.id else _guest(signer, source, one, found) for one in customers
-    ]
+    return [own[one.id] if one.id else _guest(signer, source, one, found) for one in customers]
 
 
 def _guest(
