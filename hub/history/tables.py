@@ -157,8 +157,6 @@ def rows(path: Path, layout: Layout) -> Iterator[Row]:
             f"{path.name} is not {layout.encoding.removesuffix('-sig')}: say which encoding it has,"
             " like --encoding cp1251"
         ) from None
-    except csv.Error as error:
-        raise BadTable(f"{path.name} is no CSV file: {error}") from None
 
 
 def _from_ndjson(path: Path, _layout: Layout) -> Iterator[Row]:
@@ -187,8 +185,8 @@ def _object(number: int, line: bytes) -> Row:
 def _from_csv(path: Path, layout: Layout) -> Iterator[Row]:
     with path.open(encoding=layout.encoding, newline="") as file:
         reader = csv.reader(file, delimiter=layout.delimiter or _delimiter(file))
-        names = _names(path, next(reader, []), layout)
-        found = _cells(reader, names, layout)
+        names = _names(path, _read(path, reader, 1) or [], layout)
+        found = _cells(path, reader, names, layout)
         if layout.kind != "order":
             yield from (Row(line, _tree(cells), fault) for line, cells, fault in found)
             return
@@ -232,10 +230,10 @@ _Cells = tuple[int, dict[str, Any], str]
 """The line, what stands in it by column, and what is wrong with it."""
 
 
-def _cells(reader: Any, names: Sequence[str], layout: Layout) -> Iterator[_Cells]:
+def _cells(path: Path, reader: Any, names: Sequence[str], layout: Layout) -> Iterator[_Cells]:
     readers = [_reader(name) for name in names]
     line = reader.line_num + 1
-    for given in reader:
+    while (given := _read(path, reader, line)) is not None:
         if any(cell.strip() for cell in given):
             fault = ""
             if len(given) != len(names):
@@ -250,6 +248,17 @@ def _cells(reader: Any, names: Sequence[str], layout: Layout) -> Iterator[_Cells
                 fault,
             )
         line = reader.line_num + 1
+
+
+def _read(path: Path, reader: Any, line: int) -> list[str] | None:
+    """The row that begins at that line; None: there is no more. Raises `BadTable`."""
+    try:
+        row: list[str] | None = next(reader, None)
+    except csv.Error as error:
+        raise BadTable(
+            f"{path.name}, line {line}: is no line of a CSV file ({error}); perhaps a quotation mark is not closed there"
+        ) from None
+    return row
 
 
 def _orders(found: Iterator[_Cells]) -> Iterator[Row]:

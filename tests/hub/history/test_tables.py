@@ -127,6 +127,15 @@ def test_a_header_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, sai
         read(written(tmp_path, text))
 
 
+def test_a_quotation_mark_that_is_not_closed_is_found_by_its_line(tmp_path: Path) -> None:
+    """All that follows is one cell: without the line nobody finds it in a million."""
+    rows = "".join(f"{n};Чайник\n" for n in range(20_000))
+    path = written(tmp_path, f'id;title\na;Кружка\nb;"Ложка\n{rows}', "goods.csv")
+
+    with pytest.raises(BadTable, match=r"goods\.csv, line 3: .* quotation mark"):
+        read(path, "product")
+
+
 def test_a_column_that_is_named_and_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadTable, match="no column 'Номер'"):
         read(written(tmp_path, "id\n1\n"), columns={"number": "Номер"})
