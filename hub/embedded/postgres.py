@@ -225,7 +225,8 @@ class Postgres:
         if version != VERSION:
             raise StartFailed(
                 f"{self._cluster}: made by PostgreSQL {version}, this is {VERSION};"
-                " move the data with pg_dump, or give database_url"
+                " `vestnik backup` with the version of Vestnik that made it, then `vestnik restore` with this"
+                " one into a new folder"
             )
 
     async def _launch(self, programs: Path) -> None:

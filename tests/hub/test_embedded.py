@@ -142,7 +142,7 @@ async def test_data_of_another_version_is_left_alone(tmp_path: Path) -> None:
     version = tmp_path / "postgres" / "cluster" / "PG_VERSION"
     version.write_text("17\n")
 
-    with pytest.raises(StartFailed, match="made by PostgreSQL 17"):
+    with pytest.raises(StartFailed, match=r"made by PostgreSQL 17, .* `vestnik restore`"):
         await Servers(tmp_path, redis=False).start()
 
 
