@@ -88,7 +88,7 @@ def addresses(facts: CustomerFacts) -> dict[Kind, str]:
     found: dict[Kind, str] = {}
     for kind, value, normalise in (
         (Kind.EMAIL, facts.email, email.normalise),
-        (Kind.PHONE, facts.phone, phone.normalise),
+        (Kind.PHONE, facts.phone, phone.as_typed),
     ):
         if value:
             try:

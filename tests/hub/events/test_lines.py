@@ -280,6 +280,13 @@ class TestPatch:
         assert given.addresses.phone
         assert given.addresses.phone.value == "+79991234567"
 
+    def test_a_phone_is_read_as_people_type_it(self) -> None:
+        given = patch(None, CustomerFacts("42", phone="375 29 123-45-67"), source())
+
+        assert given.addresses
+        assert given.addresses.phone
+        assert given.addresses.phone.value == "+375291234567"
+
     def test_what_is_not_said_or_wrong_clears_nothing(self) -> None:
         given = patch(self.contact(), CustomerFacts("42", email="none", phone="call me"), source())
 
