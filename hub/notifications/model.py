@@ -62,6 +62,9 @@ class SkipReason(StrEnum):
 ACTIVE = frozenset({DeliveryStatus.QUEUED, DeliveryStatus.SENDING})
 REACHED = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.READ)
 
+GAVE_UP = "gave_up"
+"""The reason of a delivery that had no more time on its channel. It opens the next one also where it is `unknown`."""
+
 # Receipts come late, twice and out of order: a status moves only along these.
 MOVES: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
     DeliveryStatus.QUEUED: frozenset(

@@ -12,7 +12,7 @@ from hub.db.text import storable, storable_if_any
 from hub.notifications import attempts, events, statuses, steps
 from hub.notifications.attempts import COLUMNS, OF_ATTEMPT, Begun, some
 from hub.notifications.claims import Claimed, held_by
-from hub.notifications.model import DeliveryStatus
+from hub.notifications.model import GAVE_UP, DeliveryStatus
 from hub.notifications.settle import Settled
 from hub.notifications.steps import TRIED, Due
 
@@ -101,8 +101,8 @@ WITH moved AS (
      WHERE d.id = t.id AND d.id = ANY($1)
        AND ({held_by("$5")}
             OR (d.reason = 'worker_died' AND d.status IN ('queued', 'unknown'))
-            -- Taken back, and stopped by a person or by a newer one before it was called once more.
-            OR (d.reason = 'maybe_sent' AND d.status = 'unknown'))
+            -- Taken back, and stopped before it was called once more: by a person, by a newer one, by its time.
+            OR (d.reason IN ('maybe_sent', '{GAVE_UP}') AND d.status = 'unknown'))
     RETURNING d.id, d.notification_id
 ), told AS (
     UPDATE notification AS n SET status = 'sent'

@@ -40,10 +40,11 @@ _STOPPED = frozenset({DeliveryStatus.COLLAPSED, DeliveryStatus.CANCELLED, Delive
 
 
 class At(NamedTuple):
-    """Where one delivery stands."""
+    """Where one delivery stands. `gave_up`: its time on its channel was over (`model.GAVE_UP`)."""
 
     step: int
     status: DeliveryStatus
+    gave_up: bool = False
 
 
 class Standing(NamedTuple):
@@ -70,7 +71,7 @@ def standing(
     if strategy is Strategy.ALL or not deliveries:
         return Standing(status)
     step = max(d.step for d in deliveries)
-    here = [d.status for d in deliveries if d.step == step]
+    here = [d for d in deliveries if d.step == step]
     last = step + 1 >= len(untils)
     over = expires_at is not None and now >= expires_at
     if last or over or _STOPPED.intersection(d.status for d in deliveries):
@@ -79,7 +80,7 @@ def standing(
         return _first(status, step, here)
     if any(_has_reached(d, untils[d.step]) for d in deliveries):
         return Standing(status)
-    return _cascade(status, step, here, step_at, now)
+    return _cascade(status, step, [d.status for d in here], step_at, now)
 
 
 def _has_reached(delivery: At, until: Tells | None) -> bool:
@@ -87,12 +88,19 @@ def _has_reached(delivery: At, until: Tells | None) -> bool:
     return _REACHED_BY.get(delivery.status, 0) >= _NEEDED[until or Tells.DELIVERED]
 
 
-def _first(status: NotificationStatus, step: int, here: Sequence[DeliveryStatus]) -> Standing:
-    """The next channel only when this one failed for certain, and no earlier one got there after all."""
-    gone_wrong = {DeliveryStatus.FAILED, DeliveryStatus.SUPPRESSED}
-    if all(s in gone_wrong for s in here) and status not in _AFTER_SENT:
+def _first(status: NotificationStatus, step: int, here: Sequence[At]) -> Standing:
+    """The next channel only when this one failed for certain or its time was over, and no earlier one got there after
+    all."""
+    if all(_has_gone_wrong(d) for d in here) and status not in _AFTER_SENT:
         return Standing(NotificationStatus.QUEUED, step + 1)
     return Standing(status)
+
+
+def _has_gone_wrong(delivery: At) -> bool:
+    """Of what perhaps went out only whoever settled it knows whether it may come twice (`settle.given_up`)."""
+    if delivery.status is DeliveryStatus.UNKNOWN:
+        return delivery.gave_up
+    return delivery.status in (DeliveryStatus.FAILED, DeliveryStatus.SUPPRESSED)
 
 
 def _cascade(

@@ -1,13 +1,13 @@
 """What becomes of a delivery after one call to its provider. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from channels.base import Accepted, Category, Channel, Moved, Outcome, Refused, Retry, Scope
-from hub.notifications.model import DeliveryStatus
+from hub.notifications.model import GAVE_UP, DeliveryStatus
 
 _SECONDS: Mapping[Category, tuple[int, ...]] = {
     Category.SECURITY: (1, 2, 4, 8, 10),
@@ -19,7 +19,8 @@ _SECONDS: Mapping[Category, tuple[int, ...]] = {
 @dataclass(frozen=True, slots=True)
 class InHand:
     """A delivery that this worker holds. `deduplicates`: how long its account recognises a repeat of the same
-    key; `doubt_since`: when the first call to that account was made that got no clear answer, if any did."""
+    key; `doubt_since`: when the first call to that account was made that got no clear answer, if any did;
+    `perhaps_sent`: whether some call before got none, to whichever account."""
 
     id: UUID
     category: Category
@@ -30,6 +31,7 @@ class InHand:
     deduplicates: timedelta = timedelta(0)
     doubt_since: datetime | None = None
     maybe_duplicate: bool = False
+    perhaps_sent: bool = False
 
 
 @dataclass(slots=True)
@@ -156,22 +158,33 @@ def _again(
             code=reason,
             maybe_duplicate=duplicate,
         )
-    # By another channel marketing would perhaps be the second.
-    if maybe_sent or (delivery.doubt_since and delivery.category is Category.MARKETING):
-        return Settled(delivery.id, DeliveryStatus.UNKNOWN, word, reason="maybe_sent", code=reason)
+    if maybe_sent:
+        delivery = replace(delivery, perhaps_sent=True)
     return given_up(delivery, now=due, word=word, code=reason)
 
 
 def given_up(
-    delivery: InHand, *, now: datetime, word: str = "", code: str | None = None
+    delivery: InHand,
+    *,
+    now: datetime,
+    word: str = "",
+    reason: str = GAVE_UP,
+    code: str | None = None,
 ) -> Settled:
-    """No more time on this channel: expired where the whole notification is, else failed here."""
+    """No more time on this channel: expired where the whole notification is, else failed here. What perhaps went out is
+    `unknown` instead. `reason`: why it leaves the channel."""
     expired = delivery.expires_at is not None and now >= delivery.expires_at
+    status = DeliveryStatus.EXPIRED if expired else DeliveryStatus.FAILED
+    reason = "expired" if expired else reason
+    if delivery.perhaps_sent:
+        # Marketing would perhaps be the second by another channel. Anything else had better come twice than not at all.
+        ends = expired or delivery.category is Category.MARKETING
+        status, reason = DeliveryStatus.UNKNOWN, "maybe_sent" if ends else GAVE_UP
     return Settled(
         delivery.id,
-        DeliveryStatus.EXPIRED if expired else DeliveryStatus.FAILED,
+        status,
         word,
-        reason="expired" if expired else "gave_up",
+        reason=reason,
         code=code,
         maybe_duplicate=delivery.maybe_duplicate,
     )

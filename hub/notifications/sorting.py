@@ -97,7 +97,7 @@ def _with_account(
         key = (account.shop_id, account.name)
         found.groups.setdefault(key, (account, []))[1].append(delivery)
     elif _leaves_channel(delivery, choice, now):
-        found.over.append((delivery, _no_way(delivery, choice)))
+        found.over.append((delivery, _no_way(delivery, choice, now)))
     else:
         wait = choice.until - now if choice.until else _NO_ACCOUNT_WAIT
         found.later[delivery.id] = max(wait, _SHORTEST_WAIT)
@@ -140,25 +140,19 @@ def left_unknown(delivery: Claimed) -> Settled:
     )
 
 
-def _no_way(delivery: Claimed, none: NoneUsable) -> Settled:
-    if delivery.doubt_since:
-        return left_unknown(delivery)
+def _no_way(delivery: Claimed, none: NoneUsable, now: datetime) -> Settled:
     reason = "no_account" if none.until is None else "account_paused"
-    return Settled(
-        delivery.id, DeliveryStatus.FAILED, reason=reason, code=none.code or delivery.code
+    return given_up(
+        in_hand(delivery), now=now, reason=reason, code=none.code or delivery.code or None
     )
 
 
 def ended_before_sending(delivery: Claimed, now: datetime) -> Settled | None:
     """What has changed since it was planned: the time, what is newer, the address, a suppression, the consent."""
-    # Since such a call another account may have been called, too.
-    perhaps_sent = delivery.doubt_since is not None or delivery.maybe_duplicate
     if delivery.expires_at and now >= delivery.expires_at:
-        if perhaps_sent:
-            return left_unknown(delivery)
         return given_up(in_hand(delivery), now=now, code=delivery.code)
     if delivery.superseded:
-        if perhaps_sent:
+        if _perhaps_sent(delivery):
             return left_unknown(delivery)
         return Settled(delivery.id, DeliveryStatus.COLLAPSED, reason="collapsed")
     ended = _ended_here(delivery, now)
@@ -166,6 +160,11 @@ def ended_before_sending(delivery: Claimed, now: datetime) -> Settled | None:
         # By another channel it would perhaps be the second.
         return left_unknown(delivery)
     return ended
+
+
+def _perhaps_sent(delivery: Claimed) -> bool:
+    # Since such a call another account may have been called, too.
+    return delivery.doubt_since is not None or delivery.maybe_duplicate
 
 
 def _ended_here(delivery: Claimed, now: datetime) -> Settled | None:
@@ -214,4 +213,5 @@ def in_hand(delivery: Claimed, account: LiveAccount | None = None) -> InHand:
         deduplicates=account.deduplicates if account else timedelta(0),
         doubt_since=delivery.doubt_since if same else None,
         maybe_duplicate=delivery.maybe_duplicate,
+        perhaps_sent=_perhaps_sent(delivery),
     )

@@ -11,7 +11,7 @@ from hub.contacts import addresses
 from hub.db.pool import Db
 from hub.ids import new_id
 from hub.notifications import events
-from hub.notifications.model import LIFETIME, DeliveryStatus, Plan, Strategy
+from hub.notifications.model import GAVE_UP, LIFETIME, DeliveryStatus, Plan, Strategy
 from hub.notifications.progress import At, Standing, standing
 
 TRIED = "CASE WHEN route LIKE '%/apart' THEN route ELSE route || '/apart' END"
@@ -165,7 +165,7 @@ async def advance(
         SELECT n.id, n.shop_id, n.contact_id, n.category, n.strategy, n.plan, n.ordering_key,
                n.expires_at, n.step_at, n.status,
                n.shop_id IN (SELECT shop_id FROM webhook WHERE active) AS heard,
-               (SELECT coalesce(jsonb_agg(jsonb_build_array(d.step, d.status)), '[]')
+               (SELECT coalesce(jsonb_agg(jsonb_build_array(d.step, d.status, d.reason)), '[]')
                   FROM delivery AS d WHERE d.notification_id = n.id) AS deliveries
           FROM notification AS n WHERE n.id = ANY($1)
         """,
@@ -208,7 +208,10 @@ def _standing(row: Mapping[str, Any], now: datetime, *, over: bool) -> Standing:
     return standing(
         Strategy(row["strategy"]),
         [Tells(step["until"]) if step["until"] else None for step in row["plan"]],
-        [At(step, DeliveryStatus(status)) for step, status in row["deliveries"]],
+        [
+            At(step, DeliveryStatus(status), reason == GAVE_UP)
+            for step, status, reason in row["deliveries"]
+        ],
         step_at=row["step_at"],
         expires_at=now if over else row["expires_at"],
         now=now,

@@ -149,14 +149,14 @@ async def cancel(connection: Connection, shop_id: int, id_: UUID) -> str | None:
     present = {r["status"] for r in rows}
     if "sending" in present:
         return "sending"
-    if present - {"queued", "failed", "suppressed", "expired"}:
+    if present - {"queued", "failed", "suppressed", "expired", "unknown"}:
         return str(status)
     ended = await connection.fetch(
         f"UPDATE delivery AS d SET {stopped('cancelled')}"  # noqa: S608 (constants)
         " WHERE d.notification_id = $1 AND d.status = 'queued' RETURNING d.status",
         id_,
     )
-    if any(r["status"] == "unknown" for r in ended):
+    if "unknown" in present.union(r["status"] for r in ended):
         await _settle(connection, {id_})
         return "unknown"
     await connection.execute(

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from channels.base import Accepted, Channel, Message, Outcome, Receipt, ReceiptStatus
+from hub.accounts import health
 from hub.accounts.book import LiveAccount
 from hub.db.pool import transaction
 from hub.ids import id_at, new_id
@@ -149,6 +150,54 @@ async def test_what_perhaps_had_left_before_its_end_is_not_called_expired(
     assert await shop.status(id_) == "unknown"
     assert await shop.status(clear) == "expired"
     assert len(providers.telegram.sent) == 1
+
+
+@pytest.mark.parametrize("channels", [["telegram"], ["telegram", "email"]])
+async def test_what_perhaps_had_left_when_its_time_is_over_is_told_by_the_next_channel_or_unknown(
+    channels: list[str], shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = await perhaps_sent(shop, drive, providers, channels=channels)
+    await drive.pass_time(timedelta(hours=4, minutes=1))
+
+    await drive.all()
+
+    left, *others = await ends(shop, id_)
+    assert left == ("telegram", "unknown", "gave_up")
+    assert others == ([("email", "sent", None)] if len(channels) > 1 else [])
+    assert await shop.status(id_) == ("sent" if others else "unknown")
+    assert len(providers.telegram.sent) == 1
+
+
+async def test_what_perhaps_had_left_by_an_account_that_waits_for_a_person_takes_the_next_channel(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = await perhaps_sent(shop, drive, providers, channels=["telegram", "email"])
+    main = hub.shop("main").id
+    await health.pause(hub.db, main, "tg", refused=True, reason="", code="401", failures=7)
+    await hub.accounts.refresh(hub.db)
+    await drive.hurry()
+
+    await drive.all()
+
+    assert await ends(shop, id_) == [("telegram", "unknown", "gave_up"), ("email", "sent", None)]
+    assert await shop.status(id_) == "sent"
+
+
+async def test_cancelled_on_the_next_channel_it_goes_by_none(
+    shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """It perhaps left by the first."""
+    id_ = await perhaps_sent(shop, drive, providers, channels=["telegram", "email"])
+    await drive.pass_time(timedelta(minutes=1))
+    await drive.once()
+    assert [status for _, status, _ in await ends(shop, id_)] == ["unknown", "queued"]
+
+    answer = await shop.api.post(f"/v1/notifications/{id_}/cancel")
+
+    assert answer.status == 409
+    assert await shop.status(id_) == "unknown"
+    await drive.all()
+    assert [status for _, status, _ in await ends(shop, id_)] == ["unknown", "cancelled"]
 
 
 @pytest.mark.parametrize("why", ["time", "consent", "address"])

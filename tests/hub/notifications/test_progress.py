@@ -92,6 +92,20 @@ def test_first_takes_the_next_channel_when_this_one_failed_for_certain(
     assert stand(FIRST, *deliveries) == expected
 
 
+def test_what_perhaps_went_out_and_had_no_more_time_is_told_by_the_next_channel() -> None:
+    gave_up = At(0, D.UNKNOWN, gave_up=True)
+
+    def follows(*deliveries: At) -> Standing:
+        return standing(FIRST, [None, None], deliveries, step_at=None, expires_at=None, now=NOW)
+
+    assert follows(gave_up) == Standing(N.QUEUED, 1)
+    assert follows(gave_up, At(0, D.FAILED)) == Standing(N.QUEUED, 1)
+    assert follows(gave_up, At(0, D.UNKNOWN)) == Standing(N.UNKNOWN)
+    assert follows(gave_up, At(1, D.QUEUED)) == Standing(N.QUEUED)
+    # And when that fails, the first may still have arrived.
+    assert follows(gave_up, At(1, D.FAILED)) == Standing(N.UNKNOWN)
+
+
 LATER, OVER = NOW + timedelta(minutes=1), NOW
 
 

@@ -180,6 +180,29 @@ def test_after_a_crash_the_category_and_the_provider_decide(
     assert (settled.status, settled.maybe_duplicate) == (status, maybe_duplicate)
 
 
+SOON = NOW + timedelta(milliseconds=500)
+
+
+@pytest.mark.parametrize("outcome", [Retry("http-503"), UNCLEAR])
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        # By another channel it had better come twice than not at all.
+        ({}, "gave_up"),
+        ({"category": Category.SECURITY}, "gave_up"),
+        ({"category": Category.MARKETING}, "maybe_sent"),
+        # No channel can tell it in time.
+        ({"expires_at": SOON}, "maybe_sent"),
+    ],
+)
+def test_nobody_says_that_it_failed_where_an_earlier_call_may_have_arrived(
+    more: dict[str, Any], reason: str, outcome: Outcome
+) -> None:
+    settled = after(outcome, give_up_at=SOON, perhaps_sent=True, **more)
+
+    assert (settled.status, settled.reason) == (DeliveryStatus.UNKNOWN, reason)
+
+
 def test_giving_up_keeps_what_the_provider_last_said() -> None:
     settled = given_up(in_hand(maybe_duplicate=True), now=NOW, code="http-503")
 
