@@ -15,6 +15,7 @@ from hub.db.plans import plan_once
 from hub.db.pool import Db, transaction
 from hub.notifications.facts import preferences_of
 from hub.notifications.model import ContactFacts
+from hub.notifications.ordering import HELD_BACK, SUPERSEDED
 from hub.queue import DueRoute
 
 LEASE = timedelta(seconds=30)
@@ -83,21 +84,16 @@ WITH no_wait AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true)
 )"""
 
-_THESE = """, due AS (
+_THESE = f""", due AS (
     SELECT d.id FROM delivery AS d
      -- Not a plain comparison: it would offer the index of everything queued, which PostgreSQL takes for
      -- empty when it last looked at a quiet time, and then reads through at every job of a backlog.
      WHERE d.id = ANY($4) AND d.status || '' = 'queued'
        -- Due by the clock of whoever wrote it: those of two machines differ a little.
        AND d.due_at <= now() + interval '1 second'
-       AND (d.ordering_key IS NULL OR NOT EXISTS (
-            SELECT FROM delivery AS earlier
-             WHERE earlier.contact_id = d.contact_id
-               AND earlier.ordering_key = d.ordering_key
-               AND earlier.notification_id < d.notification_id
-               AND earlier.status IN ('queued', 'sending')))
+       AND NOT {HELD_BACK}
        FOR UPDATE OF d SKIP LOCKED
-)"""
+)"""  # noqa: S608 (a constant)
 
 # Ordered by all of the index, so that no other will do. What is not alike is left to those who know it by its id.
 _FOREMOST = """, due AS (
@@ -128,13 +124,7 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d
        coalesce(a.verified, true) AS verified,
        EXISTS (SELECT FROM suppression AS s WHERE s.shop_id = d.shop_id AND s.digest = a.digest
                                              AND s.channel = d.channel) AS suppressed,
-       n.collapse_key IS NOT NULL AND n.status IN ('scheduled', 'queued') AND EXISTS (
-            SELECT FROM notification AS newer
-             WHERE newer.contact_id = n.contact_id AND newer.id > n.id AND newer.collapse_key = n.collapse_key
-               -- Ids are of the clocks of several machines; that of the database is one.
-               AND newer.created_at >= n.created_at
-               -- What nobody can be told any more replaces nothing.
-               AND newer.status NOT IN ('undeliverable', 'cancelled', 'expired')) AS superseded,
+       {superseded} AS superseded,
        d.channel = 'whatsapp' AND EXISTS (
             SELECT FROM heard AS h WHERE h.shop_id = d.shop_id AND h.digest = a.digest
                 AND h.channel = d.channel AND h.heard_at > now() - $3::interval) AS session_open,
@@ -171,8 +161,8 @@ SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off
 """
 
-_CLAIM = _NO_WAIT + _THESE + _CLAIMED.format(doubt=_DOUBT)
-_CLAIM_DUE = _NO_WAIT + _FOREMOST + _CLAIMED.format(doubt=_NO_DOUBT)
+_CLAIM = _NO_WAIT + _THESE + _CLAIMED.format(doubt=_DOUBT, superseded=SUPERSEDED)
+_CLAIM_DUE = _NO_WAIT + _FOREMOST + _CLAIMED.format(doubt=_NO_DOUBT, superseded=SUPERSEDED)
 
 _CHANNELS: Mapping[str, Channel] = {str(channel): channel for channel in Channel}
 _CATEGORIES: Mapping[str, Category] = {str(category): category for category in Category}

@@ -20,6 +20,7 @@ from hub.accounts.limits import RateLimits
 from hub.db.pool import Connection, Db
 from hub.notifications import claims, routes
 from hub.notifications.load import CallSizes
+from hub.notifications.ordering import HELD_BACK
 from hub.notifications.routes import Way
 from hub.notifications.shares import JOBS
 from hub.queue import BATCH, LANES, DueRoute, Lane, QueueAway
@@ -301,29 +302,22 @@ async def _look(connection: Connection, wanted: Sequence[_Wanted]) -> list[_Chos
     """The foremost of each. Compared as whole rows and ordered by all of it, so that only one index will do: any
     other would be read through."""
     rows = await connection.fetch(
-        """
-        SELECT w.nth, s.*
+        f"""
+        SELECT w.nth, d.id, d.handout_at, d.give_up_at, d.attempt_count > 0 AS again, {HELD_BACK} AS held
           FROM unnest($1::int[], $2::smallint[], $3::text[], $4::int[], $5::timestamptz[], $8::boolean[])
             AS w (nth, shop_id, route, most, until, apart)
          CROSS JOIN LATERAL (
-               SELECT d.id, d.handout_at, d.give_up_at, d.attempt_count > 0 AS again,
-                      d.ordering_key IS NOT NULL AS keyed,
-                      d.ordering_key IS NOT NULL AND EXISTS (
-                         SELECT FROM delivery AS earlier
-                          WHERE earlier.contact_id = d.contact_id
-                            AND earlier.ordering_key = d.ordering_key
-                            AND earlier.notification_id < d.notification_id
-                            AND earlier.status IN ('queued', 'sending')) AS held
-                 FROM delivery AS d
+               SELECT * FROM delivery AS d
                 WHERE (d.shop_id, d.category, d.route, d.handout_at)
                       >= (w.shop_id, $6, w.route, '-infinity'::timestamptz)
                   AND (d.shop_id, d.category, d.route, d.handout_at) <= (w.shop_id, $6, w.route, now())
                   AND d.status = 'queued'
                 ORDER BY d.shop_id, d.category, d.route, d.handout_at
-                LIMIT w.most + $7) AS s
-         WHERE (w.until IS NULL OR s.give_up_at <= w.until) AND (NOT w.apart OR s.again OR s.keyed)
-         ORDER BY w.nth, s.handout_at
-        """,
+                LIMIT w.most + $7) AS d
+         WHERE (w.until IS NULL OR d.give_up_at <= w.until)
+           AND (NOT w.apart OR d.attempt_count > 0 OR d.ordering_key IS NOT NULL)
+         ORDER BY w.nth, d.handout_at
+        """,  # noqa: S608 (a constant)
         list(range(len(wanted))),
         [shop_id for _, shop_id, _ in (w.key for w in wanted)],
         [route for _, _, route in (w.key for w in wanted)],

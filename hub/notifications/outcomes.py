@@ -13,6 +13,7 @@ from hub.notifications import attempts, events, statuses, steps
 from hub.notifications.attempts import COLUMNS, OF_ATTEMPT, Begun, some
 from hub.notifications.claims import Claimed, held_by
 from hub.notifications.model import GAVE_UP, DeliveryStatus
+from hub.notifications.ordering import ACCEPTED
 from hub.notifications.settle import Settled
 from hub.notifications.steps import TRIED, Due
 
@@ -271,15 +272,15 @@ async def _next_in_order(connection: Db, kept: Iterable[tuple[Claimed, Settled]]
     if not done:
         return []
     rows = await connection.fetch(
-        """
+        f"""
         SELECT foremost.id, foremost.category
           FROM unnest($1::uuid[], $2::text[]) AS t (contact_id, ordering_key)
          CROSS JOIN LATERAL (
                SELECT d.id, d.category FROM delivery AS d
                 WHERE d.contact_id = t.contact_id AND d.ordering_key = t.ordering_key
                   AND d.status = 'queued' AND d.due_at <= now()
-                ORDER BY d.notification_id LIMIT 1) AS foremost
-        """,
+                ORDER BY {ACCEPTED} LIMIT 1) AS foremost
+        """,  # noqa: S608 (a constant)
         [contact_id for contact_id, _ in done],
         [key for _, key in done],
     )

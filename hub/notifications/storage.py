@@ -71,7 +71,9 @@ async def _collapse(connection: Connection, newer: Sequence[Prepared]) -> None:
             SELECT DISTINCT n.id
               FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS t (contact_id, collapse_key, id)
               JOIN notification AS n
-                ON n.contact_id = t.contact_id AND n.collapse_key = t.collapse_key AND n.id < t.id
+                ON n.contact_id = t.contact_id AND n.collapse_key = t.collapse_key
+               -- As `ordering.SUPERSEDED`: those of this transaction were created now.
+               AND (n.created_at, n.id) < (now(), t.id)
              WHERE n.status IN ('scheduled', 'queued')
         )
         UPDATE delivery AS d SET {stopped("collapsed")} FROM old WHERE d.notification_id = old.id AND d.status = 'queued'

@@ -1,20 +1,24 @@
 """What happens while a message waits for its turn, is in a worker's hand or perhaps with its provider."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
-from channels.base import Accepted, Channel, Message, Outcome, Receipt, ReceiptStatus
+from channels.base import Accepted, Category, Channel, Message, Outcome, Receipt, ReceiptStatus
 from hub.accounts import health
 from hub.accounts.book import LiveAccount
+from hub.accounts.limits import RateLimits
 from hub.db.pool import transaction
 from hub.ids import id_at, new_id
-from hub.notifications import attempts, claims, delivery, prepare, receipts, service, tick
+from hub.notifications import attempts, claims, delivery, outcomes, prepare, receipts, service, tick
+from hub.notifications.handout import HandOut
 from hub.notifications.leases import Job
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.request import ContentIn
@@ -23,6 +27,7 @@ from hub.resources import Hub
 from tests.hub.notifications.conftest import Drive, Shop
 from tests.hub.notifications.providers import Providers
 from tests.hub.notifications.test_delivery import MARKETING, ends, letter_in_hand, text, tried
+from tests.hub.notifications.test_handout import Handed
 from tests.simulators.base import Fault
 
 AGREED = {"marketing": {"email": "subscribed", "vk": "subscribed"}}
@@ -347,11 +352,27 @@ async def test_one_that_came_too_late_itself_replaces_nothing(
     assert await shop.status(old) == "sent"
 
 
+@pytest.fixture
+def fast_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Inside of it notifications are accepted by a machine whose clock is half a minute fast."""
+
+    @contextmanager
+    def fast() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            ahead = timedelta(seconds=30)
+            patch.setattr(prepare, "new_id", lambda: id_at(datetime.now(UTC) + ahead))
+            yield
+
+    return fast
+
+
+FastClock = Callable[[], AbstractContextManager[None]]
+
+
 async def test_what_another_machine_with_a_fast_clock_accepted_before_is_not_newer(
-    shop: Shop, drive: Drive, providers: Providers, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, drive: Drive, fast_clock: FastClock
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(prepare, "new_id", lambda: id_at(datetime.now(UTC) + timedelta(seconds=30)))
+    with fast_clock():
         first = (await shop.send(**text("email", "assembled", collapse_key="k")))["id"]
     await drive.all()
     assert await shop.status(first) == "sent"
@@ -360,6 +381,61 @@ async def test_what_another_machine_with_a_fast_clock_accepted_before_is_not_new
     await drive.all()
 
     assert await shop.status(second) == "sent"
+
+
+@pytest.mark.parametrize("in_hand", [False, True])
+async def test_what_another_machine_with_a_fast_clock_accepted_before_is_replaced(
+    in_hand: bool, hub: Hub, shop: Shop, drive: Drive, fast_clock: FastClock
+) -> None:
+    with fast_clock():
+        first = (await shop.send(**text("email", "assembled", collapse_key="k")))["id"]
+    ids = [row["id"] for row in await drive.rows(first)]
+    if in_hand:
+        assert len(await claims.claim(hub.db, ids, drive.worker)) == 1
+
+    second = (await shop.send(**text("email", "shipped", collapse_key="k")))["id"]
+    await claims.give_back(hub.db, dict.fromkeys(ids, timedelta(0)), drive.worker)
+    await drive.all()
+
+    assert await shop.status(first) == "collapsed"
+    assert await shop.status(second) == "sent"
+
+
+async def test_in_one_key_the_database_says_what_was_accepted_first(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers, fast_clock: FastClock
+) -> None:
+    with fast_clock():
+        first = (await shop.send(**text("email", "1", ordering_key="a")))["id"]
+    second = (await shop.send(**text("email", "2", ordering_key="a")))["id"]
+    with fast_clock():
+        third = (await shop.send(**text("email", "3", ordering_key="a")))["id"]
+    await hub.db.execute("UPDATE delivery SET handout_at = now()")
+
+    queue = Handed()
+    handing = HandOut(replace(hub, queue=cast("Any", queue)), RateLimits(drive.redis))
+    async with hub.db.acquire() as connection:
+        await handing.turn(connection, Category.TRANSACTIONAL)
+    assert queue.ids == [row["id"] for row in await drive.rows(first)]
+    await drive.all()
+
+    assert [letter.text.strip() for letter in providers.unisender_go.sent] == ["1", "2", "3"]
+    assert {await shop.status(id_) for id_ in (first, second, third)} == {"sent"}
+
+
+async def test_the_next_of_a_key_is_what_was_accepted_next(
+    hub: Hub, shop: Shop, drive: Drive, fast_clock: FastClock
+) -> None:
+    ids = [(await shop.send(**text("email", ordering_key="a")))["id"]]
+    with fast_clock():
+        ids.append((await shop.send(**text("email", ordering_key="a")))["id"])
+    ids.append((await shop.send(**text("email", ordering_key="a")))["id"])
+    first, second, _ = [(await drive.rows(id_))[0]["id"] for id_ in ids]
+    [claimed] = await claims.claim(hub.db, [first], drive.worker)
+    settled = Settled(first, DeliveryStatus.FAILED, reason="message_refused")
+
+    due = await outcomes.record(hub.db, [(claimed, settled)], {}, drive.worker)
+
+    assert [one.id for one in due] == [second]
 
 
 @pytest.mark.parametrize("stopped", ["cancelled", "collapsed"])

@@ -97,11 +97,9 @@ async def test_how_much_waits_makes_no_statement_slower(waiting: Hub, limits: Ra
         await metrics.Backlog().refresh(replace(hub, db=db))
         await trial.rollback()
 
-    dear = [(pages, s) for pages, s in explained.pages[:beside] if pages > 400]
-    # The tick looks at the foremost of what it keeps waiting, the metrics count up to a bound.
-    peek = [pages for pages, s in dear if "w.until" in s]
-    assert len(dear) == len(peek) == 1, dear
-    assert peek[0] < 3000
+    # The metrics, which come after these, count up to a bound.
+    assert [(pages, s) for pages, s in explained.pages[:beside] if pages > 400] == []
+    assert [s for _, s in explained.pages[:beside] if "w.until" in s]
     assert len(explained.pages) > 20
 
 
