@@ -110,10 +110,11 @@ async def _pause(
 
 
 async def lift(db: Pool, shop_id: int, account: str) -> None:
-    """The account answered well again; the shop's backend is told."""
+    """The account answered well again; the shop's backend is told. A pause that somebody began meanwhile stays."""
     async with db.acquire() as connection, connection.transaction():
         lifted = await connection.fetchval(
-            "DELETE FROM account_state WHERE shop_id = $1 AND account = $2 RETURNING true",
+            "DELETE FROM account_state WHERE shop_id = $1 AND account = $2 AND paused_until <= now()"
+            " RETURNING true",
             shop_id,
             account,
         )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from channels.base import Accepted, Channel, Limits, Moved, Outcome, Refused, Retry, Scope
-from hub.accounts import recent
+from hub.accounts import health, recent
 from hub.accounts.book import LiveAccount, Need
 from hub.accounts.breaker import Breaker, Call
 from hub.accounts.choice import is_left
@@ -255,6 +255,24 @@ async def test_whoever_proves_it_first_opens_it_for_all(hub: Hub, sms: LiveAccou
 
     assert await states(hub) == []
     assert ours.allowed(sms) > 1000
+
+
+async def test_whoever_proves_it_does_not_end_what_another_process_just_began(
+    hub: Hub, sms: LiveAccount
+) -> None:
+    """Its calls went well; those of the other one say that there is no money."""
+    breaker = Breaker(hub.accounts)
+    await calls(hub, breaker, sms, FAILS, recent.IN_A_ROW)
+    await pass_pause(hub)
+    await calls(hub, breaker, sms, GOES, 4)
+    await health.pause(
+        hub.db, sms.shop_id, sms.name, refused=True, reason="no money", code="3", failures=2
+    )
+
+    await calls(hub, breaker, sms, GOES)
+
+    assert await states(hub) == [("smsc", "3", 2)]
+    assert hub.accounts.paused_until(sms, datetime.now(UTC))
 
 
 async def test_two_processes_that_find_it_out_at_once_make_one_pause(
