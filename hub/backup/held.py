@@ -56,7 +56,8 @@ def told(count: int, send: str) -> str:
         return f"{count} deliveries were due: those from {send} on go out at the start, the others do not."
     return (
         f"{count} deliveries were due, and the hub that was lost may have sent them since. They are\n"
-        "held, and what outlives its use meanwhile is never sent; new messages go out as ever. Decide:\n"
+        "held, and what outlives its use meanwhile is never sent; new messages go out as ever, save those\n"
+        "of an ordering_key of which one is held: they wait behind it. Decide:\n"
         "  vestnik held                  shows them\n"
         "  vestnik held --send TIME      sends those due from TIME on, when the lost hub stopped\n"
         "  vestnik held --send none      sends none of them\n"
@@ -89,6 +90,7 @@ async def _show(connection: Connection) -> None:
         _say(
             f"{one.shop}  {one.category:<13} {one.count:>7}  due"
             f" {one.first:%Y-%m-%d %H:%M} to {one.last:%Y-%m-%d %H:%M} UTC"
+            + (f", {one.behind} newer wait behind them" if one.behind else "")
         )
     if not found:
         _say("nothing is held")

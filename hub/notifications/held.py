@@ -27,13 +27,15 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many deliveries of one shop and category wait, and when the first and the last of them were due."""
+    """How many deliveries of one shop and category wait, and when the first and the last of them were due. `behind`: how
+    many newer ones wait for them, being of the same ordering key."""
 
     shop: str
     category: str
     count: int
     first: datetime
     last: datetime
+    behind: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,14 @@ async def hold(connection: Connection) -> int:
 async def waiting(db: Db) -> list[Waiting]:
     rows = await db.fetch(
         """
-        SELECT s.slug AS shop, d.category, count(*) AS count, min(h.due_at) AS first, max(h.due_at) AS last
+        SELECT s.slug AS shop, d.category, count(DISTINCT d.id) AS count, min(h.due_at) AS first,
+               max(h.due_at) AS last, count(DISTINCT newer.id) AS behind
           FROM held_delivery AS h
           JOIN delivery AS d ON d.id = h.delivery_id AND d.status = 'queued' AND d.due_at = $1
           JOIN shop AS s ON s.id = h.shop_id
+          LEFT JOIN delivery AS newer
+            ON newer.contact_id = d.contact_id AND newer.ordering_key = d.ordering_key
+           AND newer.status = 'queued' AND newer.due_at <= now()
          GROUP BY 1, 2 ORDER BY 1, 2
         """,
         FOREVER,
@@ -91,8 +97,8 @@ async def release(connection: Connection, since: datetime) -> Released:
     return Released(sent, ended)
 
 
-async def end_outlived(connection: Connection) -> None:
-    """Nobody said what shall become of these, and now it is too late to tell them."""
+async def end_outlived(connection: Connection) -> bool:
+    """Nobody said what shall become of these, and now it is too late to tell them. Whether there are more of them."""
     async with connection.transaction():
         rows = await _some(connection, "h.outlived_at <= now()")
         if rows:
@@ -107,6 +113,7 @@ async def end_outlived(connection: Connection) -> None:
             """,
             FOREVER,
         )
+    return len(rows) == _AT_ONCE
 
 
 # When a thing is no longer worth telling: as its request says, else by its category, from when it was to be told.
@@ -184,11 +191,11 @@ async def _out_of_hand(connection: Connection) -> None:
 async def _some(connection: Connection, which: str) -> list[_Row]:
     """Those that were cancelled, collapsed or erased meanwhile are left out, and forgotten."""
     await connection.execute(
-        """
+        f"""
         DELETE FROM held_delivery AS h
-         WHERE NOT EXISTS (SELECT FROM delivery AS d WHERE d.id = h.delivery_id
-                              AND d.status = 'queued' AND d.due_at = $1)
-        """,
+         WHERE {which} AND NOT EXISTS (SELECT FROM delivery AS d WHERE d.id = h.delivery_id
+                                          AND d.status = 'queued' AND d.due_at = $1)
+        """,  # noqa: S608
         FOREVER,
     )
     rows = await connection.fetch(

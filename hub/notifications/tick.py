@@ -104,6 +104,9 @@ class Tick:
                 await self._hand_out(await chore(self._hub, connection))
         if self._due("strays", timedelta(seconds=5)):
             await self._hand_out(await receipts.match_strays(connection))
+        if self._due("held", timedelta(minutes=1)) and await held.end_outlived(connection):
+            # There may be very many: the next turn goes on.
+            self._last.pop("held")
         if self._due("house", timedelta(minutes=10)):
             await _keep_house(connection)
 
@@ -178,4 +181,3 @@ async def _keep_house(connection: Connection) -> None:
     await connection.execute(
         "DELETE FROM answer_link WHERE expires_at < now() - interval '30 days'"
     )
-    await held.end_outlived(connection)

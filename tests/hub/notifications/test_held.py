@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub.accounts.limits import RateLimits
 from hub.db.pool import Connection
 from hub.notifications import held, recovery, tick
 from hub.resources import Hub
@@ -139,6 +140,57 @@ async def test_what_nobody_decides_on_is_never_sent_when_it_has_outlived_its_use
     await held.release(db, held.BEGINNING)
     await drive.all()
     assert await shop.status(young) == "sent"
+
+
+async def test_what_waits_behind_a_held_one_is_shown_and_goes_when_that_has_ended(
+    shop: Shop, drive: Drive, db: Connection, providers: Providers
+) -> None:
+    """Its ordering key promises an order, and the held one may still go out."""
+    await shop.send(**SMS, ordering_key="a")
+    await shop.send(**SMS)
+    await held.hold(db)
+    behind = (await shop.send(**SMS, ordering_key="a"))["id"]
+    await shop.send(**SMS, ordering_key="b")
+    await drive.once()
+    assert await shop.status(behind) == "queued"
+    [waiting] = await held.waiting(db)
+    assert (waiting.count, waiting.behind) == (2, 1)
+
+    await db.execute("UPDATE held_delivery SET outlived_at = now()")
+    await held.end_outlived(db)
+    await drive.all()
+
+    assert await shop.status(behind) == "sent"
+    assert await held.waiting(db) == []
+
+
+async def test_of_very_many_that_have_outlived_their_use_none_has_to_wait_for_minutes(
+    hub: Hub, drive: Drive, db: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "_AT_ONCE", 10)
+    await db.execute(
+        """
+        INSERT INTO delivery (id, shop_id, notification_id, contact_id, address_id, channel, category,
+                              due_at, handout_at, give_up_at, route)
+        SELECT uuidv7(), $1, uuidv7(), uuidv7(), uuidv7(), 'sms', 'transactional', now(), now(), now(), ''
+          FROM generate_series(1, 35)
+        """,
+        hub.shop("main").id,
+    )
+    await db.execute(
+        """
+        WITH held AS (UPDATE delivery SET due_at = $1, handout_at = $1, reason = 'held' RETURNING id, shop_id)
+        INSERT INTO held_delivery (delivery_id, shop_id, due_at, outlived_at)
+        SELECT id, shop_id, now(), now() FROM held
+        """,
+        held.FOREVER,
+    )
+    one = tick.Tick(hub, RateLimits(drive.redis), drive.deliverer.hand_out)
+
+    for _ in range(4):
+        await one._turn(db)
+
+    assert {r["status"] for r in await db.fetch("SELECT status FROM delivery")} == {"unknown"}
 
 
 async def test_what_is_too_late_to_tell_expires_when_it_is_let_go(
