@@ -29,10 +29,10 @@ _PACE_LASTS = timedelta(seconds=5)
 _MS = timedelta(milliseconds=1)
 _FULL_FOR = timedelta(seconds=1)
 
-# KEYS: bucket, pause. ARGV: rate per s, burst, floor kept for others, wanted. Answer: granted, wait in ms.
+# KEYS: bucket, pause. ARGV: rate per s, burst, floor kept for others, wanted. Answer: granted, wait in ms, 1 while paused.
 _TAKE = """
 local paused = redis.call('PTTL', KEYS[2])
-if paused > 0 then return {0, paused} end
+if paused > 0 then return {0, paused, 1} end
 local rate, burst, floor, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -46,7 +46,7 @@ redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', now)
 redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 60000)
 local wait = 0
 if granted < wanted then wait = math.ceil((floor + 1 - tokens) * 1000 / rate) end
-return {granted, math.max(wait, 0)}
+return {granted, math.max(wait, 0), 0}
 """
 
 # KEYS: one a recipient. ARGV: pause in ms. Answer: for each 0 (free, and now taken) or ms to wait.
@@ -90,11 +90,12 @@ return answer
 @dataclass(frozen=True, slots=True)
 class Grant:
     """How many of the wanted calls may go now, when the next one should ask again, and at what distance from
-    each other the rest."""
+    each other the rest. `held`: none before that, because the provider asked for patience."""
 
     calls: int
     wait: timedelta
     pace: timedelta = timedelta(0)
+    held: bool = False
 
 
 class RateLimits:
@@ -118,13 +119,14 @@ class RateLimits:
         burst = max(1.0, effective)
         floor = min(burst * (1 - BULK_SHARE), burst - 1) if lane is Lane.BULK else 0.0
         try:
-            granted, wait = await self._take(
+            granted, wait, held = await self._take(
                 keys=[f"vestnik:rate:{account}", f"vestnik:pause:{account}"],
                 args=[effective, burst, floor, wanted],
             )
         except (RedisError, OSError):
             return self._take_local(account, effective, burst, floor, wanted, lane)
-        return Grant(int(granted), timedelta(milliseconds=int(wait)), _pace(effective, lane))
+        pace = _pace(effective, lane)
+        return Grant(int(granted), timedelta(milliseconds=int(wait)), pace, held=bool(held))
 
     async def recipients(
         self, account: str, limits: Limits, recipients: Sequence[str]

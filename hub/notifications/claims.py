@@ -14,7 +14,7 @@ from hub.db.attempts import UNCLEAR
 from hub.db.plans import plan_once
 from hub.db.pool import Db, transaction
 from hub.notifications.facts import preferences_of
-from hub.notifications.model import ContactFacts
+from hub.notifications.model import ContactFacts, waits_beyond
 from hub.notifications.ordering import HELD_BACK, SUPERSEDED
 from hub.queue import DueRoute
 
@@ -31,6 +31,7 @@ class Claimed(NamedTuple):
 
     `value` is None where the address is gone by now. `superseded`: a newer one of its collapse key was accepted while
     this one was in a worker's hand, or at the same moment. `has_next`: the plan has another channel after this.
+    `waited_out`: it was never called for, and has waited for its turn until it was not worth telling (`waits_beyond`).
     `session_open`: see `channels.base.Message`; looked up for WhatsApp only. `contact`: as much of it as the decisions
     at sending time need.
     `doubt_since`: when the first call to `account` was made that got no clear answer, if any did; `doubt_call` and
@@ -63,6 +64,7 @@ class Claimed(NamedTuple):
     locale: str | None
     collapse_key: str | None
     has_next: bool
+    waited_out: bool
     value: str | None
     address_kind: str | None
     address_provider: str | None
@@ -120,6 +122,7 @@ SELECT d.id, d.shop_id, d.notification_id, d.contact_id, d.address_id, d.step, d
        d.due_at, d.give_up_at, n.expires_at, n.template, coalesce(n.data, '{{}}') AS data, n.content, n.interaction,
        n.locale, n.collapse_key,
        n.strategy <> 'all' AND d.step + 1 < jsonb_array_length(n.plan) AS has_next,
+       {waited_out} AS waited_out,
        a.value, a.kind AS address_kind, a.provider AS address_provider, a.digest,
        coalesce(a.verified, true) AS verified,
        EXISTS (SELECT FROM suppression AS s WHERE s.shop_id = d.shop_id AND s.digest = a.digest
@@ -161,8 +164,20 @@ SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off
 """
 
-_CLAIM = _NO_WAIT + _THESE + _CLAIMED.format(doubt=_DOUBT, superseded=SUPERSEDED)
-_CLAIM_DUE = _NO_WAIT + _FOREMOST + _CLAIMED.format(doubt=_NO_DOUBT, superseded=SUPERSEDED)
+_BEYOND = " ".join(
+    f"WHEN '{category}' THEN interval '{waits_beyond(category, has_next=True).total_seconds()} s'"
+    for category in Category
+)
+# By the database's clock: a worker whose own is hours fast must not give up all that it claims.
+_WAITED_OUT = f"""
+(d.attempt_count = 0 AND d.give_up_at <= now()
+ AND (n.strategy = 'all' OR d.step + 1 >= jsonb_array_length(n.plan)
+      OR d.give_up_at + CASE d.category {_BEYOND} END <= now()))
+"""
+_ALSO = {"superseded": SUPERSEDED, "waited_out": _WAITED_OUT}
+
+_CLAIM = _NO_WAIT + _THESE + _CLAIMED.format(doubt=_DOUBT, **_ALSO)
+_CLAIM_DUE = _NO_WAIT + _FOREMOST + _CLAIMED.format(doubt=_NO_DOUBT, **_ALSO)
 
 _CHANNELS: Mapping[str, Channel] = {str(channel): channel for channel in Channel}
 _CATEGORIES: Mapping[str, Category] = {str(category): category for category in Category}
@@ -240,13 +255,16 @@ async def renew(db: Db, ids: Sequence[UUID], worker: UUID) -> None:
 
 async def give_back(db: Db, later: Mapping[UUID, timedelta], worker: UUID) -> None:
     """Not sent after all (a limit, a paused account, the end of the process): due again after that wait. Without one
-    it keeps its place in the line."""
+    it keeps its place in the line. On its last channel it does not wait for longer than it is worth telling."""
+    again_at = """
+    CASE WHEN t.wait <= interval '0' THEN d.due_at
+         WHEN d.give_up_at > now() AND d.route LIKE '%/last%' THEN least(now() + t.wait, d.give_up_at)
+         ELSE now() + t.wait END
+    """
     await db.execute(
         f"""
         UPDATE delivery AS d
-           SET status = 'queued',
-               due_at = CASE WHEN t.wait > interval '0' THEN now() + t.wait ELSE d.due_at END,
-               handout_at = CASE WHEN t.wait > interval '0' THEN now() + t.wait ELSE d.due_at END,
+           SET status = 'queued', due_at = {again_at}, handout_at = {again_at},
                leased_until = NULL, leased_by = NULL, updated_at = now()
           FROM unnest($1::uuid[], $2::interval[]) AS t (id, wait)
          WHERE d.id = t.id AND d.id = ANY($1) AND {held_by("$3")}

@@ -39,6 +39,7 @@ from hub.notifications.sorting import (
     ended_before_sending,
     left_unknown,
     not_recognised,
+    not_waiting,
     sort_out,
     too_late,
 )
@@ -266,7 +267,15 @@ class Deliverer:
         if calls and account.limits.per_recipient:
             recipients = [str(by_key[m.key].address_id) for call in calls for m in call]
             await self._limits.release(account.key, recipients)
-        await self._give_back(job, _one_after_another(calls, grant, by_key))
+        later = _one_after_another(calls, grant, by_key)
+        if grant.held:
+            now = datetime.now(UTC)
+            waiting = [by_key[m.key] for call in calls for m in call]
+            over = [(d, s) for d in waiting if (s := not_waiting(d, grant.wait, now))]
+            await self._record(over, {})
+            for delivery, _ in over:
+                del later[delivery.id]
+        await self._give_back(job, later)
 
     def _gate(self, account: LiveAccount) -> Gate:
         name = account.key

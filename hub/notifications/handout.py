@@ -18,8 +18,9 @@ from hub.accounts.book import LiveAccount
 from hub.accounts.choice import carriers
 from hub.accounts.limits import RateLimits
 from hub.db.pool import Connection, Db
-from hub.notifications import claims, routes
+from hub.notifications import claims, outlived, routes
 from hub.notifications.load import CallSizes
+from hub.notifications.model import waits_beyond
 from hub.notifications.ordering import HELD_BACK
 from hub.notifications.routes import Way
 from hub.notifications.shares import JOBS
@@ -95,7 +96,7 @@ class _Pace:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """`until`: only what gives up by then. `apart`: only what is not like the others of its route. `slow`: its accounts
+    """`until`: only what is to give up by then. `apart`: only what is not like the others of its route. `slow`: its accounts
     are, and workers claim of it what they soon make."""
 
     key: Key
@@ -107,10 +108,11 @@ class _Wanted:
 
 @dataclass(slots=True)
 class _Chosen:
-    """`free` can be sent, `held` wait for an earlier one of their ordering key."""
+    """`free` can be sent, `held` wait for an earlier one of their ordering key, and `over` did so for too long."""
 
     free: list[UUID] = field(default_factory=list)
     held: list[UUID] = field(default_factory=list)
+    over: list[UUID] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +198,10 @@ class HandOut:
                 rate, slow = _TRIAL_PACE, False
             is_full = any(account.bucket in lately.full for account in found.accounts)
             yield _Wanted(key, min(share, pace.room(clock, rate, full=is_full)), slow=slow)
-        if found.until and clock - pace.peeked_at >= _PEEK_EVERY.total_seconds():
+        if clock - pace.peeked_at >= _PEEK_EVERY.total_seconds():
+            # What is over by then costs its accounts nothing: it does not wait for their pace.
             pace.peeked_at = clock
-            yield _Wanted(key, min(share, _PEEK), found.until)
+            yield _Wanted(key, min(share, _PEEK), found.until or now - _beyond(key))
 
     def _pace(self, key: Key) -> _Pace:
         if len(self._paces) > _REMEMBERED:
@@ -232,18 +235,20 @@ class HandOut:
         if not wanted:
             return
         chosen = await _look(connection, wanted)
+        await outlived.end(connection, {id_ for one in chosen for id_ in one.over})
         ids = [id_ for one in chosen for id_ in (*one.free, *one.held)]
         if not ids:
             return
         taken = await _take(connection, ids, _AGAIN[lane])
         for one, found in zip(wanted, chosen, strict=True):
             gone = len(taken.intersection(found.free))
-            self._paces[one.key].took(gone)
-            if one.until and gone == one.most:
+            if one.until is None:
+                self._paces[one.key].took(gone)
+            elif gone == one.most:
                 # There are more of them: the next turn goes on.
                 self._paces[one.key].peeked_at = float("-inf")
         # After the commit: a worker is often faster than that, and does not wait for rows that are locked.
-        free = [id_ for one in chosen for id_ in one.free if id_ in taken]
+        free = [id_ for id_ in dict.fromkeys(i for one in chosen for i in one.free) if id_ in taken]
         try:
             await self._hub.queue.hand_out(lane, free)
         except QueueAway:
@@ -303,7 +308,8 @@ async def _look(connection: Connection, wanted: Sequence[_Wanted]) -> list[_Chos
     other would be read through."""
     rows = await connection.fetch(
         f"""
-        SELECT w.nth, d.id, d.handout_at, d.give_up_at, d.attempt_count > 0 AS again, {HELD_BACK} AS held
+        SELECT w.nth, d.id, d.handout_at, now() - d.give_up_at AS late, d.attempt_count > 0 AS again,
+               {HELD_BACK} AS held
           FROM unnest($1::int[], $2::smallint[], $3::text[], $4::int[], $5::timestamptz[], $8::boolean[])
             AS w (nth, shop_id, route, most, until, apart)
          CROSS JOIN LATERAL (
@@ -330,16 +336,26 @@ async def _look(connection: Connection, wanted: Sequence[_Wanted]) -> list[_Chos
     found: dict[int, list[Any]] = {}
     for row in rows:
         found.setdefault(row["nth"], []).append(row)
-    return [_chosen(found.get(nth, []), one.most) for nth, one in enumerate(wanted)]
+    return [
+        _chosen(found.get(nth, []), one.most, _beyond(one.key)) for nth, one in enumerate(wanted)
+    ]
 
 
-def _chosen(rows: Iterable[Mapping[str, Any]], most: int) -> _Chosen:
+def _beyond(key: Key) -> timedelta:
+    """How much longer than until it was to give up a delivery of that route may wait for its turn."""
+    category, _, text = key
+    route = routes.read(text)
+    return waits_beyond(category, has_next=route is None or route.has_next)
+
+
+def _chosen(rows: Iterable[Mapping[str, Any]], most: int, beyond: timedelta) -> _Chosen:
     chosen, last = _Chosen(), None
     for row in rows:
         # What failed together is tried together: some providers recognise a repeat only of the whole call.
         together = row["again"] and row["handout_at"] == last
         if row["held"]:
-            chosen.held.append(row["id"])
+            over = row["late"] >= beyond
+            (chosen.over if over else chosen.held).append(row["id"])
         elif len(chosen.free) < most or together:
             chosen.free.append(row["id"])
             last = row["handout_at"]

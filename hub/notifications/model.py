@@ -127,6 +127,13 @@ LIFETIME: Mapping[Category, timedelta] = {
 }
 
 
+def waits_beyond(category: Category, *, has_next: bool) -> timedelta:
+    """How much longer than until `give_up_at` a delivery that was never called for may wait for its turn. Where another
+    channel comes next, `give_up_at` is the end of trying: a turn that comes late (a slow account, a rate) is no reason
+    for a dearer channel as long as the thing is worth telling."""
+    return LIFETIME[category] if has_next else timedelta(0)
+
+
 # What is made for each of thousands of notifications is a tuple: that takes a third of the time.
 class AddressFacts(NamedTuple):
     """`provider`: of push addresses, who alone can reach it. `suppressed`: on which channels."""

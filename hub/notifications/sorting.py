@@ -178,7 +178,7 @@ def _ended_here(delivery: Claimed, now: datetime) -> Settled | None:
     missing = consent_missing(delivery.channel, delivery.category, delivery.contact)
     if missing:
         return Settled(delivery.id, DeliveryStatus.SUPPRESSED, reason=missing)
-    if now >= delivery.give_up_at and delivery.attempt_count:
+    if delivery.waited_out or (now >= delivery.give_up_at and delivery.attempt_count):
         return given_up(in_hand(delivery), now=now, code=delivery.code)
     return None
 
@@ -189,6 +189,14 @@ def _leaves_channel(delivery: Claimed, none: NoneUsable, now: datetime) -> bool:
     if none.until is None or now >= delivery.give_up_at:
         return True
     return delivery.has_next and (none.refused or none.until >= delivery.give_up_at)
+
+
+def not_waiting(delivery: Claimed, wait: timedelta, now: datetime) -> Settled | None:
+    """As of an account that is paused: the provider asked for so much patience that another channel can do it sooner.
+    None: it waits, or there is none."""
+    if not delivery.has_next or now + wait < delivery.give_up_at:
+        return None
+    return given_up(in_hand(delivery), now=now, code="throttled")
 
 
 def came_to(

@@ -168,16 +168,17 @@ async def cancel(connection: Connection, shop_id: int, id_: UUID) -> str | None:
     return "cancelled"
 
 
-_PERHAPS_SENT = f"""
+PERHAPS_SENT = f"""
 EXISTS (SELECT FROM attempt AS t
          WHERE d.attempt_count > 0 AND t.delivery_id = d.id AND {UNCLEAR})
 """
+"""In SQL, whether some call for the delivery `d` got no clear answer."""
 
 
 def stopped(status: str, *, doubtful: str = "false") -> str:
     """In SQL, what becomes of a queued delivery `d` that is not to be sent. Of one whose call got no clear answer nobody
     can say that nothing had left; it is not repeated either. `doubtful`: in SQL, for whom else that is so."""
-    perhaps_sent = f"coalesce({doubtful}, false) OR {_PERHAPS_SENT}"
+    perhaps_sent = f"coalesce({doubtful}, false) OR {PERHAPS_SENT}"
     return f"""
     status = CASE WHEN {perhaps_sent} THEN 'unknown' ELSE '{status}' END,
     reason = CASE WHEN {perhaps_sent} THEN 'maybe_sent' ELSE '{status}' END, updated_at = now()

@@ -257,6 +257,28 @@ async def test_while_a_worker_is_full_little_is_added(backlog: Backlog) -> None:
     assert len(await backlog.turns(3)) == 300
 
 
+async def test_what_has_waited_too_long_does_not_wait_for_the_pace_of_its_account(
+    backlog: Backlog,
+) -> None:
+    over = await backlog.add(300, gives_up_in=timedelta(seconds=-1), since=timedelta(hours=4))
+    late = await backlog.add(
+        300, gives_up_in=timedelta(seconds=-1), route="telegram/telegram//next"
+    )
+    await backlog.limits.tell(new_id(), {f"{backlog.shop}:tg": 20.0})
+    handing = HandOut(backlog.hub, backlog.limits)
+
+    handed = await backlog.turned(handing)
+
+    assert set(over) <= set(handed)
+    assert len(handed) == len(set(handed))
+    # Another channel comes next: these stay as long as they are worth telling.
+    assert len(set(late) & set(handed)) < 100
+    # Nor do they take anything from its pace.
+    young = await backlog.add(5)
+    await asyncio.sleep(0.4)
+    assert set(young) & set(await backlog.turned(handing))
+
+
 async def test_what_an_earlier_one_holds_back_takes_nobodys_place(
     backlog: Backlog, hub: Hub
 ) -> None:

@@ -23,6 +23,7 @@ from hub.notifications.leases import Job
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.request import ContentIn
 from hub.notifications.settle import Settled
+from hub.notifications.sorting import ended_before_sending
 from hub.resources import Hub
 from tests.hub.notifications.conftest import Drive, Shop
 from tests.hub.notifications.providers import Providers
@@ -227,6 +228,105 @@ async def test_marketing_that_perhaps_had_left_goes_by_no_other_channel(
 
     assert (len(providers.vk.sent), len(providers.unisender_go.sent)) == (1, 0)
     assert await ends(shop, id_) == [("vk", "unknown", "maybe_sent")]
+
+
+# -- a turn that does not come ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("category", ["transactional", "marketing"])
+async def test_what_waited_for_its_turn_until_it_was_not_worth_telling_is_not_sent(
+    category: str, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    await shop.contact("anna", consents=AGREED)
+    more = MARKETING if category == "marketing" else {"content": {"text": "Привет"}}
+    id_ = (await shop.send(**more, channels=["vk"]))["id"]
+    hours = timedelta(hours=24 if category == "marketing" else 4)
+    await drive.pass_time(hours + timedelta(minutes=1))
+
+    await drive.all()
+
+    assert providers.vk.sent == []
+    assert await ends(shop, id_) == [("vk", "failed", "gave_up")]
+    assert await shop.status(id_) == "failed"
+
+
+@pytest.mark.parametrize("after", [timedelta(minutes=5), timedelta(hours=5)])
+async def test_a_turn_that_comes_late_costs_no_other_channel_while_it_is_worth_telling(
+    after: timedelta, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    id_ = (await shop.send(**text("telegram", channels=["telegram", "sms"])))["id"]
+    await drive.pass_time(after)
+
+    await drive.all()
+
+    late = [("telegram", "failed", "gave_up"), ("sms", "sent", None)]
+    soon = [("telegram", "sent", None)]
+    assert await ends(shop, id_) == (late if after > timedelta(hours=4) else soon)
+
+
+async def test_a_worker_whose_clock_is_fast_gives_up_nothing_that_was_not_tried(
+    hub: Hub, shop: Shop, drive: Drive
+) -> None:
+    id_ = (await shop.send(**text("telegram")))["id"]
+    [claimed] = await claims.claim(hub.db, [(await drive.rows(id_))[0]["id"]], drive.worker)
+
+    assert ended_before_sending(claimed, datetime.now(UTC) + timedelta(hours=9)) is None
+
+
+async def test_who_waits_behind_one_of_its_key_gives_up_in_its_time(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """The one in front has another day."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    first = (await shop.send(**text("email", ordering_key="a", send_at=tomorrow)))["id"]
+    behind = (await shop.send(**text("email", ordering_key="a")))["id"]
+    last = (await shop.send(**text("email", ordering_key="a", channels=["email", "sms"])))["id"]
+    await drive.pass_time(timedelta(hours=3))
+    async with hub.db.acquire() as connection:
+        handing = HandOut(hub, RateLimits(drive.redis))
+        await handing.turn(connection, Category.TRANSACTIONAL)
+        assert await shop.status(behind) == "queued"
+        await drive.pass_time(timedelta(hours=1, minutes=1))
+        await handing.turn(connection, Category.TRANSACTIONAL)
+
+    assert await ends(shop, behind) == [("email", "failed", "gave_up")]
+    assert await shop.status(behind) == "failed"
+    assert [status for _, status, _ in await ends(shop, last)] == ["failed", "queued"]
+    assert await shop.status(first) == "scheduled"
+    await drive.once()
+    assert (providers.unisender_go.sent, providers.smsc.sent) == ([], [])
+
+
+async def test_a_wait_for_an_account_ends_with_the_time_of_the_message(
+    hub: Hub, shop: Shop, drive: Drive
+) -> None:
+    id_ = (await shop.send(**text("telegram")))["id"]
+    account = hub.accounts.get(hub.shop("main").id, "tg")
+    assert account
+    await RateLimits(drive.redis).hold(account.bucket, timedelta(hours=9))
+
+    await drive.once()
+
+    [row] = await drive.rows(id_)
+    assert row["status"] == "queued"
+    assert row["due_at"] == row["handout_at"] == row["give_up_at"]
+
+
+@pytest.mark.parametrize(("asked", "leaves"), [(5, False), (60, True)])
+async def test_where_the_provider_asks_for_more_patience_than_there_is_the_next_channel_is_taken(
+    asked: int, leaves: bool, hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """Also of those that were not what it was asked about."""
+    id_ = (await shop.send(**text("telegram", channels=["telegram", "email"])))["id"]
+    account = hub.accounts.get(hub.shop("main").id, "tg")
+    assert account
+    await RateLimits(drive.redis).hold(account.bucket, timedelta(seconds=asked))
+
+    await drive.all()
+
+    left = [("telegram", "failed", "gave_up"), ("email", "sent", None)]
+    assert await ends(shop, id_) == (left if leaves else [("telegram", "queued", None)])
+    assert providers.telegram.sent == []
 
 
 # -- an address that changes --------------------------------------------------------------------------------------------
