@@ -2,6 +2,8 @@
 
 import argparse
 import errno
+import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -49,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load(arguments.config, data=arguments.data)
         level = "warning" if arguments.command in _QUIET else settings.hub.log_level
         logs.configure(level, role=arguments.command)
-        return int(arguments.run(settings, arguments) or 0)
+        code = int(arguments.run(settings, arguments) or 0)
+        sys.stdout.flush()
+        return code
     except SettingsError as error:
         return _failed(str(error), 2)
     except (StartFailed, HubError, CannotMigrate, TooFewConnections) as error:
@@ -64,10 +68,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             where = error.filename or settings.data
             return _failed(f"{where}: cannot be written: {error.strerror}", 1)
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return 1
         # Its text may hold an address with a password.
         return _failed(f"PostgreSQL or Redis cannot be reached ({type(error).__name__})", 1)
     except KeyboardInterrupt:
         return 130
+
+
+def _nobody_reads() -> bool:
+    """Whether the other end of stdout is closed, as that of `vestnik keys list | head -1`. Nothing goes there any more
+    then, at the end of the process neither."""
+    end = select.poll()
+    end.register(sys.stdout.fileno(), 0)
+    if not end.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _failed(line: str, code: int) -> int:
@@ -108,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
     _add_demo(add("demo", _demo, "play an order's whole way through a running hub, in the sandbox"))
     _add_import(add("import", None, "take a shop's history over, quietly"), common)
     _add_keys(add("keys", None, "create, list and revoke API keys"), common)
-    _add_operators(add("operators", None, "who signs in to the console: links, list"), common)
+    _add_operators(add("operators", None, "who signs in to the console: link, list, reset"), common)
     _add_secrets(add("secrets", None, "exchange the hub's secret for a new one"), common)
     return parser
 
@@ -159,7 +176,7 @@ def _add_operators(parser: argparse.ArgumentParser, common: list[argparse.Argume
 def _add_backup(add: Callable[[str, Any, str], argparse.ArgumentParser]) -> None:
     backup = add("backup", _backup, "keep everything in one file, while the hub runs and sends")
     backup.add_argument(
-        "target", type=Path, metavar="FILE|DIR", help="a folder: the file is named by the time"
+        "target", metavar="FILE|DIR", help="a folder: the file is named by the time"
     )
     backup.add_argument("--force", action="store_true", help="replace the file if it is there")
     restore = add("restore", _restore, "make a hub of such a file, in a new data folder (--data)")

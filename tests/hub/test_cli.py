@@ -172,6 +172,22 @@ class TestKeys:
         assert re.fullmatch(r"vst_[A-Za-z0-9]+_[A-Za-z0-9_-]+\n", made.stdout)
         assert not (tmp_path / "data" / "servers.json").exists()
 
+    def test_a_reader_that_has_read_enough_is_no_fault(self) -> None:
+        reads, writes = os.pipe()
+        os.close(reads)
+
+        ended = subprocess.run(
+            [sys.executable, "-m", "hub", "keys", "create", "--scope", "send"],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(writes)
+
+        assert (ended.returncode, ended.stderr) == (1, "")
+
     def test_a_key_is_listed_without_its_secret_and_can_be_revoked(self) -> None:
         key = vestnik("keys", "create", "--scope", "send", "--name", "shop backend").stdout.strip()
         [listed] = vestnik("keys", "list").stdout.splitlines()
