@@ -27,7 +27,7 @@ from hub.tokens import Signer
 _LOCK_WAIT = "--lock-wait-timeout=30s"
 
 
-def run(settings: Settings, target: Path, *, force: bool) -> int:
+def run(settings: Settings, target: str, *, force: bool) -> int:
     """The path of the new file alone on stdout, so that a script can take it from there."""
     path = _path(target)
     if path.exists() and not force:
@@ -43,12 +43,15 @@ def mark_of(secret: str) -> str:
     return Signer(secret).name("backup", "mark") if secret else ""
 
 
-def _path(target: Path) -> Path:
-    if target.is_dir():
-        return target / f"{datetime.now(UTC):{OWN_NAME}}"
-    if not target.parent.is_dir():
-        raise StartFailed(f"{target.parent}: is no folder; make it first, or name another file")
-    return target
+def _path(target: str) -> Path:
+    path = Path(target)
+    if path.is_dir():
+        return path / f"{datetime.now(UTC):{OWN_NAME}}"
+    # What ends with a slash is meant as a folder; as a file's name it would take one backup and refuse the next.
+    folder = path if target.endswith("/") else path.parent
+    if not folder.is_dir():
+        raise StartFailed(f"{folder}: is no folder; make it first, or name another file")
+    return path
 
 
 async def _until_told(settings: Settings, path: Path, *, force: bool) -> Manifest:

@@ -309,8 +309,9 @@ class TestRefused:
         assert main(["backup", "x.tar", "--data", "nowhere"]) == 1
         assert "no hub has its database there" in capsys.readouterr().err
         assert list(tmp_path.iterdir()) == []
-        assert main(["backup", "no/x.tar"]) == 1
-        assert "is no folder" in capsys.readouterr().err
+        for missing in ("no/x.tar", "no/"):
+            assert main(["backup", missing]) == 1
+            assert "no: is no folder" in capsys.readouterr().err
 
     def test_a_database_that_is_away(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
