@@ -208,11 +208,12 @@ def _active(webhook: Webhook) -> None:
 
 def _check(url: str, allow: Sequence[Network]) -> None:
     """Raises `InvalidInput`."""
-    if fault := _fault(url, allow):
+    if fault := shape_fault(url) or inner_host(url, allow):
         raise InvalidInput(faults=[Fault("/url", fault)])
 
 
-def _fault(url: str, allow: Sequence[Network]) -> str | None:
+def shape_fault(url: str) -> str | None:
+    """Why nothing can be called by `url`, wherever it leads."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -224,7 +225,7 @@ def _fault(url: str, allow: Sequence[Network]) -> str | None:
         return "must not hold a name or password; callbacks are signed instead"
     if parts.fragment:
         return "must not have a fragment (#…)"
-    return inner_host(url, allow)
+    return None
 
 
 def _written(

@@ -33,6 +33,8 @@ def _as_sent(url: Any) -> Any:
         raise ValueError(
             "must be ASCII without spaces: other letters of a host's name as xn--…, else percent-encoded"
         )
+    if isinstance(url, str) and (fault := service.shape_fault(url)):
+        raise ValueError(fault)
     return url
 
 

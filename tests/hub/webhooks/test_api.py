@@ -105,6 +105,14 @@ async def test_a_refusal_says_what_would_be_right(api: Api) -> None:
     assert said["/events"] == "must have at least 1 item"
 
 
+async def test_all_faults_are_told_at_once(api: Api) -> None:
+    answer = await api.post(
+        "/v1/webhooks", {"url": "shop.example", "events": ["order.lost"], "name": "mine"}
+    )
+
+    assert (answer.status, sorted(answer.pointers)) == (400, ["/events/0", "/name", "/url"])
+
+
 @pytest.mark.parametrize(
     "host",
     [
