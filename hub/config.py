@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from channels.base import AccountConfig, Category, Channel
-from channels.duration import Duration
+from channels.duration import Duration, between
 
 LOCALES = ("ru", "en")
 
@@ -75,15 +75,24 @@ _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 def _size(value: Any) -> Any:
     if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,12}) ?([KMGT]iB|)", value)):
         return int(found[1]) * _UNITS[found[2]]
-    if value == "auto":
-        return AUTOMATIC
     if isinstance(value, int) and value >= 0:
         return value
     raise ValueError('must be a size like "512MiB" or "20GiB" (0: none)')
 
 
+def _size_or_auto(value: Any) -> Any:
+    if value == "auto":
+        return AUTOMATIC
+    try:
+        return _size(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "auto"') from None
+
+
 Size = Annotated[int, BeforeValidator(_size)]
 """Bytes."""
+SizeOrAuto = Annotated[int, BeforeValidator(_size_or_auto)]
+"""Bytes, or `AUTOMATIC`."""
 
 
 def _listen(value: str) -> str:
@@ -227,11 +236,26 @@ class ChannelOrder(Section):
         return found
 
 
+def _reply(value: Any) -> Any:
+    texts = value.values() if isinstance(value, dict) else [value]
+    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise ValueError(_REPLY)
+    if isinstance(value, dict) and not value.keys() <= set(LOCALES):
+        raise ValueError(_REPLY)
+    return value
+
+
+_REPLY = 'must be a text, or one by language: { ru = "…", en = "…" }'
+
+
 class AutoReply(Section):
     """What is answered to somebody who writes one of these words and nothing else."""
 
     words: tuple[Annotated[str, Field(min_length=1, max_length=50)], ...] = Field(min_length=1)
-    text: Annotated[str, Field(min_length=1, max_length=1000)] | Mapping[Locale, str]
+    text: Annotated[
+        Annotated[str, Field(min_length=1, max_length=1000)] | Mapping[Locale, str],
+        BeforeValidator(_reply),
+    ]
     channels: tuple[Channel, ...] = ()
     """Empty: all on which people write without a bot."""
 
@@ -239,12 +263,6 @@ class AutoReply(Section):
         if isinstance(self.text, str):
             return self.text
         return self.text.get(locale) or next(iter(self.text.values()))
-
-    @model_validator(mode="after")
-    def _says_something(self) -> "AutoReply":
-        if not isinstance(self.text, str) and not all(map(str.strip, self.text.values() or [""])):
-            raise ValueError('"text" must be a text, or one by language: { ru = "…", en = "…" }')
-        return self
 
 
 class Patience(Section):
@@ -264,23 +282,21 @@ class Retention(Section):
     day, else with its month.
     """
 
-    notifications: Annotated[Duration, Field(ge=timedelta(days=7), le=_CENTURY)] = timedelta(
-        days=180
-    )
-    attempts: Annotated[Duration, Field(ge=timedelta(days=7), le=_CENTURY)] = timedelta(days=90)
+    notifications: Annotated[Duration, between(timedelta(days=7), _CENTURY)] = timedelta(days=180)
+    attempts: Annotated[Duration, between(timedelta(days=7), _CENTURY)] = timedelta(days=90)
     """With the receipts: what providers said."""
-    events: Annotated[Duration, Field(ge=timedelta(days=3), le=_CENTURY)] = timedelta(days=30)
+    events: Annotated[Duration, between(timedelta(days=3), _CENTURY)] = timedelta(days=30)
     """What the backend was told; longer than it is tried."""
-    heard: Annotated[Duration, Field(ge=timedelta(days=3), le=_CENTURY)] = timedelta(days=90)
+    heard: Annotated[Duration, between(timedelta(days=3), _CENTURY)] = timedelta(days=90)
     """Longer than the 24 hours in which an answer is free."""
-    bot_updates: Annotated[Duration, Field(ge=timedelta(days=3), le=_CENTURY)] = timedelta(days=3)
+    bot_updates: Annotated[Duration, between(timedelta(days=3), _CENTURY)] = timedelta(days=3)
     """Longer than any messenger tells the same again."""
-    sandbox: Annotated[Duration, Field(ge=timedelta(days=1), le=_CENTURY)] = timedelta(days=30)
-    orders: Annotated[Duration, Field(ge=timedelta(days=30), le=_CENTURY)] = timedelta(days=1095)
+    sandbox: Annotated[Duration, between(timedelta(days=1), _CENTURY)] = timedelta(days=30)
+    orders: Annotated[Duration, between(timedelta(days=30), _CENTURY)] = timedelta(days=1095)
     """Since their last change; then they lose their person and stay."""
-    consents: Annotated[Duration, Field(ge=timedelta(days=30), le=_CENTURY)] = timedelta(days=1095)
+    consents: Annotated[Duration, between(timedelta(days=30), _CENTURY)] = timedelta(days=1095)
     """What proves the consents of somebody who was erased."""
-    audit: Annotated[Duration, Field(ge=timedelta(days=30), le=_CENTURY)] = timedelta(days=365)
+    audit: Annotated[Duration, between(timedelta(days=30), _CENTURY)] = timedelta(days=365)
 
     @model_validator(mode="after")
     def _parts_go_before_the_whole(self) -> "Retention":
@@ -294,7 +310,16 @@ class Retention(Section):
 
 SLOW_AFTER = timedelta(seconds=8)
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+
+def _account_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):
+        raise ValueError(
+            'must be 1 to 64 letters (a-z, A-Z), digits, ".", "_" and "-", the first a letter or digit'
+        )
+    return value
+
+
+AccountName = Annotated[str, AfterValidator(_account_name)]
 
 
 class AccountLimits(Section):
@@ -304,7 +329,7 @@ class AccountLimits(Section):
     per_second: float | None = Field(default=None, gt=0, le=100_000)
     per_recipient: Duration | None = None
     concurrency: int | None = Field(default=None, ge=1, le=1000)
-    shared: str | None = Field(default=None, pattern=_NAME)
+    shared: AccountName | None = None
 
 
 class Account(Section):
@@ -316,7 +341,7 @@ class Account(Section):
     nothing is sent by it, and its `config` was not looked at.
     """
 
-    name: str = Field(pattern=_NAME)
+    name: AccountName
     channel: Channel
     provider: str = Field(min_length=1, max_length=64)
     enabled: bool = True
@@ -370,7 +395,7 @@ class HubSettings(Section):
     """Whose `X-Forwarded-For` is believed."""
     max_connections: int = Field(default=1000, ge=10, le=60_000)
     """Of one API process at once."""
-    disk_reserve: Size = AUTOMATIC
+    disk_reserve: SizeOrAuto = AUTOMATIC
     """Of free disk where the database is: below that no new work is taken."""
     database_folder: str = ""
     """Where the database keeps its files, if that is this machine; `vestnik up` knows where its own are."""
@@ -383,11 +408,19 @@ class HubSettings(Section):
     """Where a worker serves its own `/metrics`, for a fleet; empty: nowhere."""
 
 
+def _shop_slug(value: str) -> str:
+    if not re.fullmatch("[a-z0-9][a-z0-9_-]{0,62}", value):
+        raise ValueError(
+            'must be 1 to 63 small letters (a-z), digits, "-" and "_", the first a letter or digit'
+        )
+    return value
+
+
 class Settings(Section):
     """Everything that the command line, the file and the environment said."""
 
     hub: HubSettings = HubSettings()
-    shops: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")], Shop] = Field(
+    shops: Mapping[Annotated[str, AfterValidator(_shop_slug)], Shop] = Field(
         default_factory=lambda: {"main": Shop()}, min_length=1
     )
     data: Path = Path(".vestnik")

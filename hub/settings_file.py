@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from channels.base import AccountConfig, Channel
-from channels.registry import SANDBOX, UnknownProvider, adapter_class
+from channels.registry import SANDBOX, UnknownProvider, adapter_class, providers
 from hub.config import Account, HubSettings, Settings, SettingsError
+from hub.wording import wording
 
 _LISTS = ("outgoing_allow", "trusted_proxies")
 
@@ -136,6 +137,9 @@ def _checked_account(
         shown = _shown("channel", account.get("channel"), written.get("channel"))
         raise SettingsError(f"{where}.channel{shown}: must be one of {choice}") from None
     provider = account.get("provider")
+    if provider is None:
+        there_is = ", ".join(providers(channel))
+        raise SettingsError(f"{where}.provider: is required; there is: {there_is}")
     if provider == SANDBOX:
         # `base_url` is a key of every account; the sandbox has nobody to call.
         model: type[AccountConfig] = AccountConfig
@@ -191,7 +195,7 @@ def _one_line(
     error: ValidationError, raw: Any, written: Any, source: str, joint: str = ": "
 ) -> str:
     """`written`: what `raw` is in the file."""
-    fault = error.errors(include_url=False, include_context=False)[0]
+    fault = error.errors(include_url=False, include_input=False)[0]
     where, value = "", raw
     for part in fault["loc"]:
         if part == "[key]":
@@ -199,17 +203,20 @@ def _one_line(
         where += f"[{part}]" if isinstance(part, int) else f".{part}"
         value, written = _part(value, part), _part(written, part)
     where = where.removeprefix(".")
-    message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         # Nor is it known whether its value is a secret: a password's key may be misspelt.
         return f"{source}{joint if where else ': '}{where}: there is no such setting"
-    message = _without(message, value, written)
+    message = _without(_TABLES.get(fault["type"]) or wording(fault), value, written)
     shown = ""
     if fault["type"] != "missing":
         shown = _shown(where.rpartition(".")[2], value, written)
     # Without a key it concerns the whole that the source names.
     key = f"{joint}{where}" if where else ""
     return f"{source}{key}{shown}: {message}"
+
+
+# What JSON calls an object.
+_TABLES = dict.fromkeys(("dict_type", "mapping_type", "model_type"), "must be a table")
 
 
 def _part(whole: Any, name: int | str) -> Any:

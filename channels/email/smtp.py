@@ -27,7 +27,7 @@ from channels.base import (
     one_each,
 )
 from channels.ca_file import CaFile
-from channels.duration import DurationOrSeconds
+from channels.duration import DurationOrSeconds, between
 from channels.email import mime, replies
 from channels.email.connections import Connections, Unfit
 from channels.email.replies import Stage
@@ -55,9 +55,9 @@ class SmtpConfig(AccountConfig):
     password: SecretStr = SecretStr("")
     sender: MailboxField = Field(alias="from")
     reply_to: MailboxField | None = None
-    timeout: Annotated[DurationOrSeconds, Field(gt=timedelta(0), le=timedelta(minutes=5))] = (
-        timedelta(seconds=30)
-    )
+    timeout: Annotated[
+        DurationOrSeconds, between(timedelta(milliseconds=100), timedelta(minutes=5))
+    ] = timedelta(seconds=30)
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     ca_file: CaFile | None = None
     base_url: str = ""

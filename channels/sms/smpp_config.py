@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from channels.base import AccountConfig
 from channels.ca_file import CaFile
-from channels.duration import DurationOrSeconds
+from channels.duration import DurationOrSeconds, between
 from channels.server_url import server_url
 from channels.sms.smpp_pdu import Address
 from channels.sms.smpp_receipts import Ids
@@ -56,11 +56,11 @@ class SmppConfig(AccountConfig):
     dest_ton: _Octet = 1
     dest_npi: _Octet = 1
     window: Annotated[int, Field(ge=1, le=1000)] = 10
-    timeout: Annotated[DurationOrSeconds, Field(gt=timedelta(0), le=timedelta(minutes=5))] = (
-        timedelta(seconds=20)
-    )
+    timeout: Annotated[
+        DurationOrSeconds, between(timedelta(milliseconds=100), timedelta(minutes=5))
+    ] = timedelta(seconds=20)
     enquire_link: Annotated[
-        DurationOrSeconds, Field(ge=timedelta(seconds=1), le=timedelta(hours=1))
+        DurationOrSeconds, between(timedelta(seconds=1), timedelta(hours=1))
     ] = timedelta(seconds=30)
     long_text: LongText = LongText.UDH
     alphabet: Alphabet = Alphabet.GSM

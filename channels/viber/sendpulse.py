@@ -27,7 +27,7 @@ from channels.base import (
     Unavailable,
 )
 from channels.batches import calls
-from channels.duration import DurationOrSeconds
+from channels.duration import DurationOrSeconds, between
 from channels.http import NoReply, ProviderHttp, unclear
 from channels.money import money
 from channels.sendpulse import tasks
@@ -73,7 +73,7 @@ class SendpulseViberConfig(SendpulseConfig):
     sender_id: Annotated[int, Field(gt=0)]
     message_type: Literal["auto", "promo", "transactional"] = "auto"
     image: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    live_time: Annotated[DurationOrSeconds, Field(ge=_SHORTEST, le=_LONGEST)] = _LONGEST
+    live_time: Annotated[DurationOrSeconds, between(_SHORTEST, _LONGEST)] = _LONGEST
 
 
 class SendpulseViber:

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from hub.errors import Fault, HubError, InvalidInput, TooLarge, UnsupportedMedia
 from hub.repeated import first_repeated
+from hub.wording import told, wording
 
 LIMIT = 1024 * 1024
 """Bytes of a body."""
@@ -119,7 +120,7 @@ async def read_batch(
     pointers into the item or, `is_placed`, into the body. Raises as `read_json` does for all else."""
     raw, tree = await _read_object(request)
     faults = [
-        Fault(_FORBIDDEN.sub("\ufffd", pointer("", other)), _WORDS["extra_forbidden"])
+        Fault(_FORBIDDEN.sub("\ufffd", pointer("", other)), "is not a known field")
         for other in tree
         if other != name
     ]
@@ -295,8 +296,8 @@ def _faults(error: ValidationError, tree: Any, at: str) -> list[Fault]:
     """One for each place and reason; the branches of a union often say the same."""
     details = error.errors(include_url=False, include_input=False)
     found: dict[Fault, None] = {}
-    for detail in details:
-        found[Fault(pointer(at, *_place(detail, tree)), _words(detail))] = None
+    for detail in told(details):
+        found[Fault(pointer(at, *_place(detail, tree)), wording(detail))] = None
         if len(found) == _MOST_FAULTS:
             # There may be as many as the body has places.
             break
@@ -315,22 +316,6 @@ def _place(detail: ErrorDetails, tree: Any) -> Iterator[str | int]:
             yield part
         elif i == last and detail["type"] == "missing":
             yield part
-
-
-_WORDS = {
-    "missing": "is required",
-    "extra_forbidden": "is not a known field",
-    "json_invalid": "is not JSON",
-}
-
-
-def _words(detail: ErrorDetails) -> str:
-    if words := _WORDS.get(detail["type"]):
-        return words
-    text = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    # Of lists that are too short or too long: how pydantic counts is nothing to the caller.
-    text = re.sub(r" after validation, not \d+$", "", text)
-    return re.sub("^(Input|Value|String|List|Set|Tuple|Dictionary) should", "must", text)
 
 
 def read_query(request: web.Request, model: type[InT]) -> InT:

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from hub.api.body import path_text
 from hub.contacts.model import ExternalId
 from hub.errors import Fault, InvalidInput
+from hub.wording import wording
 
 _EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(ExternalId)
 
@@ -16,5 +17,4 @@ def path_external_id(request: web.Request) -> str:
     try:
         return _EXTERNAL_ID.validate_python(value)
     except ValidationError as error:
-        words = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise InvalidInput(faults=[Fault("/external_id", words)]) from None
+        raise InvalidInput(faults=[Fault("/external_id", wording(error.errors()[0]))]) from None

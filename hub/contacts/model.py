@@ -28,6 +28,7 @@ from hub.contacts import addresses, email, phone, push
 from hub.contacts.addresses import Kind
 from hub.contacts.instant import Instant
 from hub.contacts.push import Device
+from hub.wording import wording
 
 MAX_ATTRIBUTES_BYTES = 16 * 1024
 MAX_DEVICES = 20
@@ -92,7 +93,7 @@ def _plainly(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
     try:
         return read({"value": given})
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise ValueError(wording(error.errors()[0])) from None
 
 
 _PLAINLY = WrapValidator(_plainly)
@@ -168,7 +169,7 @@ def _as_state(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
     try:
         return read({"state": given})
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise ValueError(wording(error.errors()[0])) from None
 
 
 _CONSENT_SCHEMA = WithJsonSchema(

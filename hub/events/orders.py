@@ -24,6 +24,7 @@ from hub.orders.work import Work
 from hub.sources.mapping import status_of
 from hub.sources.model import Kind, LineFacts, OrderFacts, Result, Source
 from hub.sources.registry import platform_class
+from hub.wording import wording
 
 _MOST_CODES = 100
 _MOST_PIECES = 1_000_000
@@ -188,7 +189,7 @@ def read(given: Mapping[str, Any]) -> OrderIn:
             faults=[
                 Fault(
                     "".join(f"/{part}" for part in one["loc"]),
-                    one["msg"].removeprefix("Value error, "),
+                    wording(one),
                 )
                 for one in error.errors(include_url=False, include_input=False)
             ]

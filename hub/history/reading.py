@@ -12,6 +12,7 @@ from hub.sources.base import Impossible, Platform, Unreadable
 from hub.sources.canonical import MODEL_OF
 from hub.sources.mapping import overridden
 from hub.sources.model import Facts, Incoming, Kind, Source
+from hub.wording import wording
 
 Numbered = tuple[int, Facts]
 """With the number of its row in the run, from 1."""
@@ -53,8 +54,7 @@ def words(error: ValidationError) -> Iterator[str]:
     """Where and why, without what stood there."""
     for one in error.errors(include_url=False, include_input=False)[:_MOST_WORDS]:
         where = "/".join(map(str, one["loc"]))
-        why = one["msg"].removeprefix("Value error, ").replace("Field required", "is required")
-        yield f"/{where} {why}"
+        yield f"/{where} {wording(one)}"
 
 
 async def of_page(

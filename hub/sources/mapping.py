@@ -18,6 +18,7 @@ from hub.config import OrderStatus
 from hub.sources import values
 from hub.sources.model import CartFacts, CustomerFacts, Facts, Kind, OrderFacts
 from hub.sources.paths import Work, compile_path
+from hub.wording import wording
 
 Overwrite = Literal["always", "if_empty", "never"]
 
@@ -108,7 +109,7 @@ def read_mapping(stored: Mapping[str, Any]) -> tuple[SourceMapping, str]:
 
 def _fault(error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
-    return f"{where} {error['msg'].removeprefix('Value error, ')}"
+    return f"{where} {wording(error)}"
 
 
 @dataclass(frozen=True, slots=True)

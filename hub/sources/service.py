@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from channels.guard import Network
 from channels.http import ProviderHttp
@@ -31,6 +32,7 @@ from hub.sources.registry import UnknownPlatform, platform_class
 from hub.tokens import Signer
 from hub.webhooks import signing
 from hub.webhooks.sealing import SOURCE, SealBroken, seal, unseal
+from hub.wording import wording
 
 MOST = 50
 """Sources of one shop."""
@@ -343,7 +345,7 @@ def _checked(
     except ValidationError as error:
         raise InvalidInput(
             faults=[
-                Fault("/config" + "".join(f"/{part}" for part in one["loc"]), _words(one["msg"]))
+                Fault("/config" + "".join(f"/{part}" for part in one["loc"]), _words(one))
                 for one in error.errors(include_url=False, include_input=False)
             ]
         ) from None
@@ -359,10 +361,10 @@ def _checked(
     return config
 
 
-def _words(message: str) -> str:
-    if message == "Extra inputs are not permitted":
+def _words(fault: ErrorDetails) -> str:
+    if fault["type"] == "extra_forbidden":
         return "is not a key of this platform's config"
-    return message.removeprefix("Value error, ").replace("Field required", "is required")
+    return wording(fault)
 
 
 def _parted(config: SourceConfig) -> tuple[dict[str, Any], dict[str, str]]:

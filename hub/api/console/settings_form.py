@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from channels.guard import Network, PublicOnly
 from hub.api.console.guard import Form
+from hub.wording import wording
 
 _LONGEST = 20_000
 _LONG_KEYS = frozenset({"private_key", "welcome"})
@@ -141,8 +142,7 @@ def checked(
 def _faults(error: ValidationError) -> Iterator[tuple[str, str]]:
     for one in error.errors(include_url=False, include_input=False):
         field = f"s-{one['loc'][0]}" if one["loc"] else ""
-        words = one["msg"].removeprefix("Value error, ")
-        yield field, words.replace("Field required", "is required")
+        yield field, wording(one)
 
 
 async def inner(values: Mapping[str, Any], allow: Sequence[Network]) -> str:

@@ -19,6 +19,7 @@ from hub.sources.platforms.generic_shape import Shape, fit, found, meaning, stor
 from hub.sources.platforms.wire import digest, json_of
 from hub.sources.values import instant, text
 from hub.webhooks import signing
+from hub.wording import wording
 
 _MOST = 1000
 _CLOCKS = timedelta(hours=1)
@@ -197,5 +198,5 @@ def _not_too_many(items: Sequence[Any]) -> None:
 
 def _fault(error: ValidationError) -> str:
     """The first thing that is wrong, and where."""
-    one = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
+    one = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, one['loc']))}: {wording(one)}"

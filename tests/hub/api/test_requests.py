@@ -64,3 +64,15 @@ async def test_a_one_off_goes_by_the_channel_of_its_address_alone(api: Api) -> N
         answer = await api.post("/v1/notifications", body)
         assert (answer.json["status"], answer.json["plan"]) == ("undeliverable", [])
         assert {"channel": "sms", "reason": "not_requested"} in answer.json["skipped"]
+
+
+async def test_a_list_of_wrong_items_is_not_called_empty_besides(api: Api) -> None:
+    body = {"content": {"text": "Привет"}, "recipient": {"external_id": "anna"}}
+
+    wrong = await api.post("/v1/notifications", body | {"channels": ["fax", "post"]})
+    empty = await api.post("/v1/notifications", body | {"channels": []})
+
+    assert wrong.pointers == ["/channels/0", "/channels/1"]
+    assert empty.json["errors"] == [
+        {"pointer": "/channels", "detail": "must have at least 1 item"},
+    ]
