@@ -1,6 +1,9 @@
 """Signatures, by the vectors of the standard's reference library and by what the documentation tells others to do."""
 
+import json
 import re
+import shutil
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,40 @@ def test_the_documented_check_takes_ours_and_nothing_else() -> None:
     assert not is_genuine(secret, headers | {"webhook-id": "other"}, body)
     old = datetime.fromtimestamp(now.timestamp() - 301, UTC)
     assert not is_genuine(secret, signing.headers([secret], "id", old, body), body)
+
+
+PHP = shutil.which("php")
+_JUDGE = """
+foreach (json_decode(stream_get_contents(STDIN), true) as [$secret, $headers, $body]) {
+    echo is_genuine($secret, $headers, $body) ? 'yes ' : 'no ';
+}
+"""
+
+
+@pytest.mark.skipif(not PHP, reason="there is no php here")
+def test_so_does_the_one_in_php() -> None:
+    [code] = re.findall(r"```php\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    secret, other = signing.new_secret(), signing.new_secret()
+    now, body = datetime.now(UTC), '{"type":"тест"}'
+    headers = signing.headers([other, secret], "id", now, body.encode())
+    old = datetime.fromtimestamp(now.timestamp() - 301, UTC)
+    cases = [
+        (secret, headers, body),
+        (signing.new_secret(), headers, body),
+        (secret, headers, f"{body} "),
+        (secret, headers | {"webhook-id": "other"}, body),
+        (secret, signing.headers([secret], "id", old, body.encode()), body),
+    ]
+
+    told = subprocess.run(
+        [str(PHP), "-r", f"{code}\n{_JUDGE}"],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout.split() == ["yes", "no", "no", "no", "no"]
 
 
 def test_a_sealed_secret_opens_for_its_own_webhook_and_hub_only() -> None:
