@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -142,10 +143,10 @@ async def change(
     """`changes`: fields of `Setup` that change; of `config` only the keys given, null takes one away. Whatever stood
     in the source's way is tried anew.
 
-    Raises `InvalidInput`, `NotFound`, `Conflict`.
+    Raises `InvalidInput`, `NotFound`, `Conflict`, `Unprocessable` (another server without the credentials for it).
     """
     async with transaction(db) as conn:
-        before = _found(await queries.by_id(conn, shop_id, id_))
+        before = _found(await queries.locked(conn, shop_id, id_))
         if changes.get("name") == OWN != before.name:
             raise Conflict(_RESERVED)
         fields = {name: value for name, value in changes.items() if name != "config"}
@@ -175,7 +176,8 @@ async def rotate(
     """`what`: `url`, or `secret`, which is then shown once. The former one counts no more. Raises `NotFound`,
     `Conflict` (its credentials cannot be opened), `Unprocessable` (a secret where none of ours is used)."""
     async with transaction(db) as conn:
-        source = _found(await queries.by_id(conn, shop_id, id_))
+        # Locked: with credentials of a moment ago a new server would get those of the former one.
+        source = _found(await queries.locked(conn, shop_id, id_))
         secret = None
         if what == "url":
             after = await queries.exchange_url(conn, shop_id, id_)
@@ -280,6 +282,10 @@ _SEALED = (
     "its credentials cannot be opened, hub.secret is another one than it was: change its config first, with the"
     " credentials given anew"
 )
+_ELSEWHERE = (
+    "has to be given again: base_url leads to another server, and what was entered for one is not sent to another"
+)
+_PORTS = {"http": 80, "https": 443}
 _NAME_TAKEN = "the shop has a source of this name already"
 _PREFIX_TAKEN = (
     "another platform of the shop has this id_prefix, so that ids of the two would be mixed up: name another one, or"
@@ -354,11 +360,19 @@ def _checked(
         for name, value in config
         if isinstance(value, str)
         and value.lower().startswith(("http://", "https://"))
-        and (why := inner_host(value, allow))
+        and (why := _unclear(value) or inner_host(value, allow))
     ]
     if faults:
         raise InvalidInput(faults=faults)
     return config
+
+
+def _unclear(url: str) -> str | None:
+    """Why nobody could tell from `url` alone whom it calls; a password in it would not be sealed either."""
+    authority = url.partition("://")[2].partition("/")[0]
+    if "\\" in authority or "@" in authority:
+        return "must not hold a name, a password or a backslash before the path"
+    return None
 
 
 def _words(fault: ErrorDetails) -> str:
@@ -399,8 +413,23 @@ def _reconfigured(
         hidden, key = {}, ""
     whole = {**source.config, **hidden, **given}
     whole = {name: value for name, value in whole.items() if value is not None}
-    plain, hidden = _parted(_checked(_class(source.platform), whole, allow))
+    class_ = _class(source.platform)
+    config = _checked(class_, whole, allow)
+    if _server(config) != _server(class_.Config.model_construct(**source.config)):
+        kept = [name for name, value in hidden.items() if value and name not in given]
+        if kept:
+            raise Unprocessable(faults=[Fault(f"/config/{name}", _ELSEWHERE) for name in kept])
+    plain, hidden = _parted(config)
     return {"config": plain, "secrets": _sealed(signer, source.id, hidden, key)}
+
+
+def _server(config: SourceConfig) -> tuple[str, str | None, int | None] | None:
+    """Who gets the credentials: scheme, host and port; None where nobody is called."""
+    url = getattr(config, "base_url", None)
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _found(source: Source | None) -> Source:

@@ -242,7 +242,7 @@ async def shown(request: web.Request) -> web.StreamResponse:
     problems=(409, 422),
 )
 async def change(request: web.Request) -> web.StreamResponse:
-    """Whatever stood in its way is tried anew."""
+    """Whatever stood in its way is tried anew. A `base_url` at another server needs the credentials given again."""
     hub, shop = request.app[HUB], request[SHOP]
     id_ = path_id(request)
     body = await parse(request, SourcePatch)

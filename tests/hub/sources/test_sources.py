@@ -1,5 +1,6 @@
 """Sources over the API: made, shown without their secrets, changed, closed."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,6 +64,130 @@ async def test_a_patch_keeps_what_it_does_not_name(hub: Hub, api: Api) -> None:
     assert found
     config: Any = service.opened(hub.signer, found)[0]
     assert config.password.get_secret_value() == "the-password"
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://other.example",
+        "http://romashka.myinsales.ru",
+        "https://romashka.myinsales.ru:8443",
+        "https://romashka.myinsales.ru.other.example/admin",
+    ],
+)
+async def test_credentials_do_not_follow_to_another_server(
+    hub: Hub, api: Api, base_url: str
+) -> None:
+    source = await made(api, INSALES)
+
+    moved = await patched(api, source, {"config": {"base_url": base_url}})
+    with_them = await patched(
+        api, source, {"config": {"base_url": base_url, "password": "another"}}
+    )
+
+    assert moved.status == 422, moved.raw
+    assert moved.pointers == ["/config/password"]
+    assert b"the-password" not in moved.raw
+    assert with_them.status == 200, with_them.raw
+    assert with_them.json["config"]["base_url"] == base_url
+    found = await queries.by_name(hub.db, hub.shop("main").id, "romashka")
+    assert found
+    config: Any = service.opened(hub.signer, found)[0]
+    assert config.password.get_secret_value() == "another"
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://romashka.myinsales.ru/",
+        "HTTPS://Romashka.MyInSales.ru:443/shop",
+    ],
+)
+async def test_at_the_same_server_they_stay(api: Api, base_url: str) -> None:
+    source = await made(api, INSALES)
+
+    answer = await patched(api, source, {"config": {"base_url": base_url}})
+
+    assert answer.status == 200, answer.raw
+
+
+async def test_back_to_the_platforms_own_server_is_another_server_too(api: Api) -> None:
+    config = {"base_url": "https://proxy.example", "client_id": "1", "api_key": "the-password"}
+    source = await made(api, {"name": "ozon", "platform": "ozon", "config": config})
+
+    answer = await patched(api, source, {"config": {"base_url": None}})
+
+    assert (answer.status, answer.pointers) == (422, ["/config/api_key"])
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://romashka.myinsales.ru\\@other.example",
+        "https://other.example\\@romashka.myinsales.ru",
+        "https://name:the-password@romashka.myinsales.ru",
+    ],
+)
+async def test_an_address_that_is_read_in_two_ways_or_holds_a_password_is_refused(
+    api: Api, base_url: str
+) -> None:
+    source = await made(api, INSALES)
+    config = {**INSALES["config"], "base_url": base_url}
+
+    changed = await patched(api, source, {"config": config})
+    created = await api.post("/v1/sources", INSALES | {"name": "second", "config": config})
+
+    for answer in (changed, created):
+        assert (answer.status, answer.pointers) == (400, ["/config/base_url"])
+        assert b"the-password" not in answer.raw
+
+
+async def test_no_exchange_of_the_secret_brings_old_credentials_to_a_new_server(
+    hub: Hub, api: Api
+) -> None:
+    """Both at once: whoever reads what is sealed writes it back before the other one reads."""
+    site = {
+        "name": "lavka",
+        "platform": "woocommerce",
+        "config": {
+            "base_url": "https://lavka.example",
+            "consumer_key": "ck_1",
+            "consumer_secret": "the-password",
+        },
+    }
+    source = await made(api, site)
+    elsewhere = {"base_url": "https://other.example", "consumer_secret": "another"}
+
+    async with hub.db.acquire() as conn, conn.transaction():
+        # Whoever comes waits here, so that all of them are under way together.
+        await conn.execute("SELECT FROM source WHERE id = $1 FOR UPDATE", source["id"])
+        moving = asyncio.create_task(patched(api, source, {"config": elsewhere}))
+        await until_waiting(hub, 1)
+        rotating = asyncio.create_task(
+            api.post(f"/v1/sources/{source['id']}/rotate", {"what": "secret"})
+        )
+        await until_waiting(hub, 2)
+    answers = await asyncio.gather(moving, rotating)
+
+    assert [answer.status for answer in answers] == [200, 200]
+    found = await queries.by_name(hub.db, hub.shop("main").id, "lavka")
+    assert found
+    config: Any = service.opened(hub.signer, found)[0]
+    assert config.base_url == "https://other.example"
+    assert config.consumer_secret.get_secret_value() == "another"
+
+
+async def until_waiting(hub: Hub, many: int) -> None:
+    """Until so many statements wait for a lock."""
+    async with asyncio.timeout(10):
+        while await hub.db.fetchval(_WAITING) < many:
+            await asyncio.sleep(0.02)
+
+
+_WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 @pytest.mark.parametrize(
