@@ -25,10 +25,15 @@ _AGAIN_AFTER = timedelta(minutes=1)
 _PATIENT = timedelta(days=1)
 
 
+class _Unreadable(Exception):
+    """The rule was stored by another version and is refused by this one."""
+
+
 async def due_rules(hub: Hub, connection: Connection) -> list[Due]:
     """Lets every rule go off whose time has come, each in a transaction of its own.
 
-    One that fails by a bug is tried again a minute later, for a day, and holds up no other.
+    One that fails by a bug, or whose rule cannot be read, is tried again a minute later, for a day, and holds up no
+    other.
     """
     due: list[Due] = []
     for timer in await timers.due(connection, _AT_ONCE):
@@ -40,6 +45,12 @@ async def due_rules(hub: Hub, connection: Connection) -> list[Due]:
         try:
             async with connection.transaction():
                 await _go_off(work, timer)
+        except _Unreadable as unreadable:
+            log.error(
+                "rules.unreadable", shop=shop.slug, rule=timer.rule, problem=str(unreadable)
+            )
+            await _failed(connection, timer)
+            continue
         except Exception as error:
             if isinstance(error, UNREACHABLE) and not isinstance(error, UNFIT):
                 raise
@@ -66,7 +77,11 @@ async def _go_off(work: Work, timer: Timer) -> None:
     if not await timers.take(work.conn, timer):
         return
     rule = await queries.by_name(work.conn, work.shop, timer.rule)
-    if rule is None or not rule.active or rule.event != timer.event:
+    if rule is None or not rule.active:
+        return
+    if rule.fault:
+        raise _Unreadable(rule.fault)
+    if rule.event != timer.event:
         return
     if timer.kind is Kind.ORDER:
         await _of_order(work, timer, rule)

@@ -15,13 +15,16 @@ from pydantic import (
     StringConstraints,
     Tag,
     TypeAdapter,
+    ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from hub.sources.model import Kind
 
 MOST_CHECKS = 50
 MOST_DEPTH = 5
+_MOST_FAULTS = 5
 
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,9})?", re.ASCII)
 _ORDERED = frozenset({">", ">=", "<", "<="})
@@ -160,9 +163,23 @@ ConditionIn = Annotated[Condition, AfterValidator(_bounded)]
 _ADAPTER: TypeAdapter[Condition] = TypeAdapter(Condition)
 
 
-def read(stored: str | bytes | None) -> Condition | None:
-    """A condition from its column, as JSON."""
-    return None if stored is None else _ADAPTER.validate_json(stored)
+def read(stored: str | bytes | None) -> tuple[Condition | None, str]:
+    """A condition from its column, as JSON, perhaps by another version of the hub; and what this one would not take
+    of it, where there is such a thing: nobody knows then whether it holds."""
+    if stored is None:
+        return None, ""
+    try:
+        return _ADAPTER.validate_json(stored), ""
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)[:_MOST_FAULTS]
+        return None, "; ".join(map(_fault, faults))
+
+
+def _fault(error: ErrorDetails) -> str:
+    # Without the names of what a condition may be, which stand in <>.
+    way = (str(part) for part in error["loc"])
+    where = ".".join(("condition", *(part for part in way if not part.startswith("<"))))
+    return f"{where} {error['msg'].removeprefix('Value error, ')}"
 
 
 def shown(condition: Condition | None) -> dict[str, Any] | None:

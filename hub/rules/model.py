@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from channels.base import Channel
@@ -42,7 +43,9 @@ HEARERS: Mapping[Kind, frozenset[Role]] = {
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`channels` None: whichever the person and the shop prefer. `built_in`: it is there without anybody having
-    made it; `changed`: the shop's own one stands in its place."""
+    made it; `changed`: the shop's own one stands in its place. `fault`: what is wrong with a stored rule that this
+    version would refuse; nobody is told by it until it is put anew. `condition_stored`: as it stands there then, in
+    JSON."""
 
     name: str
     event: str
@@ -54,6 +57,13 @@ class Rule:
     active: bool = True
     built_in: bool = False
     changed: bool = False
+    fault: str = ""
+    condition_stored: Mapping[str, Any] | None = None
+
+    @property
+    def problem(self) -> str:
+        """What keeps it from telling anybody; empty: nothing."""
+        return f"it does not suit this version, put it anew: {self.fault}" if self.fault else ""
 
     @property
     def kind(self) -> Kind:

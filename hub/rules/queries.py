@@ -1,14 +1,20 @@
 """SQL of a shop's own rules, and what they and the defaults come to together."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import orjson
+import structlog
 
 from channels.base import Channel
 from hub.contacts.model import Role
 from hub.db.pool import Connection, Db
 from hub.ids import new_id
 from hub.rules import condition, defaults
-from hub.rules.model import Rule
+from hub.rules.model import EVENTS, Rule
 from hub.shops.registry import Shop
+
+log = structlog.get_logger()
 
 _COLUMNS = (
     """name, event, condition::text AS condition, audiences, template, channels, delay, active"""
@@ -16,14 +22,19 @@ _COLUMNS = (
 
 
 async def of_event(db: Db, shop: Shop, event: str) -> list[Rule]:
-    """Those in force: what this event sets off, the default (or what stands in its place) first."""
+    """Those in force: what this event sets off, the default (or what stands in its place) first. One with a fault
+    tells nobody, and the default does not come back in its place: what it was changed for is not known."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM rule WHERE shop_id = $1 AND event = $2",  # noqa: S608 (a constant)
         shop.id,
         event,
     )
     default = defaults.of_event(shop.settings, event)
-    return [rule for rule in _merged([default] if default else [], rows) if rule.active]
+    found = [rule for rule in _merged([default] if default else [], rows) if rule.active]
+    for rule in found:
+        if rule.fault:
+            log.error("rules.unreadable", shop=shop.slug, rule=rule.name, problem=rule.fault)
+    return [rule for rule in found if not rule.fault]
 
 
 async def all_of(db: Db, shop: Shop) -> list[Rule]:
@@ -85,16 +96,36 @@ def _merged(default: list[Rule], rows: list[Any]) -> list[Rule]:
 
 
 def _rule(row: Any) -> Rule:
+    """As it was stored, perhaps by another version of the hub."""
     is_default = row["name"] in defaults.NAMES
+    found, fault = condition.read(row["condition"])
+    faults = [
+        *_unknown("event", [row["event"]], EVENTS),
+        *_unknown("audiences", row["audiences"], tuple(Role)),
+        *_unknown("channels", row["channels"] or (), tuple(Channel)),
+        *([fault] if fault else ()),
+    ]
     return Rule(
         name=row["name"],
         event=row["event"],
-        audiences=frozenset(map(Role, row["audiences"])),
+        audiences=frozenset(role for role in Role if role in row["audiences"]),
         template=row["template"],
-        condition=condition.read(row["condition"]),
-        channels=tuple(map(Channel, row["channels"])) if row["channels"] else None,
+        condition=found,
+        condition_stored=orjson.loads(row["condition"]) if fault else None,
+        fault="; ".join(faults),
+        channels=_channels(row["channels"]),
         delay=row["delay"],
         active=row["active"],
         built_in=is_default,
         changed=is_default,
     )
+
+
+def _channels(stored: Sequence[str] | None) -> tuple[Channel, ...] | None:
+    return tuple(Channel(name) for name in stored if name in tuple(Channel)) if stored else None
+
+
+def _unknown(column: str, stored: Sequence[str], known: Sequence[str]) -> Iterator[str]:
+    for word in stored:
+        if word not in known:
+            yield f"{column} names {word[:100]!r}, which it does not know"

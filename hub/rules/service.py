@@ -12,7 +12,7 @@ from hub.db.pool import Db
 from hub.errors import Conflict, Fault, NotFound, Unprocessable
 from hub.resources import Hub
 from hub.rules import condition, defaults, queries, timers
-from hub.rules.model import HEARERS, MOST, Rule
+from hub.rules.model import EVENTS, HEARERS, MOST, Rule
 from hub.shops.registry import Shop
 
 _ORDER = "order."
@@ -30,8 +30,11 @@ async def put(hub: Hub, shop: Shop, rule: Rule, *, by: Actor = SYSTEM) -> tuple[
     """The rule as it is in force from now on, and whether it is new. What waits by the rule as it was goes by
     the new one, unless that is about something else.
 
-    Raises `Unprocessable` (what it asks for is not there), `Conflict` (`MOST`).
+    Raises `Unprocessable` (what it asks for is not there), `Conflict` (`MOST`; a rule with a fault, of which a part
+    is not known here and would be lost).
     """
+    if rule.fault:
+        raise Conflict(rule.problem)
     if faults := list(_faults(hub, shop, rule)):
         raise Unprocessable(faults=faults)
     is_default = rule.name in defaults.NAMES
@@ -74,7 +77,7 @@ async def remove(hub: Hub, shop: Shop, name: str, *, by: Actor = SYSTEM) -> None
 def possible(hub: Hub, shop: Shop, rule: Rule) -> list[Role]:
     """Whom this rule could tell: those for whom its template has a text."""
     template = hub.catalog.find(shop.id, rule.template)
-    if template is None:
+    if template is None or rule.event not in EVENTS:
         return []
     return [r for r in Role if r in HEARERS[rule.kind] and template.channels(Audience(r), None)]
 

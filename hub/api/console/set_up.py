@@ -18,6 +18,7 @@ from hub.api.v1.accounts import AccountOut, State
 from hub.errors import NotFound
 from hub.logs import redact
 from hub.operators.model import Right
+from hub.rules import queries as rules
 from hub.shops import keys
 from hub.sources import queries as sources
 from hub.sources.mapping import status_of
@@ -159,6 +160,11 @@ async def _rest_todo(visit: Visit) -> list[Todo]:
             found.append(Todo("source_problem", "/set-up/sources", one.name, problem, "bad"))
         if codes := unmapped(one):
             found.append(Todo("unknown_codes", "/set-up/sources", one.name, ", ".join(codes)))
+    found += [
+        Todo("rule_problem", "/set-up/rules", one.name, one.problem, "bad")
+        for one in await rules.all_of(db, shop)
+        if one.problem and one.active
+    ]
     found += [
         Todo("webhook_failing", "/set-up/webhooks", hook.url, tone="bad")
         for hook in await webhooks.page(db, shop.id, before=None, limit=100)

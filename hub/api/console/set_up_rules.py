@@ -26,7 +26,11 @@ async def rules(visit: Visit) -> web.StreamResponse:
         title=visit.said["tabs"]["rules"],
         tabs=tabs(visit, "/rules"),
         rows=found,
-        conditions={one.name: condition.shown(one.condition) for one in found if one.condition},
+        conditions={
+            one.name: one.condition_stored or condition.shown(one.condition)
+            for one in found
+            if one.condition or one.condition_stored
+        },
     )
 
 
@@ -75,8 +79,8 @@ def _page(visit: Visit, rule: Rule, fault: str = "") -> web.Response:
         only={str(channel) for channel in rule.channels or ()},
         minutes=rule.delay // _MINUTE,
         most=MOST_DELAY // _MINUTE,
-        condition=condition.shown(rule.condition) if rule.condition else None,
-        fault=fault,
+        condition=rule.condition_stored or condition.shown(rule.condition),
+        fault=fault or rule.problem,
     )
 
 

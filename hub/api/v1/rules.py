@@ -89,6 +89,10 @@ class RuleOut(Out):
     active: bool
     built_in: bool = Field(description="It is there without anybody having made it.")
     changed: bool = Field(description="The shop's own one stands in the place of the built-in.")
+    problem: str = Field(
+        description="Why it tells nobody although it is active: another version of the hub stored what this one does"
+        " not take. Empty: nothing."
+    )
 
     @classmethod
     def of(cls, hub: Hub, shop: Shop, rule: Rule) -> Self:
@@ -99,11 +103,14 @@ class RuleOut(Out):
             possible=service.possible(hub, shop, rule),
             template=rule.template,
             delay=rule.delay // _MINUTE,
-            condition=condition.shown(rule.condition),
+            condition=dict(rule.condition_stored)
+            if rule.condition_stored
+            else condition.shown(rule.condition),
             channels=list(rule.channels) if rule.channels else None,
             active=rule.active,
             built_in=rule.built_in,
             changed=rule.changed,
+            problem=rule.problem,
         )
 
 

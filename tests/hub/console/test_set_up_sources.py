@@ -225,6 +225,32 @@ async def test_a_rule_is_changed(hub: Hub, console: Console) -> None:
     ]
 
 
+async def test_a_rule_of_another_version_is_told_of_and_kept_as_it_is(
+    hub: Hub, console: Console
+) -> None:
+    await hub.db.execute(
+        "INSERT INTO rule (id, shop_id, name, event, audiences, template, condition)"
+        " VALUES (gen_random_uuid(), $1, 'old', 'order.paid', '{buyer}', 'order.paid', $2)",
+        hub.shop("main").id,
+        {"field": "order.total", "op": "matches", "value": "1"},
+    )
+
+    listed = await console.get("/set-up/rules")
+    page = await console.get("/set-up/rules/old")
+    todo = await console.get("/set-up")
+    saved = await console.send(page.form("/rules/old"), delay="5")
+
+    for shown in (listed, page, todo, saved):
+        assert "condition.op" in shown.text
+    assert "Tells nobody" in listed.text
+    assert "A rule tells nobody" in todo.text
+    # Saved from here, it would lose its condition.
+    assert saved.status == 422
+    kept = await rules.by_name(hub.db, hub.shop("main"), "old")
+    assert kept
+    assert (kept.delay, (kept.condition_stored or {})["op"]) == (timedelta(0), "matches")
+
+
 async def test_why_a_rule_cannot_be_is_said(hub: Hub, console: Console) -> None:
     await hub.db.execute(
         "INSERT INTO rule (id, shop_id, name, event, audiences, template)"

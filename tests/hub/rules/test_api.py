@@ -48,6 +48,7 @@ async def test_every_status_has_a_rule_that_is_built_in(api: Api) -> None:
         "active": True,
         "built_in": True,
         "changed": False,
+        "problem": "",
     }
     assert (await api.get("/v1/rules/order.shipped")).json == shipped
 
