@@ -72,9 +72,13 @@ async def put_version(
     """Stores the shop's own text for one channel, locale and audience; in force at once in this process.
 
     `author` is kept with it: who stored it, such as the key's name. `by`: for the audit log. Raises `InvalidInput` with everything
-    wrong with the text, `Unprocessable` where the category is another than the template's.
+    wrong with the text or a locale that no reader has, `Unprocessable` where the category is another than the
+    template's.
     """
     variant = variant_of(name, channel, locale, body.audience)
+    if variant.locale not in LANGUAGES:
+        detail = f"must be one of {', '.join(LANGUAGES)}: no contact has another locale"
+        raise InvalidInput(faults=[Fault("/locale", detail)])
     template = catalog.find(shop_id, name)
     if wrong := await mistakes(catalog, shop_id, name, variant, body.source):
         raise InvalidInput(faults=[Fault(f"/{m.part}" if m.part else "", m.text) for m in wrong])

@@ -1,14 +1,23 @@
 """A shop's own texts: stored, checked, in force, taken back, and never another shop's."""
 
 import asyncio
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from channels.base import Category, Channel
-from hub.content import service
+from hub.config import Locale
+from hub.content import queries, service
 from hub.content.catalog import Catalog, Template
-from hub.content.model import Audience, MissingVariable, OwnBody, TemplateFault
+from hub.content.model import (
+    Audience,
+    MissingVariable,
+    OwnBody,
+    Source,
+    TemplateFault,
+    Variant,
+)
+from hub.content.render import LANGUAGES
 from hub.db.pool import Pool
 from hub.errors import InvalidInput, NotFound, Unprocessable
 from tests.hub.content.conftest import rendered
@@ -174,9 +183,13 @@ async def test_of_a_shared_text_only_those_who_show_html_get_it(db: Pool, catalo
 
 
 async def test_a_reader_gets_the_nearest_language(db: Pool, catalog: Catalog) -> None:
+    """Of what an earlier version took, too, which let texts be stored for any language."""
     for shop in (ONE, TWO):
-        for locale in ("ru", "en", "de", "en-GB"):
-            await put(db, catalog, f"gift.wrapped/sms/{locale}", shop=shop, text=locale)
+        await put(db, catalog, "gift.wrapped/sms/ru", shop=shop, text="ru")
+        await put(db, catalog, "gift.wrapped/sms/en", shop=shop, text="en")
+        for locale in ("de", "en-GB"):
+            await put_earlier(db, shop, "gift.wrapped", locale)
+    await catalog.refresh(db)
 
     def language(shop: int, locale: str | None) -> str:
         return sms(catalog, shop, "gift.wrapped", locale=locale)
@@ -185,6 +198,37 @@ async def test_a_reader_gets_the_nearest_language(db: Pool, catalog: Catalog) ->
         *("de", "de", "en-GB", "en", "ru", "ru", "ru")
     ]
     assert language(TWO, "fr") == "en"
+
+
+async def test_a_text_for_a_language_that_no_reader_has_is_refused(
+    db: Pool, catalog: Catalog
+) -> None:
+    assert set(LANGUAGES) == set(get_args(Locale))
+    for locale in ("de", "en-GB", "ru_RU"):
+        refused = await faults(put(db, catalog, f"order.shipped/sms/{locale}", text="a"))
+        assert refused == {"/locale": "must be one of ru, en: no contact has another locale"}
+
+
+async def test_one_that_is_there_all_the_same_can_be_taken_back(db: Pool, catalog: Catalog) -> None:
+    await put_earlier(db, ONE, "gift.wrapped", "de")
+
+    await delete(db, catalog, "gift.wrapped/sms/de")
+
+    assert catalog.find(ONE, "gift.wrapped") is None
+
+
+async def put_earlier(db: Pool, shop: int, name: str, locale: str) -> None:
+    async with db.acquire() as conn, conn.transaction():
+        await queries.lock(conn)
+        await queries.add_version(
+            conn,
+            shop,
+            name,
+            Variant(Channel.SMS, locale, Audience.BUYER),
+            category=Category.TRANSACTIONAL,
+            source=Source(text=locale),
+            author="key",
+        )
 
 
 async def test_an_own_text_for_a_reader_who_had_none_adds_him(db: Pool, catalog: Catalog) -> None:
