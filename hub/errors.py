@@ -15,6 +15,11 @@ class Fault:
     detail: str
 
 
+def pointer(at: str, *parts: str | int) -> str:
+    """`at` and the way further down, as a JSON Pointer (RFC 6901)."""
+    return at + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
 class HubError(Exception):
     """Told to the caller as it is: `code` is stable, the text is for people and holds no secret."""
 
@@ -31,11 +36,19 @@ class HubError(Exception):
 
 
 class InvalidInput(HubError):
-    """Can be seen from the request alone."""
+    """Can be seen from the request alone. `is_partial`: there are more faults than it names."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "invalid-input"
     title = "The request is not valid"
+
+    def __init__(
+        self, detail: str = "", *, faults: Sequence[Fault] = (), is_partial: bool = False
+    ) -> None:
+        super().__init__(detail, faults=faults)
+        self.is_partial = is_partial
+        if is_partial:
+            self.detail += "; there may be more, which were not looked for"
 
 
 class Unprocessable(HubError):

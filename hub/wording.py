@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from pydantic_core import ErrorDetails
 
+UNKNOWN = "is not a known field"
+
 _PLAIN = {
     "missing": "is required",
-    "extra_forbidden": "is not a known field",
+    "extra_forbidden": UNKNOWN,
     "json_invalid": "is not JSON",
     **dict.fromkeys(("string_type", "string_sub_type"), "must be text"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),

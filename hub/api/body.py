@@ -4,9 +4,11 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,9 +18,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from hub.errors import Fault, HubError, InvalidInput, TooLarge, UnsupportedMedia
+from hub.api import bounds
+from hub.errors import Fault, HubError, InvalidInput, TooLarge, UnsupportedMedia, pointer
 from hub.repeated import first_repeated
-from hub.wording import told, wording
+from hub.wording import UNKNOWN, told, wording
 
 LIMIT = 1024 * 1024
 """Bytes of a body."""
@@ -26,7 +29,20 @@ LIMIT = 1024 * 1024
 DEPTH = 32
 """Objects and arrays inside each other."""
 
-_MOST_FAULTS = 500
+MOST_PARTS = 50_000
+"""Objects and lists of a body, wherever they stand: each takes many times the bytes it is written in."""
+
+MOST_FAULTS = 500
+"""In one answer."""
+
+_MOST_FAULTS_OF_ONE = 50
+"""Of a batch, in which each may be as bad."""
+
+_MANY = 200
+"""Commas: with fewer nothing in a body takes long."""
+
+_LARGE = 64 * 1024
+"""Bytes: what is done with so many takes long enough that others have a turn in between."""
 
 _PATIENCE = timedelta(seconds=30)
 
@@ -34,7 +50,10 @@ _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
 
 # What makes a closer look at the strings necessary: escapes of control characters and surrogates, and DEL.
 _SUSPICIOUS = re.compile(rb"\\u00|\\[bf]|\\u[dD][89a-fA-F]|\x7f")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# Numbers that may be beyond 64 bits or no finite ones.
+_LONG_NUMBER = re.compile(rb"[0-9]{19}|[eE]\+?[0-9]{3}")
 _FORBIDDEN_TEXT = "must not contain control characters (tab and line ends may stand)"
 
 
@@ -63,6 +82,7 @@ class TooSlow(HubError):
 
 
 InT = TypeVar("InT", bound=BaseModel)
+OneT = TypeVar("OneT")
 
 
 def answer(
@@ -87,27 +107,51 @@ def answer(
 async def parse(request: web.Request, model: type[InT]) -> InT:
     """The body as `model`. Raises `InvalidInput` with all faults, `TooLarge`, `UnsupportedMedia`."""
     tree = await read_json(request)
+    raw = await request.read()
+    await _let_others(raw)
     # The bytes, not the tree: from JSON, and only from JSON, strict models take times and enums as text.
-    return _validated(model, await request.read(), tree, "")
+    return _validated(model, raw, tree, "")
 
 
-def check(model: type[InT], value: Any, *, at: str = "") -> InT:
-    """One part of a body that `read_json` gave; `at` is its JSON Pointer. Raises `InvalidInput`."""
-    return _validated(model, orjson.dumps(value), value, at)
+def check(model: type[InT], value: Any, *, at: str = "", most: int = MOST_FAULTS) -> InT:
+    """One part of a body that `read_json` gave; `at` is its JSON Pointer. Raises `InvalidInput` with `most` faults at
+    most."""
+    return _validated(model, orjson.dumps(value), value, at, most)
 
 
-def _validated(model: type[InT], raw: bytes, tree: Any, at: str) -> InT:
+def check_one(model: type[InT], value: Any, *, at: str = "") -> InT:
+    """As `check`, one of those that `read_batch` gave."""
+    return check(model, value, at=at, most=_MOST_FAULTS_OF_ONE)
+
+
+async def in_turns(items: Iterable[OneT]) -> AsyncIterator[OneT]:
+    """Each of a batch; every few of them others have a turn."""
+    for place, item in enumerate(items):
+        if place % 10 == 0:
+            await asyncio.sleep(0)
+        yield item
+
+
+async def _let_others(raw: bytes) -> None:
+    if len(raw) > _LARGE:
+        await asyncio.sleep(0)
+
+
+def _validated(model: type[InT], raw: bytes, tree: Any, at: str, most: int = MOST_FAULTS) -> InT:
+    if raw.count(b",") > _MANY:
+        bounds.check(model, tree, at, most_faults=most)
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        raise InvalidInput(faults=_faults(error, tree, at)) from None
+        faults = _faults(error, tree, at)
+        raise InvalidInput(faults=faults[:most], is_partial=len(faults) > most) from None
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
     """The body: an object, at most `DEPTH` deep, without doubled names, NaN, integers beyond 64 bits,
     control characters and half surrogates. Raises as `parse` does."""
-    raw, tree = await _read_object(request)
-    if _is_suspicious(raw, tree):
+    tree, is_suspicious = await _read_object(request)
+    if is_suspicious:
         _inspect(tree)
     return tree
 
@@ -116,12 +160,13 @@ async def read_batch(
     request: web.Request, name: str, *, most: int, is_placed: bool = False
 ) -> list[Any | InvalidInput]:
     """The 1 to `most` items that the body lists as `name`, which is all that may stand in it. Control characters,
-    half surrogates or too much depth in one concern that one only: their fault stands in its place, with
-    pointers into the item or, `is_placed`, into the body. Raises as `read_json` does for all else."""
-    raw, tree = await _read_object(request)
+    half surrogates, doubled names, numbers that nobody keeps or too much depth in one concern that one only: their
+    fault stands in its place, with pointers into the item or, `is_placed`, into the body. Raises as `read_json` does
+    for all else."""
+    tree, is_suspicious = await _read_object(request)
     faults = [
-        Fault(_FORBIDDEN.sub("\ufffd", pointer("", other)), "is not a known field")
-        for other in tree
+        Fault(_FORBIDDEN.sub("\ufffd", pointer("", other)), UNKNOWN)
+        for other in islice(tree, MOST_FAULTS)
         if other != name
     ]
     given = tree.get(name)
@@ -131,21 +176,23 @@ async def read_batch(
         faults.append(Fault(f"/{name}", f"must have 1 to {most} items"))
     if faults or not isinstance(given, list):
         raise InvalidInput(faults=faults)
-    if not _is_suspicious(raw, tree):
+    if not is_suspicious:
         return given
     return [
         _inspected(item, f"/{name}/{place}" if is_placed else "")
-        for place, item in enumerate(given)
+        async for place, item in in_turns(enumerate(given))
     ]
 
 
-async def _read_object(request: web.Request) -> tuple[bytes, dict[str, Any]]:
-    """The bytes and what they say. Neither depth nor strings are looked at."""
+async def _read_object(request: web.Request) -> tuple[dict[str, Any], bool]:
+    """What the body says, and whether it takes a closer look, at every name, string and number."""
     raw = await receive(request)
     if not raw.strip():
         raise InvalidInput("the body is empty; a JSON object is needed")
+    _check_parts(raw)
     try:
-        tree = _DECODER.decode(raw.decode())
+        reading = _Reading(raw)
+        tree = reading.decode(raw.decode())
     except UnicodeDecodeError as error:
         raise InvalidInput(f"the body is not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
@@ -153,13 +200,25 @@ async def _read_object(request: web.Request) -> tuple[bytes, dict[str, Any]]:
         raise InvalidInput(f"the body is not JSON: {error.msg} ({place})") from None
     except RecursionError:
         raise InvalidInput(_too_deep()) from None
+    if isinstance(tree, _Unfit):
+        raise InvalidInput(tree.reason)
     if not isinstance(tree, dict):
         raise InvalidInput("the body must be a JSON object")
-    return raw, tree
+    await _let_others(raw)
+    return tree, not reading.is_fit or _is_suspicious(raw, tree)
+
+
+def _check_parts(raw: bytes) -> None:
+    """Raises `InvalidInput`."""
+    if raw.count(b"{") + raw.count(b"[") <= MOST_PARTS:
+        return
+    bare = _STRING.sub(b"", raw)
+    if bare.count(b"{") + bare.count(b"[") > MOST_PARTS:
+        raise InvalidInput(f"the body has more than {MOST_PARTS} objects and lists")
 
 
 def _is_suspicious(raw: bytes, tree: dict[str, Any]) -> bool:
-    """Whether it takes a closer look, at every string."""
+    """Whether it is too deep, or may hold strings that nobody can store."""
     nested = raw.count(b"{") + raw.count(b"[") > DEPTH
     return (nested and _is_deep(tree, DEPTH)) or _SUSPICIOUS.search(raw) is not None
 
@@ -221,75 +280,99 @@ async def read_all(request: web.Request, limit: int) -> bytes:
         raise InvalidInput("the body was cut off or badly encoded") from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+@dataclass(frozen=True, slots=True)
+class _Unfit:
+    """In the place of what cannot be taken as it stands there."""
+
+    reason: str
+
+
+_BEYOND = _Unfit("must be within 64 bits; send a longer integer as text")
+_TOO_LARGE = _Unfit("is too large a number")
+
+
+class _Reading:
+    """One JSON text being read; `is_fit`: nothing in it is `_Unfit`."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.is_fit = True
+        # Looking at each number takes twice as long.
+        careful = _LONG_NUMBER.search(raw) is not None
+        self.decode = json.JSONDecoder(
+            object_pairs_hook=self._object,
+            parse_int=self._integer if careful else None,
+            parse_float=self._float if careful else None,
+            parse_constant=_constant,
+        ).decode
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Unfit:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
         doubled = first_repeated(name for name, _ in pairs) or ""
-        raise InvalidInput(
-            f"the name {_FORBIDDEN.sub('?', doubled)[:100]!r} stands twice in one object"
-        )
-    return found
+        shown = _FORBIDDEN.sub("?", doubled)[:100]
+        return self._noted(_Unfit(f"the name {shown!r} stands twice in one object"))
 
+    def _integer(self, digits: str) -> int | _Unfit:
+        # int() of thousands of digits costs, and beyond 64 bits no database and few clients keep them.
+        value = int(digits) if len(digits) <= 20 else _LARGEST + 1
+        return value if _SMALLEST <= value <= _LARGEST else self._noted(_BEYOND)
 
-def _integer(digits: str) -> int:
-    # int() of thousands of digits costs, and beyond 64 bits no database and few clients keep them.
-    value = int(digits) if len(digits) <= 20 else _LARGEST + 1
-    if not _SMALLEST <= value <= _LARGEST:
-        raise InvalidInput("an integer is beyond 64 bits; send it as text")
-    return value
+    def _float(self, digits: str) -> float | _Unfit:
+        value = float(digits)
+        return value if math.isfinite(value) else self._noted(_TOO_LARGE)
 
-
-def _float(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise InvalidInput("a number is too large")
-    return value
+    def _noted(self, unfit: _Unfit) -> _Unfit:
+        self.is_fit = False
+        return unfit
 
 
 def _constant(name: str) -> Any:
     raise InvalidInput(f"the body is not JSON: {name} is no number")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_int=_integer,
-    parse_float=_float,
-    parse_constant=_constant,
-)
-
-
 def _inspect(tree: Any, *, at: str = "") -> None:
-    """`at`: where the tree lies in the body."""
+    """Every name, string and number. `at`: where the tree lies in the body. Raises `InvalidInput`."""
     faults: list[Fault] = []
-    waiting: list[tuple[str, Any, int]] = [(at, tree, 1)]
-    while waiting and len(faults) < _MOST_FAULTS:
-        at, value, depth = waiting.pop()
-        if isinstance(value, str):
-            if _FORBIDDEN.search(value):
-                faults.append(Fault(at, _FORBIDDEN_TEXT))
-            continue
-        if not isinstance(value, dict | list):
-            continue
-        if depth > DEPTH:
-            raise InvalidInput(faults=[Fault(at, _too_deep())])
-        pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
-        for name, inner in reversed(pairs):
-            inside = pointer(at, name)
+    # The way down, and what is still to be seen at each of its steps: pointers are made of faults only.
+    way: list[str | int] = []
+    waiting: list[Iterator[tuple[str | int, Any]]] = [iter([("", tree)])]
+    while waiting and len(faults) < MOST_FAULTS:
+        for name, value in waiting[-1]:
             if isinstance(name, str) and _FORBIDDEN.search(name):
+                inside = pointer(at, *way[1:], name)
                 faults.append(Fault(_FORBIDDEN.sub("\ufffd", inside), _FORBIDDEN_TEXT))
-            elif isinstance(inner, str | dict | list):
-                waiting.append((inside, inner, depth + 1))
+            elif isinstance(value, dict | list):
+                way.append(name)
+                if len(way) > DEPTH:
+                    raise InvalidInput(faults=[Fault(pointer(at, *way[1:]), _too_deep())])
+                waiting.append(_inside(value))
+                break
+            elif reason := _unfit(value):
+                faults.append(Fault(pointer(at, *(*way, name)[1:]), reason))
+            if len(faults) == MOST_FAULTS:
+                break
+        else:
+            waiting.pop()
+            if way:
+                way.pop()
     if faults:
-        raise InvalidInput(faults=faults)
+        raise InvalidInput(faults=faults, is_partial=bool(waiting))
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str | int, Any]]:
+    return iter(value.items()) if isinstance(value, dict) else enumerate(value)
+
+
+def _unfit(value: Any) -> str:
+    """Why it cannot be taken; empty: it can."""
+    if isinstance(value, str):
+        return _FORBIDDEN_TEXT if _FORBIDDEN.search(value) else ""
+    return value.reason if isinstance(value, _Unfit) else ""
 
 
 def _too_deep() -> str:
     return f"must not be nested deeper than {DEPTH} levels"
-
-
-def pointer(at: str, *parts: str | int) -> str:
-    """`at` and the way further down, as a JSON Pointer (RFC 6901)."""
-    return at + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
 def _faults(error: ValidationError, tree: Any, at: str) -> list[Fault]:
@@ -298,7 +381,7 @@ def _faults(error: ValidationError, tree: Any, at: str) -> list[Fault]:
     found: dict[Fault, None] = {}
     for detail in told(details):
         found[Fault(pointer(at, *_place(detail, tree)), wording(detail))] = None
-        if len(found) == _MOST_FAULTS:
+        if len(found) > MOST_FAULTS:
             # There may be as many as the body has places.
             break
     return list(found)

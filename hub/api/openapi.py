@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from hub.api import callbacks, problems
+from hub.api.body import MOST_FAULTS
 from hub.api.routes import PUBLIC, Route
 
 REQUEST_HEADERS: Mapping[str, Mapping[str, Any]] = {
@@ -54,7 +55,7 @@ _PROBLEM = {
         "request_id": {"type": "string"},
         "errors": {
             "type": "array",
-            "description": "Every fault of the input.",
+            "description": "Every fault of the input, or the first of very many (`errors_truncated`).",
             "items": {
                 "type": "object",
                 "required": ["pointer", "detail"],
@@ -67,6 +68,12 @@ _PROBLEM = {
                     "detail": {"type": "string"},
                 },
             },
+        },
+        "errors_truncated": {
+            "type": "boolean",
+            "const": True,
+            "description": "Only there where `errors` leaves some out: more than "
+            f"{MOST_FAULTS} are not told, nor is all looked for in what has far too many parts.",
         },
     },
 }

@@ -39,6 +39,8 @@ def body_of(error: HubError, request_id: str) -> dict[str, Any]:
         faults = (Fault("", error.detail),)
     if faults:
         body["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in faults]
+    if isinstance(error, InvalidInput) and error.is_partial:
+        body["errors_truncated"] = True
     return body
 
 

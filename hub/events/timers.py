@@ -46,9 +46,7 @@ async def due_rules(hub: Hub, connection: Connection) -> list[Due]:
             async with connection.transaction():
                 await _go_off(work, timer)
         except _Unreadable as unreadable:
-            log.error(
-                "rules.unreadable", shop=shop.slug, rule=timer.rule, problem=str(unreadable)
-            )
+            log.error("rules.unreadable", shop=shop.slug, rule=timer.rule, problem=str(unreadable))
             await _failed(connection, timer)
             continue
         except Exception as error:

@@ -282,9 +282,7 @@ _SEALED = (
     "its credentials cannot be opened, hub.secret is another one than it was: change its config first, with the"
     " credentials given anew"
 )
-_ELSEWHERE = (
-    "has to be given again: base_url leads to another server, and what was entered for one is not sent to another"
-)
+_ELSEWHERE = "has to be given again: base_url leads to another server, and what was entered for one is not sent to another"
 _PORTS = {"http": 80, "https": 443}
 _NAME_TAKEN = "the shop has a source of this name already"
 _PREFIX_TAKEN = (

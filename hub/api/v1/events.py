@@ -12,7 +12,18 @@ from pydantic import Field, StringConstraints
 
 from hub.api import problems
 from hub.api.acting import actor_of
-from hub.api.body import In, Out, answer, check, parse, path_id, read_batch, read_json, read_query
+from hub.api.body import (
+    In,
+    Out,
+    answer,
+    check,
+    in_turns,
+    parse,
+    path_id,
+    read_batch,
+    read_json,
+    read_query,
+)
 from hub.api.keys import HUB, REQUEST_ID, SHOP
 from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
@@ -190,7 +201,7 @@ async def create_batch(request: web.Request) -> web.StreamResponse:
     results: list[dict[str, Any]] = [{}] * len(given)
     by_source: dict[UUID, tuple[Source, list[tuple[int, Incoming]]]] = {}
     sources: dict[str, Source] = {}
-    for place, tree in enumerate(given):
+    async for place, tree in in_turns(enumerate(given)):
         try:
             source, event = await _read(hub, shop, tree, sources, at=f"/events/{place}")
         except HubError as error:

@@ -13,10 +13,21 @@ from pydantic import Field, ValidationError
 
 from channels.base import Channel
 from hub.accounts.choice import Why
-from hub.api import problems
+from hub.api import bounds, problems
 from hub.api.acting import actor_of
 from hub.api.background import INTAKE
-from hub.api.body import In, Out, Query, answer, check, parse, path_id, read_batch, read_query
+from hub.api.body import (
+    In,
+    Out,
+    Query,
+    answer,
+    check_one,
+    in_turns,
+    parse,
+    path_id,
+    read_batch,
+    read_query,
+)
 from hub.api.keys import HUB, REQUEST_ID, SHOP
 from hub.api.paging import ListQuery, Page, page, position
 from hub.api.routes import Routes
@@ -33,6 +44,12 @@ from hub.shops.keys import Scope
 routes = Routes("Notifications")
 
 _MOST_IN_BATCH = 1000
+_COMMAS = 20
+"""In one of a batch: with fewer nothing in it takes long."""
+
+_PARTS = 20
+"""Objects and items of lists in one of a batch, without those in what is free of form; more of them are checked one by one."""
+
 _HEADER = "Idempotency-Key"
 
 
@@ -218,7 +235,9 @@ async def create_many(request: web.Request) -> web.StreamResponse:
     given = await read_batch(request, "notifications", most=_MOST_IN_BATCH)
     # Each of the two takes some milliseconds for a thousand; others have a turn in between.
     await asyncio.sleep(0)
-    items = _all_good(await request.read(), given) or [_item(item) for item in given]
+    items: Sequence[NotificationIn | HubError] = _all_good(await request.read(), given)
+    if not items:
+        items = [_item(item) async for item in in_turns(given)]
     request_id = request[REQUEST_ID]
 
     def body_of(results: Sequence[Result]) -> bytes:
@@ -325,8 +344,12 @@ def _all_good(
     if any(isinstance(item, InvalidInput) for item in given):
         return ()
     try:
+        if raw.count(b",") > _COMMAS * len(given):
+            bounds.check(
+                BatchIn, {"notifications": given}, most_faults=1, most_parts=_PARTS * len(given)
+            )
         return BatchIn.model_validate_json(raw).notifications
-    except ValidationError:
+    except (InvalidInput, ValidationError):
         return ()
 
 
@@ -334,7 +357,7 @@ def _item(given: Any | InvalidInput) -> NotificationIn | HubError:
     if isinstance(given, InvalidInput):
         return given
     try:
-        return check(NotificationIn, given)
+        return check_one(NotificationIn, given)
     except InvalidInput as error:
         return error
 

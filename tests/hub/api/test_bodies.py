@@ -9,8 +9,8 @@ from aiohttp import ClientSession
 from pydantic import Field
 
 from hub.api.app import all_routes
-from hub.api.body import DEPTH, LIMIT, In, check, pointer
-from hub.errors import InvalidInput
+from hub.api.body import DEPTH, LIMIT, In, check
+from hub.errors import InvalidInput, pointer
 from tests.hub.api.client import Api
 
 GOOD = {"name": "shop backend", "scopes": ["send"]}
@@ -332,3 +332,152 @@ async def test_the_plus_sign_of_a_time_need_not_be_encoded(api: Api, path: str) 
     without = await api.get(f"/v1/{path}?since=2026-01-01T00:00:00")
 
     assert (plain.status, encoded.status, without.status) == (200, 200, 400)
+
+
+def full(unit: str, opening: str, closing: str) -> bytes:
+    """A body of nearly a mebibyte: as many of `unit` as go between the two, with commas."""
+    many = (LIMIT - len(opening) - len(closing)) // (len(unit) + 1)
+    return (opening + ",".join([unit] * many) + closing).encode()
+
+
+def names(opening: str, closing: str) -> bytes:
+    """A body of nearly a mebibyte with as many different names as go between the two."""
+    return (opening + ",".join(f'"{n:x}":0' for n in range(100_000)) + closing).encode()
+
+
+ORDER, END = '{"number":"1","lines":[', "]}"
+HUGE: dict[str, tuple[str, str, bytes, str]] = {
+    "lines with nothing in them": ("PUT", "/v1/orders/1", full("{}", ORDER, END), ""),
+    "lines that are none": ("PUT", "/v1/orders/1", full("0", ORDER, END), "/lines"),
+    "lines with nothing right": (
+        "PUT",
+        "/v1/orders/1",
+        full('{"a":0,"b":0,"c":0,"d":0,"e":0,"f":0,"quantity":"x"}', ORDER, END),
+        "/lines",
+    ),
+    "unknown fields": ("PUT", "/v1/orders/1", names('{"number":"1",', "}"), "/0"),
+    "unknown fields in a line": (
+        "PUT",
+        "/v1/orders/1",
+        names(ORDER + "{", "}" + END),
+        "/lines/0/0",
+    ),
+    "a whole batch of unknown fields": (
+        "POST",
+        "/v1/notifications/batch",
+        names('{"notifications":[{', "}]}"),
+        "/0",
+    ),
+    "channels": (
+        "POST",
+        "/v1/notifications",
+        full('"x"', '{"channels":[', "]}"),
+        "/channels",
+    ),
+    "parts of a condition": (
+        "PUT",
+        "/v1/rules/mine",
+        full(f'{{"all":[{",".join("0" * 40)}]}}', '{"condition":{"any":[', "]}}"),
+        "/condition/any",
+    ),
+    "control characters": ("POST", "/v1/keys", full(r'"\u0001"', '{"name":[', "]}"), "/name/0"),
+    "objects in what is free of form": (
+        "PUT",
+        "/v1/contacts/1",
+        full("[]", '{"attributes":{"a":[', "]}}"),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HUGE)
+async def test_a_huge_body_with_everything_wrong_holds_nobody_up(api: Api, what: str) -> None:
+    """All that is told of it is bounded, and the answer says that there is more."""
+    method, path, raw, at = HUGE[what]
+    began = time.process_time()
+
+    answer = await api.call(method, path, raw=raw)
+
+    # Ours and the client's; what it took before was seconds.
+    assert time.process_time() - began < 1
+    problem = answer.json["results"][0] if answer.status == 202 else answer.json
+    assert problem["status"] == 400
+    assert len(problem["errors"]) <= 501
+    assert at in [fault["pointer"] for fault in problem["errors"]]
+    if at:
+        assert problem["errors_truncated"] is True
+        assert "there may be more" in problem["detail"]
+
+
+async def test_an_order_of_the_most_lines_is_told_of_each_fault(api: Api) -> None:
+    good = {"title": "Чайник", "quantity": 1, "seller": {"external_id": "seller-7"}}
+    lines = [{**good, "id": str(n), "quantity": 1 if n % 100 else 0} for n in range(500)]
+
+    answer = await api.put("/v1/orders/1", {"number": "1", "lines": lines, "odd": 1})
+
+    assert answer.status == 400
+    assert answer.pointers == ["/odd", *(f"/lines/{n}/quantity" for n in range(0, 500, 100))]
+    assert "errors_truncated" not in answer.json
+
+
+@pytest.mark.parametrize(
+    ("number", "detail"),
+    [
+        ("9223372036854775808", "must be within 64 bits; send a longer integer as text"),
+        ("-9223372036854775809", "must be within 64 bits; send a longer integer as text"),
+        ("9" * 5000, "must be within 64 bits; send a longer integer as text"),
+        ("1e999", "is too large a number"),
+        ("9" * 400 + ".5", "is too large a number"),
+    ],
+)
+async def test_a_number_that_nobody_keeps_is_pointed_at(api: Api, number: str, detail: str) -> None:
+    raw = f'{{"name": "x", "scopes": ["send"], "more": {{"a/b": [1, {number}]}}}}'.encode()
+
+    answer = await api.post("/v1/keys", raw=raw)
+
+    assert answer.status == 400
+    assert {"pointer": "/more/a~1b/1", "detail": detail} in answer.json["errors"]
+
+
+async def test_the_largest_numbers_are_kept_and_come_back(api: Api) -> None:
+    numbers = [2**63 - 1, -(2**63), 1e308, 5e-324, -0.5, 12345678901234567]
+
+    await api.put("/v1/contacts/anna", {"role": "buyer", "attributes": {"numbers": numbers}})
+
+    shown = await api.get("/v1/contacts/anna")
+    assert shown.json["attributes"]["numbers"] == numbers
+
+
+@pytest.mark.parametrize(
+    ("bad", "pointer", "detail"),
+    [
+        ('{"n": [1, 99999999999999999999]}', "/data/n/1", "must be within 64 bits"),
+        ('{"n": 1e999}', "/data/n", "is too large a number"),
+        ('{"n": {"a": 1, "a": 2}}', "/data/n", "stands twice in one object"),
+    ],
+)
+async def test_what_one_of_a_batch_says_beyond_reason_stops_that_one_alone(
+    api: Api, bad: str, pointer: str, detail: str
+) -> None:
+    one = '{"template":"order.shipped","recipient":{"external_id":"a","role":"buyer"},"data":%s}'
+    items = ",".join([one % '{"order":{"number":"1"}}', one % bad])
+
+    sent = await api.post("/v1/notifications/batch", raw=f'{{"notifications":[{items}]}}'.encode())
+
+    assert sent.status == 202, sent.raw
+    good, refused = sent.json["results"]
+    assert "id" in good
+    assert [fault["pointer"] for fault in refused["errors"]] == [pointer]
+    assert detail in refused["errors"][0]["detail"]
+
+
+async def test_of_a_batch_of_events_too(api: Api) -> None:
+    one = '{"kind":"product","data":{"id":"%s","title":"Чайник","quantity":%s}}'
+    items = ",".join([one % ("1", "1"), one % ("2", "9" * 30)])
+
+    told = await api.post("/v1/events/batch", raw=f'{{"events":[{items}]}}'.encode())
+
+    assert told.status == 202, told.raw
+    good, refused = told.json["results"]
+    assert good["duplicate"] is False
+    assert [fault["pointer"] for fault in refused["errors"]] == ["/events/1/data/quantity"]
