@@ -18,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from hub.api import bounds
+from hub import bounds
 from hub.errors import Fault, HubError, InvalidInput, TooLarge, UnsupportedMedia, pointer
 from hub.repeated import first_repeated
 from hub.wording import UNKNOWN, told, wording

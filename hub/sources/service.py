@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from channels.guard import Network
 from channels.http import ProviderHttp
+from hub import bounds
 from hub.accounts.limits import RateLimits
 from hub.audit import log as audit
 from hub.audit.model import SYSTEM, Action, Actor
@@ -46,6 +47,7 @@ _PATIENCE = timedelta(seconds=15)
 """For one's turn at a platform. A few of one source wait at a time, and none so long that its lease runs out."""
 
 _POLL_EVERY = timedelta(minutes=5)
+_MOST_FAULTS = 100
 _PLAIN = SourceMapping()
 
 
@@ -344,6 +346,7 @@ def _checked(
     class_: type[Platform], given: Mapping[str, Any], allow: Sequence[Network]
 ) -> SourceConfig:
     """Raises `InvalidInput`, without a value in it."""
+    bounds.check(class_.Config, given, "/config", most_faults=_MOST_FAULTS)
     try:
         config = class_.Config.model_validate(given)
     except ValidationError as error:

@@ -12,8 +12,9 @@ from aiohttp import web
 from pydantic import Field, ValidationError
 
 from channels.base import Channel
+from hub import bounds
 from hub.accounts.choice import Why
-from hub.api import bounds, problems
+from hub.api import problems
 from hub.api.acting import actor_of
 from hub.api.background import INTAKE
 from hub.api.body import (

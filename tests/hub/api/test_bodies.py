@@ -380,6 +380,12 @@ HUGE: dict[str, tuple[str, str, bytes, str]] = {
         full(f'{{"all":[{",".join("0" * 40)}]}}', '{"condition":{"any":[', "]}}"),
         "/condition/any",
     ),
+    "keys of a config": (
+        "POST",
+        "/v1/sources",
+        names('{"name":"s","platform":"insales","config":{', "}}"),
+        "/config/0",
+    ),
     "control characters": ("POST", "/v1/keys", full(r'"\u0001"', '{"name":[', "]}"), "/name/0"),
     "objects in what is free of form": (
         "PUT",
