@@ -115,6 +115,54 @@ def test_a_withdrawn_question_says_why(render: Render, reason: str | None, said:
     assert said in render("stock.cancelled", "vk", "warehouse", data=data).text
 
 
+@pytest.mark.parametrize(
+    ("reason", "put_back"), [("cancelled", True), ("changed", True), ("decided", False)]
+)
+@pytest.mark.parametrize(("locale", "words"), [("ru", "верните их"), ("en", "put them back")])
+def test_only_what_is_not_wanted_any_more_is_put_back(
+    render: Render, reason: str, put_back: bool, locale: str, words: str
+) -> None:
+    data = {**LEAST, "stock": {"reason": reason}}
+
+    for audience in ("seller", "warehouse"):
+        text = render("stock.cancelled", "email", audience, data=data, locale=locale).text
+
+        assert (words in text) is put_back
+
+
+@pytest.mark.parametrize(("locale", "words"), [("ru", "оплат"), ("en", "pay")])
+@pytest.mark.parametrize("channel", ["email", "sms", "push"])
+def test_no_question_claims_that_the_order_is_not_paid(
+    built_in: Catalog, render: Render, locale: str, words: str, channel: str
+) -> None:
+    """Goods that come to a paid order are asked for, too."""
+    for name in ("stock.request", "stock.reminder", "stock.escalated"):
+        template = built_in.find(1, name)
+        assert template is not None
+        for audience in template.info().audience:
+            assert words not in render(name, channel, audience, locale=locale).text.lower()
+
+
+@pytest.mark.parametrize(("locale", "warehouse"), [("ru", "склад"), ("en", "warehouse")])
+def test_where_there_is_no_warehouse_none_was_silent(
+    render: Render, locale: str, warehouse: str
+) -> None:
+    for channel in ("email", "sms"):
+        with_one = render("stock.escalated", channel, "seller", locale=locale)
+        without = render("stock.escalated", channel, "seller", locale=locale, data=LEAST)
+
+        assert warehouse in (with_one.subject + with_one.text).lower()
+        assert warehouse not in (without.subject + without.text).lower()
+
+
+@pytest.mark.parametrize(("locale", "seller"), [("ru", "ни продавец"), ("en", "nor the seller")])
+def test_admins_are_not_told_that_the_seller_was_asked(
+    render: Render, locale: str, seller: str
+) -> None:
+    """With `escalate_to = "admin"` nobody asks him."""
+    assert seller not in render("stock.escalated", "email", "admin", locale=locale).text
+
+
 def test_a_reminder_shows_what_was_answered_already(render: Render) -> None:
     lines = [
         {"title": "Чайник", "sku": "A-1", "quantity": 2, "confirmed": 1},
