@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -199,7 +199,7 @@ class Handler:
             log.warning("bots.unreadable_update", update=stored.id, error=str(error))
             said = None
         if said is not None:
-            reply = await self._answer(said)
+            reply = await self._answer(replace(said, heard_at=stored.received_at))
             if reply and datetime.now(UTC) - stored.received_at < ANSWERABLE_FOR:
                 await self._reply(stored, said, reply)
         self._state.unheard.pop(stored.chat, None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from channels.base import Button
@@ -84,7 +85,8 @@ class Said:
     """`chat` is the address in its stored form. `language`: what the messenger tells of the person, or "".
 
     In a group `chat` is the group's and `person` who of it said this; `name` is what the messenger calls him.
-    `subscribes`: by saying anything the person lets the bot write again.
+    `subscribes`: by saying anything the person lets the bot write again. `heard_at`: when it came in, which may be a
+    while ago; None: just now.
     """
 
     chat: str
@@ -93,6 +95,7 @@ class Said:
     person: str = ""
     name: str = ""
     subscribes: bool = False
+    heard_at: datetime | None = None
 
     @property
     def in_group(self) -> bool:

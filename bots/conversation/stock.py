@@ -82,6 +82,7 @@ class _Press:
             via=self._via,
             # It may be put anew before the answer is in.
             put_at=question.clock_from,
+            said_at=self.here.said.heard_at,
         )
         return await self._show(self._told(question, said, answered), page)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from channels.base import Channel
@@ -50,7 +50,7 @@ class Shelf:
         staff, db = [contact.id for contact in self.staff], self.hub.db
         open_ = await views.open_questions(db, self.shop.id, staff, at=self.heard_at)
         numbers = _numbers(open_)
-        lately = await _answered_lately(db, self.shop.id, staff)
+        lately = await _answered_lately(db, self.shop.id, staff, at=self.heard_at)
         match understood(text, [*numbers, *lately]):
             case Answer(number=None) as said:
                 return await self._take_unnamed(said, open_)
@@ -126,6 +126,7 @@ class Shelf:
             by=self._answerer(),
             via=self._via,
             put_at=question.clock_from,
+            said_at=self.heard_at,
         )
         return self._told(question, said, answered)
 
@@ -185,8 +186,11 @@ async def _requests_of(db: Db, shop_id: int, number: str) -> list[UUID]:
     return [row["id"] for row in reversed(rows)]
 
 
-async def _answered_lately(db: Db, shop_id: int, contacts: Sequence[UUID]) -> list[str]:
-    """Numbers of the orders whose questions they have answered so lately that they may correct themselves."""
+async def _answered_lately(
+    db: Db, shop_id: int, contacts: Sequence[UUID], *, at: datetime
+) -> list[str]:
+    """Numbers of the orders whose questions they had answered so lately that they might correct themselves `at` that
+    time."""
     rows = await db.fetch(
         """
         SELECT DISTINCT o.number FROM stock_answer AS a
@@ -196,6 +200,6 @@ async def _answered_lately(db: Db, shop_id: int, contacts: Sequence[UUID]) -> li
         """,
         shop_id,
         list(contacts),
-        id_at(datetime.now(UTC) - CORRECTION),
+        id_at(at - CORRECTION),
     )
     return [row["number"] for row in rows]

@@ -45,6 +45,7 @@ async def answer(
     via: Via,
     seen: Mapping[str, Any] | None = None,
     put_at: datetime | None = None,
+    said_at: datetime | None = None,
     goods: Mapping[str, str] | None = None,
 ) -> Answered:
     """See `hub.orders.service.answer`."""
@@ -71,7 +72,7 @@ async def answer(
         request=RequestStatus(request["status"]),
         reason=request["reason"] or (asking.CHANGED if superseded else ""),
         order=order.status,
-        now=work.now,
+        said_at=min(said_at or work.now, work.now),
     )
     was = await packing.standing(work, order) if order.status in packing.FOLLOWED else None
     await _write(work, request_id, answered, held, lines, by, via)

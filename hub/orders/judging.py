@@ -36,10 +36,11 @@ def judge(
     request: RequestStatus,
     reason: str,
     order: OrderStatus,
-    now: datetime,
+    said_at: datetime,
 ) -> Answered:
     """`held`: all lines of the question; `said`: quantity by line, each line known and within what is asked.
-    `reason`: why the question was closed, where it was, or that nothing goes by it any more."""
+    `reason`: why the question was closed, where it was, or that nothing goes by it any more. `said_at`: when
+    it was said, which may be a while before it is looked at."""
     if request is RequestStatus.CANCELLED or not any(line.current for line in held.values()):
         return Answered(closed=reason or str(order))
     open_ = request in ACTIVE
@@ -54,10 +55,10 @@ def judge(
         if line.confirmed is None:
             (accepted if open_ else too_late).append(line_id)
         elif not line.is_from(by):
-            already.append(_already(line_id, line, now))
+            already.append(_already(line_id, line, said_at))
         elif line.confirmed == confirmed:
             repeated.append(line_id)
-        elif line.current and correctable and line.final_at is not None and now < line.final_at:
+        elif line.current and correctable and line.final_at is not None and said_at < line.final_at:
             corrected.append(line_id)
         else:
             too_late.append(line_id)
@@ -72,6 +73,6 @@ def judge(
     )
 
 
-def _already(line_id: str, line: Held, now: datetime) -> Already:
+def _already(line_id: str, line: Held, said_at: datetime) -> Already:
     who = line.answered_name or line.answered_label
-    return Already(line_id, who, line.confirmed or 0, line.answered_at or now)
+    return Already(line_id, who, line.confirmed or 0, line.answered_at or said_at)

@@ -82,6 +82,7 @@ async def answer(
     now: datetime | None = None,
     seen: Mapping[str, Any] | None = None,
     put_at: datetime | None = None,
+    said_at: datetime | None = None,
     goods: Mapping[str, str] | None = None,
     noted_by: Actor | None = None,
 ) -> Answered:
@@ -91,6 +92,7 @@ async def answer(
     paid; the same said again changes nothing. `seen`: what the answerer was shown, kept with the answer.
     `put_at`: the `clock_from` of the question that he answers; one that was put anew since is closed to him as `CHANGED`.
     `goods`: by line the `goods_tag` of what he was shown; where that is something else by now it is closed to him, too.
+    `said_at`: when he said so, where that was before now: then it is no correction that comes too late.
     `noted_by`: who wrote it down for him, for the audit log.
 
     Raises `NotFound`, `Unprocessable` (a line that is not in it), `InvalidInput` (more than is asked for);
@@ -98,7 +100,15 @@ async def answer(
     """
     async with working(hub, shop, now) as work:
         answered = await answering.answer(
-            work, request_id, lines, by=by, via=via, seen=seen, put_at=put_at, goods=goods
+            work,
+            request_id,
+            lines,
+            by=by,
+            via=via,
+            seen=seen,
+            put_at=put_at,
+            said_at=said_at,
+            goods=goods,
         )
         if noted_by and (answered.accepted or answered.corrected):
             await audit.record(work.conn, shop.id, noted_by, Action.STOCK_ANSWERED, request_id)

@@ -46,6 +46,15 @@ async def scene(hub_database: str, redis_url: str, messenger: Messenger) -> Asyn
         yield scene
 
 
+@pytest.fixture
+async def came_a_while_ago(scene: Scene) -> AsyncIterator[None]:
+    """Whatever people do is stored at once, and handled ten minutes later."""
+    change = "ALTER TABLE bot_update ALTER received_at SET DEFAULT now()"
+    await scene.hub.db.execute(f"{change} - interval '10 minutes'")
+    yield
+    await scene.hub.db.execute(change)
+
+
 async def test_from_the_question_to_the_labels(scene: Scene) -> None:
     await scene.order()
     anna, boris, vera = [await scene.question(p) for p in (ANNA, BORIS, VERA)]
@@ -165,6 +174,22 @@ async def test_an_answer_can_be_corrected_by_the_same_person_only(scene: Scene) 
     await scene.messenger.press(ANNA, anna, anna.buttons["❌ Нет"])
     await scene.toast("Исправить уже нельзя")
     assert (await scene.confirmed()) == {"1": 1}
+
+
+async def test_a_correction_that_was_pressed_in_time_counts_however_late_it_is_handled(
+    scene: Scene, came_a_while_ago: None
+) -> None:
+    await scene.order("1001", line("1", 2))
+    anna = await scene.question(ANNA)
+    none_there = anna.buttons["❌ Нет"]
+    await scene.press(ANNA, anna, "✅ Есть 2")
+    await scene.answered("1001", {"1": 2})
+    await scene.hub.db.execute("UPDATE stock_line SET final_at = now() - interval '1 minute'")
+
+    await scene.messenger.press(ANNA, anna, none_there)
+
+    await scene.toast("Исправлено")
+    assert (await scene.confirmed()) == {"1": 0}
 
 
 async def test_a_cancelled_order_says_so_in_its_message(scene: Scene) -> None:
