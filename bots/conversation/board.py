@@ -47,14 +47,16 @@ async def _whose(hub: Hub, here: Present) -> tuple[int, Contact | None]:
 
 
 def _line(here: Present, item: BoardItem) -> str:
+    when = f" · {here.when(item.deadline)}" if item.deadline else ""
     titles = ", ".join(cut(title, 40) for title in item.titles)
     more = "…" if item.line_count > len(item.titles) else ""
-    when = f" · {here.time(item.deadline)}" if item.deadline else ""
-    return f"{_label(here, item)}{when}\n{titles}{more}"
+    return f"{_label(here, item)}{when}\n{titles}{more}".rstrip()
 
 
 def _label(here: Present, item: BoardItem) -> str:
     words = here.words
+    if item.waits:
+        return words.board_waits.format(number=item.order_number)
     is_question = item.kind is Kind.STOCK
     text = words.board_question if is_question else words.board_assembly
     lines = item.open_count if is_question else item.line_count

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bots.conversation.said import Pressed, Reply, Said
 from bots.texts import en, ru
@@ -59,8 +59,9 @@ class Present:
     def staff(self) -> tuple[Contact, ...]:
         return tuple(one for one in self.contacts if one.role in _STAFF)
 
-    def time(self, at: datetime) -> str:
-        return formats(self.locale, self.timezone).time(at)
+    def when(self, at: datetime) -> str:
+        """The time, with its date where that is not today."""
+        return formats(self.locale, self.timezone).moment(at, datetime.now(UTC))
 
     def toast(self, text: str, pressed: Pressed) -> Reply:
         """The answer to a press, and nothing else."""

@@ -18,10 +18,12 @@ from hub.orders.asking import CHANGED
 from hub.orders.buttons import NO_TAG, Action, BadData, Do, are_lines, is_line, read
 from hub.orders.messages import reader_of
 from hub.orders.model import ABOVE, ACTIVE, Answered, Answerer, Kind, Question, QuestionLine, Via
+from hub.orders.pieces import cut
 from hub.orders.pressing import may_answer
 from hub.orders.shown import Page
 from hub.resources import Hub
 
+_LONGEST_NAME = 40
 _TURNS = frozenset({Do.LINES, Do.HOW_MANY, Do.START, Do.OPEN})
 
 
@@ -103,8 +105,7 @@ class _Press:
         if done.closed:
             text = words.changed if done.closed == CHANGED else words.nothing_to_pack
         elif not done.first and done.at:
-            who = done.who or words.somebody
-            text = words.assembled_already.format(who=who, time=self.here.time(done.at))
+            text = words.assembled_already.format(who=self._who(done.who), time=self.here.when(done.at))
         return await self._show(text, Page())
 
     async def _question(self) -> Question | None:
@@ -170,8 +171,12 @@ class _Press:
         words = self.here.words
         text = words.already if confirmed else words.already_none
         return text.format(
-            who=who or words.somebody, time=self.here.time(at), confirmed=confirmed, asked=asked
+            who=self._who(who), time=self.here.when(at), confirmed=confirmed, asked=asked
         )
+
+    def _who(self, name: str) -> str:
+        """Short enough to leave room for the rest: VK shows 90 characters for a moment."""
+        return cut(name, _LONGEST_NAME) or self.here.words.somebody
 
     async def _delivery(self) -> UUID | None:
         return await interactive.delivery_at(

@@ -41,6 +41,7 @@ class Words:
     board_more: str
     board_question: str
     board_assembly: str
+    board_waits: str
     orders: str
     orders_empty: str
     orders_more: str

@@ -100,10 +100,7 @@ class Reader:
     above: bool
 
     def when(self, at: datetime) -> str:
-        """The time, with its date where that is another day."""
-        zone = self.formats.zone
-        same = at.astimezone(zone).date() == self.now.astimezone(zone).date()
-        return self.formats.time(at) if same else self.formats.datetime(at)
+        return self.formats.moment(at, self.now)
 
 
 def question_sheet(

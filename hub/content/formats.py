@@ -84,6 +84,11 @@ class Formats:
         """`1 декабря 2026 г., 10:00` on the reader's clock."""
         return f"{self.date(value)}, {self.time(value)}"
 
+    def moment(self, at: dt.datetime, now: dt.datetime) -> str:
+        """The time, with its date where that is another day than it is `now`."""
+        is_today = at.astimezone(self.zone).date() == now.astimezone(self.zone).date()
+        return self.time(at) if is_today else self.datetime(at)
+
     def _moment(self, value: Any) -> dt.date | dt.datetime:
         moment = _parsed(value)
         if not isinstance(moment, dt.datetime):

@@ -410,7 +410,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BoardItem:
-    """One piece of open work. `id`: of the stock request or the assembly. `pieces`: how many in all lines."""
+    """One piece of open work. `id`: of the stock request or the assembly. `pieces`: how many in all lines. `waits`: a
+    parcel of which nothing can be packed before the shelf has answered."""
 
     kind: Kind
     id: UUID
@@ -425,3 +426,4 @@ class BoardItem:
     pieces: int
     titles: tuple[str, ...] = field(default=())
     """Of the first lines."""
+    waits: bool = False

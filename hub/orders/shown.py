@@ -79,11 +79,7 @@ class Reader:
         return Button(cut(text, _LONGEST_LABEL), self.data(action))
 
     def when(self, at: datetime, now: datetime) -> str:
-        """The time, with its date where that is another day."""
-        zone = self.formats.zone
-        if at.astimezone(zone).date() == now.astimezone(zone).date():
-            return self.formats.time(at)
-        return self.formats.datetime(at)
+        return self.formats.moment(at, now)
 
 
 def shown(question: Question, reader: Reader, at: Page, now: datetime) -> Parts:

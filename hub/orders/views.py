@@ -147,16 +147,20 @@ _MINE = f"""{_ASKED}, mine AS (
              ORDER BY opened_at, id LIMIT $3) AS a) AS parcel
 )
 """  # noqa: S608 (constants)
+_FIRST = 3
+"""Titles of an item of the board."""
+
+# What is in a parcel is said by its `Task`: there is one way to say it.
 BOARD = f"""{_MINE}, shown AS (
     SELECT * FROM mine ORDER BY opened_at, id OFFSET $4 LIMIT $5
 )
 SELECT shown.kind, shown.id, shown.opened_at, o.id AS order_id, o.number AS order_number,
        coalesce(nullif(w.name, ''), w.external_id, '') AS warehouse_name,
        coalesce(r.status, a.status) AS status, r.deadline,
-       coalesce(k.line_count, p.line_count, 0) AS line_count,
+       coalesce(k.line_count, 0) AS line_count,
        coalesce(k.open_count, 0) AS open_count,
-       coalesce(k.pieces, p.pieces, 0) AS pieces,
-       coalesce(k.titles, p.titles, '{{}}') AS titles
+       coalesce(k.pieces, 0) AS pieces,
+       coalesce(k.titles, '{{}}') AS titles
   FROM shown
   LEFT JOIN stock_request AS r ON shown.kind = 'stock' AND r.id = shown.id
   LEFT JOIN assembly AS a ON shown.kind = 'assembly' AND a.id = shown.id
@@ -166,23 +170,10 @@ SELECT shown.kind, shown.id, shown.opened_at, o.id AS order_id, o.number AS orde
        SELECT count(*)::int AS line_count,
               count(*) FILTER (WHERE s.confirmed IS NULL)::int AS open_count,
               sum(s.asked)::int AS pieces,
-              (array_agg(l.title ORDER BY l.position))[:3] AS titles
+              (array_agg(l.title ORDER BY l.position))[:{_FIRST}] AS titles
          FROM stock_line AS s
          LEFT JOIN order_line AS l ON l.order_id = r.order_id AND l.line_id = s.line_id
         WHERE s.stock_request_id = r.id) AS k ON r.id IS NOT NULL
-  LEFT JOIN LATERAL (
-       SELECT count(*)::int AS line_count,
-              sum(coalesce(s.confirmed, l.quantity))::int AS pieces,
-              (array_agg(l.title ORDER BY l.position))[:3] AS titles
-         FROM order_line AS l
-         LEFT JOIN stock_line AS s ON s.stock_request_id = l.stock_request_id
-                                  AND s.line_id = l.line_id
-         LEFT JOIN stock_request AS q ON q.id = l.stock_request_id
-        WHERE l.order_id = a.order_id
-          AND l.seller_id IS NOT DISTINCT FROM a.seller_id
-          AND l.warehouse_id IS NOT DISTINCT FROM a.warehouse_id
-          AND coalesce(q.status NOT IN ('open', 'overdue', 'escalated'), true)
-          AND s.confirmed IS DISTINCT FROM 0) AS p ON a.id IS NOT NULL
  ORDER BY shown.opened_at, shown.id
 """  # noqa: S608 (constants)
 _SIZE = f"{_MINE} SELECT count(*) FROM mine"  # noqa: S608 (constants)
@@ -210,13 +201,23 @@ async def board(
     """What waits for this person, the longest first: questions and parcels of his places, what he was asked
     as a seller, and as an admin whatever was escalated. A group chat has a board, too."""
     rows = await db.fetch(BOARD, shop_id, contact_id, offset + limit, offset, limit)
-    return [
-        BoardItem(
-            **dict(row)
-            | {"kind": Kind(row["kind"]), "titles": tuple(t for t in row["titles"] if t)}
-        )
-        for row in rows
-    ]
+    packing = await tasks(db, [row["id"] for row in rows if row["kind"] == Kind.ASSEMBLY])
+    return [_board_item(row, packing.get(row["id"])) for row in rows]
+
+
+def _board_item(row: Mapping[str, Any], task: Task | None) -> BoardItem:
+    item = BoardItem(
+        **dict(row) | {"kind": Kind(row["kind"]), "titles": tuple(t for t in row["titles"] if t)}
+    )
+    if task is None:
+        return item
+    return replace(
+        item,
+        line_count=len(task.lines),
+        pieces=sum(line.asked for line in task.lines),
+        titles=tuple(line.title for line in task.lines[:_FIRST]),
+        waits=task.waits,
+    )
 
 
 async def board_size(db: Db, shop_id: int, contact_id: UUID) -> int:

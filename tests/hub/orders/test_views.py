@@ -84,6 +84,35 @@ async def test_an_item_of_the_board_tells_how_much_it_is(
     assert item.titles == ("Чайник 1", "Чайник 2", "Чайник 3")
 
 
+async def test_a_parcel_that_waits_for_the_shelf_says_so(
+    hub: Hub, place: Place, book: Book, reply: Reply
+) -> None:
+    [request] = (await place(line("1", 2)))["stock_requests"]
+    await reply(request, ("1", 2))
+    await place(line("1", 2), status="paid")
+    await place(line("1", 5), status="paid")
+    shop, anna = hub.shop("main").id, await book.id_of("wh-7-anna")
+
+    items = {item.kind: item for item in await views.board(hub.db, shop, anna)}
+
+    assert (items[Kind.STOCK].open_count, items[Kind.STOCK].waits) == (1, False)
+    assert items[Kind.ASSEMBLY].waits
+
+
+async def test_a_parcel_counts_what_is_to_be_packed(
+    hub: Hub, place: Place, book: Book, reply: Reply
+) -> None:
+    [request] = (await place(line("1", 2), line("2", 3), line("3", 1)))["stock_requests"]
+    await reply(request, ("1", 1), ("2", 0), ("3", 1))
+    await place(line("1", 2), line("2", 3), line("3", 1), status="paid")
+
+    [item] = await views.board(hub.db, hub.shop("main").id, await book.id_of("wh-7-anna"))
+
+    assert (item.kind, item.line_count, item.pieces) == (Kind.ASSEMBLY, 2, 2)
+    assert item.titles == ("Чайник 1", "Чайник 3")
+    assert not item.waits
+
+
 async def _copies(hub: Hub, order: str, count: int) -> None:
     """That order's question `count` times over."""
     ids = [new_id() for _ in range(2 * count)]
