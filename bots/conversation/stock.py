@@ -17,7 +17,7 @@ from hub.orders import service, shown, views
 from hub.orders.asking import CHANGED
 from hub.orders.buttons import NO_TAG, Action, BadData, Do, are_lines, is_line, read
 from hub.orders.messages import reader_of
-from hub.orders.model import ABOVE, ACTIVE, Answered, Answerer, Kind, Question, QuestionLine, Via
+from hub.orders.model import ABOVE, ACTIVE, Answered, Answerer, Kind, Question, QuestionLine, RequestStatus, Via
 from hub.orders.pieces import cut
 from hub.orders.pressing import may_answer
 from hub.orders.shown import Page
@@ -66,7 +66,7 @@ class _Press:
         if question is None:
             return self.here.toast(self.here.words.old_button, self.pressed)
         if self.action.do in _TURNS:
-            return await self._show("", self._turned())
+            return await self._show(self._stands_still(question), self._turned())
         said = _said(question, self.action)
         if said is None:
             return await self._show(self.here.words.changed, Page())
@@ -121,6 +121,28 @@ class _Press:
         if speaker is not None:
             return Answerer(speaker.id, speaker.name or said.name, speaker.external_id or "")
         return Answerer(None, said.name, f"{self.here.channel}:{said.person}")
+
+    def _stands_still(self, question: Question) -> str:
+        """Why a button does not turn to the lines any more; empty where it does."""
+        if self.action.do not in (Do.LINES, Do.HOW_MANY) or question.status in ACTIVE:
+            return ""
+        if shown.correctable(question, self._contacts, datetime.now(UTC)):
+            return ""
+        if question.status is RequestStatus.CANCELLED:
+            return self.here.words.closed
+        by_others = all(line.answerer not in self._mine for line in question.lines)
+        if self._contacts is not None and by_others:
+            return self._already(question.lines[0])
+        return self.here.words.too_late
+
+    @property
+    def _mine(self) -> frozenset[UUID]:
+        return frozenset(contact.id for contact in self.here.contacts)
+
+    @property
+    def _contacts(self) -> frozenset[UUID] | None:
+        """See `shown.Reader.contacts`."""
+        return None if self.here.said.in_group else self._mine
 
     def _turned(self) -> Page:
         if self.action.do is Do.OPEN:
@@ -213,6 +235,7 @@ class _Press:
             locale=self.here.locale,
             timezone=self.here.timezone,
             above=any(contact.role in ABOVE for contact in self.here.contacts),
+            contacts=self._contacts,
             back=Action(Do.BOARD, number=number),
         )
         if self.kind is Kind.ASSEMBLY:

@@ -1,6 +1,6 @@
 """SQL of contacts and their addresses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -292,6 +292,23 @@ async def at(db: Db, shop_id: int, digest_: bytes) -> list[Contact]:
         digest_,
     )
     return [_contact(row) for row in rows]
+
+
+async def ids_at(
+    db: Db, places: Collection[tuple[int, bytes]]
+) -> Mapping[tuple[int, bytes], frozenset[UUID]]:
+    """By (shop, digest of an address): the contacts that have it, as of `at`."""
+    rows = await db.fetch(
+        """
+        SELECT t.shop_id, t.digest, array_agg(a.contact_id) AS ids
+          FROM (SELECT DISTINCT * FROM unnest($1::int[], $2::bytea[]) AS t (shop_id, digest)) AS t
+          JOIN address AS a ON a.shop_id = t.shop_id AND a.digest = t.digest AND NOT a.one_off
+         GROUP BY t.shop_id, t.digest
+        """,
+        [shop_id for shop_id, _ in places],
+        [digest for _, digest in places],
+    )
+    return {(row["shop_id"], row["digest"]): frozenset(row["ids"]) for row in rows}
 
 
 async def bind(conn: Connection, shop_id: int, contact_id: UUID, kind: Kind, value: str) -> None:

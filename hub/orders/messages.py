@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Channel
+from hub.contacts import queries as contacts_
 from hub.content.model import ContentError
 from hub.db.pool import Db
 from hub.notifications.interactive import Asking, Interactive, Parts
@@ -25,6 +26,7 @@ from hub.orders.model import (
     Question,
     QuestionLine,
     Repacked,
+    RequestStatus,
     Task,
 )
 from hub.orders.words import Words, words
@@ -51,15 +53,16 @@ def reader_of(
     timezone: str,
     above: bool,
     reminded: bool = False,
+    contacts: frozenset[UUID] | None = None,
     back: Action | None = None,
 ) -> shown.Reader:
-    """`digest`: of the chat; the buttons are of no use in another one. `above` and `reminded`: see
-    `shown.Reader`."""
+    """`digest`: of the chat; the buttons are of no use in another one. `above`, `reminded` and
+    `contacts`: see `shown.Reader`."""
 
     def data(action: Action) -> str:
         return data_for(hub.signer, kind, about, digest, action)
 
-    return shown.Reader(channel, locale, timezone, data, back, above, reminded)
+    return shown.Reader(channel, locale, timezone, data, back, above, reminded, contacts)
 
 
 class StockMessages:
@@ -74,15 +77,24 @@ class StockMessages:
         now = datetime.now(UTC)
         questions = await views.questions(db, {one.about for one in asked})
         urls = await _urls(self._hub, db, Kind.STOCK, asked)
+        readers = await _readers(db, asked, questions)
         found: dict[UUID, Parts] = {}
         for one in asked:
             if question := questions.get(one.about):
-                found[one.id] = self._one(one, question, urls.get(one.id, ""), now)
+                url, contacts = urls.get(one.id, ""), readers.get(one.id, frozenset())
+                found[one.id] = self._one(one, question, url, contacts, now)
         return found
 
-    def _one(self, asking: Asking, question: Question, url: str, now: datetime) -> Parts:
+    def _one(
+        self,
+        asking: Asking,
+        question: Question,
+        url: str,
+        contacts: frozenset[UUID] | None,
+        now: datetime,
+    ) -> Parts:
         if asking.channel in _WITH_BUTTONS:
-            reader = _reader(self._hub, Kind.STOCK, asking)
+            reader = _reader(self._hub, Kind.STOCK, asking, contacts)
             return shown.shown(question, reader, shown.page(asking.page), now)
         said, number = words(asking.locale), question.order_number
         if question.status not in ACTIVE:
@@ -139,7 +151,30 @@ def _title(task: Task, said: Words) -> str:
     return said.assembled_title if is_done else said.assembly_cancelled
 
 
-def _reader(hub: Hub, kind: Kind, asking: Asking) -> shown.Reader:
+async def _readers(
+    db: Db, asked: Sequence[Asking], questions: Mapping[UUID, Question]
+) -> Mapping[UUID, frozenset[UUID] | None]:
+    """By `Asking.id`, who reads the message, where it matters: a press counts for whoever has the chat, which may be
+    several contacts. None: a group."""
+    answered = [
+        one
+        for one in asked
+        if (question := questions.get(one.about)) and question.status is RequestStatus.ANSWERED
+    ]
+    # Group chats are contacts without an id of the shop.
+    places = {(one.shop_id, one.digest) for one in answered if one.contact.external_id}
+    known = await contacts_.ids_at(db, places) if places else {}
+    return {
+        one.id: known.get((one.shop_id, one.digest), frozenset())
+        if one.contact.external_id
+        else None
+        for one in answered
+    }
+
+
+def _reader(
+    hub: Hub, kind: Kind, asking: Asking, contacts: frozenset[UUID] | None = None
+) -> shown.Reader:
     return reader_of(
         hub,
         kind,
@@ -150,6 +185,7 @@ def _reader(hub: Hub, kind: Kind, asking: Asking) -> shown.Reader:
         timezone=asking.timezone,
         above=asking.contact.role in ABOVE,
         reminded=asking.template == REMINDER,
+        contacts=contacts,
     )
 
 

@@ -276,7 +276,8 @@ class Assembled:
 
 @dataclass(frozen=True, slots=True)
 class QuestionLine:
-    """A line as the one at the shelf sees it. `price` of one piece, in the order's currency."""
+    """A line as the one at the shelf sees it. `price` of one piece, in the order's currency. `answerer`: the contact
+    who answered it, None where it was somebody else, or nobody."""
 
     id: str
     sku: str
@@ -287,6 +288,7 @@ class QuestionLine:
     confirmed: int | None
     answered_by: str
     answered_at: datetime | None
+    answerer: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from html import escape
+from uuid import UUID
 
 from channels.base import Button, Channel
 from hub.content.formats import Formats, Unfit, formats
@@ -30,6 +31,8 @@ _LONGEST_TITLE = 120
 _LONGEST_LABEL = 40
 """VK's limit of a button; others cut sooner or later by the width of the phone."""
 _LONGEST_SHOWN_URL = 200
+_LONGEST_NAME = 60
+_LONGEST_NAMES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ def page(stored: str) -> Page:
 class Reader:
     """For whom it is shown. `data` makes what is behind the buttons good for his chat alone. `back`: to where a
     question that was opened from the board returns. `above`: no storekeeper, but asked in his stead.
-    `reminded`: by this message."""
+    `reminded`: by this message. `contacts`: those who read it, and may correct what they have answered; None: members
+    of a group chat, each of whom is somebody else."""
 
     channel: Channel
     locale: str
@@ -66,6 +70,7 @@ class Reader:
     back: Action | None = None
     above: bool = False
     reminded: bool = False
+    contacts: frozenset[UUID] | None = None
 
     @property
     def words(self) -> Words:
@@ -84,16 +89,22 @@ class Reader:
 
 def shown(question: Question, reader: Reader, at: Page, now: datetime) -> Parts:
     """A page that is no more (its line was taken out) is shown as the start."""
-    may_correct = bool(
-        _is_answered(question)
-        and question.final_at
-        and now < question.final_at
-        and question.order_status not in _FINAL
-    )
+    may_correct = correctable(question, reader.contacts, now)
     if not (question.status in ACTIVE or may_correct):
         at = Page()
     parts = _page(question, reader, at, now, may_correct=may_correct)
     return replace(parts, until=question.final_at if may_correct else None)
+
+
+def correctable(question: Question, by: frozenset[UUID] | None, now: datetime) -> bool:
+    """Whether an answered question may still be corrected by one of these contacts. `by`: as `Reader.contacts`."""
+    return bool(
+        _is_answered(question)
+        and question.final_at
+        and now < question.final_at
+        and question.order_status not in _FINAL
+        and (by is None or any(line.answerer in by for line in question.lines))
+    )
 
 
 def _page(
@@ -132,7 +143,7 @@ def assembly(task: Task, reader: Reader, now: datetime) -> Parts:
             title = said.assembled_title
             if task.assembled_at:
                 when = reader.when(task.assembled_at, now)
-                who = task.assembled_by or "—"
+                who = _names([task.assembled_by]) or "—"
                 foot.append(Piece.plain(said.assembled_by.format(who=who, time=when)))
             if task.labels_url:
                 rows.append((Button(said.labels, url=task.labels_url),))
@@ -192,7 +203,7 @@ def _start(question: Question, reader: Reader, now: datetime, *, may_correct: bo
         rows = _answers(question, reader)
     elif _is_answered(question):
         if question.answered_at:
-            who, when = ", ".join(question.answered_by), reader.when(question.answered_at, now)
+            who, when = _names(question.answered_by), reader.when(question.answered_at, now)
             foot.append(Piece.plain(said.answered_by.format(who=who or "—", time=when)))
         if may_correct and question.final_at:
             until = reader.formats.time(question.final_at)
@@ -384,7 +395,12 @@ def _state(line: QuestionLine, said: Words) -> str:
         return ""
     text = said.none_there if line.confirmed == 0 else said.some_there
     text = text.format(confirmed=line.confirmed, asked=line.asked)
-    return f"{text} — {line.answered_by}" if line.answered_by else text
+    return f"{text} — {_names([line.answered_by])}" if line.answered_by else text
+
+
+def _names(names: Sequence[str]) -> str:
+    """So short that they leave room for the lines, whatever people call themselves."""
+    return cut(", ".join(cut(name, _LONGEST_NAME) for name in names), _LONGEST_NAMES)
 
 
 def _parts(

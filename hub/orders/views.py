@@ -45,7 +45,7 @@ SELECT x.id, x.shop_id, x.order_id, x.status, x.reason, x.revision, x.warehouse_
                    'asked', k.asked, 'price', l.price::text, 'image_url', l.image_url,
                    'confirmed', k.confirmed,
                    'answered_by', coalesce(nullif(k.answered_name, ''), k.answered_label),
-                   'answered_at', k.answered_at) ORDER BY l.position, k.line_id), '[]')
+                   'answered_at', k.answered_at, 'answerer', k.answered_by) ORDER BY l.position, k.line_id), '[]')
           FROM stock_line AS k
           LEFT JOIN order_line AS l ON l.order_id = x.order_id AND l.line_id = k.line_id
          WHERE k.stock_request_id = x.id) AS lines
@@ -297,6 +297,7 @@ def _line(given: Mapping[str, Any]) -> QuestionLine:
         | {
             "price": None if given["price"] is None else Decimal(given["price"]),
             "answered_at": _instant(given["answered_at"]),
+            "answerer": UUID(given["answerer"]) if given.get("answerer") else None,
         }
     )
 

@@ -158,21 +158,28 @@ async def test_line_by_line_with_how_many(scene: Scene) -> None:
 async def test_an_answer_can_be_corrected_by_the_same_person_only(scene: Scene) -> None:
     await scene.order("1001", line("1", 2))
     anna, boris = await scene.question(ANNA), await scene.question(BORIS)
-    other = boris.buttons["❌ Нет"]
+    other, how_many_of_anna = boris.buttons["❌ Нет"], anna.buttons["Сколько?"]
     await scene.press(ANNA, anna, "✅ Есть 2")
     await scene.message(ANNA, lambda s: "Исправить" in s.buttons)
+    await scene.message(BORIS, lambda s: s.id == boris.id and "ответ принят" in s.text)
+    assert "Исправить" not in (await scene.message(BORIS, lambda s: s.id == boris.id)).buttons
 
+    how_many = boris.buttons["Сколько?"]
+    await scene.messenger.press(BORIS, boris, how_many)
+    await scene.toast("Уже ответил")
     await scene.press(ANNA, anna, "Исправить")
     await scene.message(ANNA, lambda s: "1" in s.buttons)
     await scene.press(ANNA, anna, "1")
     await scene.toast("Исправлено")
     await scene.messenger.press(BORIS, boris, other)
-    await scene.toast("Уже ответил")
+    await scene.toasts("Уже ответил", 2)
     assert (await scene.confirmed()) == {"1": 1}
 
     await scene.hub.db.execute("UPDATE stock_line SET final_at = now() - interval '1 second'")
     await scene.messenger.press(ANNA, anna, anna.buttons["❌ Нет"])
     await scene.toast("Исправить уже нельзя")
+    await scene.messenger.press(ANNA, anna, how_many_of_anna)
+    await scene.toasts("Исправить уже нельзя", 2)
     assert (await scene.confirmed()) == {"1": 1}
 
 

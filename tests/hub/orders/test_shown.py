@@ -69,11 +69,20 @@ def _shown(
     *,
     above: bool = False,
     reminded: bool = False,
+    contacts: frozenset[UUID] | None = None,
 ) -> Parts:
     def data(action: Action) -> str:
         return f"{action.do}:{action.number}"
 
-    reader = Reader(channel, locale, "Europe/Moscow", data, above=above, reminded=reminded)
+    reader = Reader(
+        channel,
+        locale,
+        "Europe/Moscow",
+        data,
+        above=above,
+        reminded=reminded,
+        contacts=contacts,
+    )
     return shown(question, reader, at, NOW)
 
 
@@ -189,6 +198,31 @@ def test_an_answer_can_be_corrected_for_a_while_and_looks_otherwise_then() -> No
 
     paid = _shown(replace(_answered(), order_status=OrderStatus.PAID), Page())
     assert paid.buttons == ()
+
+
+def test_only_who_has_answered_is_offered_to_correct_it() -> None:
+    anna, boris = UUID(int=1), UUID(int=2)
+    lines = tuple(replace(line, answerer=anna) for line in _answered().lines)
+    question = replace(_answered(), lines=lines)
+
+    assert _labels(_shown(question, Page(), contacts=frozenset({anna, boris}))) == ["Исправить"]
+    other = _shown(question, Page(Do.LINES), contacts=frozenset({boris}))
+    assert (other.buttons, other.until) == ((), None)
+    assert "Исправить" not in other.text
+
+
+def test_however_people_call_themselves_there_is_room_for_the_lines() -> None:
+    names = [f"{n:03} " + "Константин " * 20 for n in range(40)]
+    lines = [_line(n, confirmed=1, answered_by=name) for n, name in enumerate(names)]
+    question = _question(
+        *lines, status=RequestStatus.ANSWERED, answered_at=NOW, answered_by=tuple(names)
+    )
+
+    parts = _shown(question, Page())
+
+    assert len(parts.text) <= 4000
+    assert "1. Чайник" in parts.text
+    assert "Ответ: 000 Константин" in parts.text
 
 
 @pytest.mark.parametrize(
