@@ -81,7 +81,7 @@ class LineIn(_In):
     quantity: int = Field(ge=1, le=_MOST_PIECES)
     price: Money | None = Field(default=None, description="Of one piece.")
     image_url: Url | None = None
-    seller: RefIn = Field(description="A contact of role `seller`.")
+    seller: RefIn = Field(description="A contact of role `seller` that is known already.")
     warehouse: RefIn | None = Field(
         default=None, description="One not known yet is made. null: the seller is asked."
     )
@@ -117,30 +117,59 @@ def _listed(lines: tuple[LineT, ...]) -> tuple[LineT, ...]:
     return lines
 
 
+_LABELS = Field(
+    default=None,
+    description="Leads to the public internet, or into a network that the setting `outgoing_allow` names.",
+)
 _LISTED = Field(json_schema_extra={"minItems": 1, "maxItems": _MOST_LINES})
+
+
+_ORDER = {
+    "number": "1001",
+    "buyer": {"external_id": "buyer-42"},
+    "currency": "RUB",
+    "total": "3980.00",
+    "lines": [
+        {
+            "id": "1",
+            "sku": "A-1",
+            "title": "Чайник",
+            "quantity": 2,
+            "price": "1990.00",
+            "seller": {"external_id": "seller-7"},
+            "warehouse": {"external_id": "wh-7"},
+        }
+    ],
+}
 
 
 class OrderIn(_In):
     """`PUT /v1/orders/{external_id}`. Of what is not required, what is left out stays as it was; of a new
     order `status` is then `placed` and `currency` `RUB`."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_ORDER]})
+
     number: Annotated[str, Field(min_length=1, max_length=100)]
     status: OrderStatus | None = None
-    buyer: RefIn | None = None
+    buyer: RefIn | None = Field(default=None, description="A contact that is known already.")
     currency: Currency | None = None
     total: Money | None = None
     lines: Annotated[tuple[LineIn, ...], AfterValidator(_listed), _LISTED]
     delivery: DeliveryIn | None = None
-    labels_url: Url | None = None
+    labels_url: Url | None = _LABELS
 
 
 class StatusIn(_In):
     """`delivery` and `labels_url` are taken over even where the status is late."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "shipped", "delivery": {"tracking": "RA123"}}]}
+    )
+
     status: OrderStatus
     reason: _Text = Field(default="", description="Told to whoever hears of it.")
     delivery: DeliveryIn | None = None
-    labels_url: Url | None = None
+    labels_url: Url | None = _LABELS
 
 
 def _opening(value: tuple[str, str]) -> tuple[str, str]:
@@ -176,5 +205,12 @@ class LineAnswerIn(_In):
 class AnswerIn(_In):
     """Somebody's answer, given by phone."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"lines": [{"id": "1", "confirmed": 1}], "by": "wh-7-anna"}]}
+    )
+
     lines: Annotated[tuple[LineAnswerIn, ...], AfterValidator(_listed), _LISTED]
-    by: ExternalId = Field(description="A contact's `external_id`, or any name for who answered.")
+    by: ExternalId = Field(
+        description="Who said so: a contact's `external_id`, or any name on one line. It is shown to the others who"
+        " were asked; whoever has answered may correct it for 5 minutes, by the same name."
+    )

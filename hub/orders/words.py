@@ -119,7 +119,7 @@ RU = Words(
         "newer": "Что собрать, сказано в более новом сообщении.",
     },
     assembled="📦 Собрано",
-    labels="Этикетки",
+    labels="Ярлыки",
     delivery="Доставка: {delivery}",
     methods={"pickup": "самовывоз", "courier": "курьер", "post": "почта"},
     sms_ask="Заказ {number}: есть ли товары? Ответьте: {url}",
