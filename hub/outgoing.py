@@ -35,7 +35,9 @@ def inner_host(url: str, allow: Sequence[Network]) -> str | None:
     return None if PublicOnly(allow).permits(address) else _REFUSAL
 
 
-_REFUSAL = "leads outside the public internet, and the setting outgoing_allow does not name that network"
+_REFUSAL = (
+    "leads outside the public internet, and the setting outgoing_allow does not name that network"
+)
 
 
 def _literal(host: str) -> str | None:

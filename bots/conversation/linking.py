@@ -32,6 +32,12 @@ from hub.tokens import Signer
 # As `links.create` makes them. Other parameters of a link (an advertisement's mark) are not ours to judge.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
+
+def is_token(text: str) -> bool:
+    """Whether somebody has written what a link carries, where the messenger has lost it on the way."""
+    return bool(_TOKEN.fullmatch(text.strip()))
+
+
 _LINK_WORDS: Mapping[Redeemed, str] = {
     Redeemed.BOUND: "bound",
     Redeemed.USED: "link_used",
@@ -102,8 +108,7 @@ class Conversation:
         return None
 
     async def _speak(self, conn: Connection, said: Said, text: str) -> Reply:
-        # The token of a link sent as text, where the messenger has lost it on the way.
-        if _TOKEN.fullmatch(text):
+        if is_token(text):
             return await self._redeem(conn, said, text)
         known = await self._is_known(conn, said)
         return await self._say(conn, said, "help_known" if known else "help_stranger")

@@ -17,7 +17,17 @@ from hub.orders import service, shown, views
 from hub.orders.asking import CHANGED
 from hub.orders.buttons import NO_TAG, Action, BadData, Do, are_lines, is_line, read
 from hub.orders.messages import reader_of
-from hub.orders.model import ABOVE, ACTIVE, Answered, Answerer, Kind, Question, QuestionLine, RequestStatus, Via
+from hub.orders.model import (
+    ABOVE,
+    ACTIVE,
+    Answered,
+    Answerer,
+    Kind,
+    Question,
+    QuestionLine,
+    RequestStatus,
+    Via,
+)
 from hub.orders.pieces import cut
 from hub.orders.pressing import may_answer
 from hub.orders.shown import Page
@@ -105,7 +115,9 @@ class _Press:
         if done.closed:
             text = words.changed if done.closed == CHANGED else words.nothing_to_pack
         elif not done.first and done.at:
-            text = words.assembled_already.format(who=self._who(done.who), time=self.here.when(done.at))
+            text = words.assembled_already.format(
+                who=self._who(done.who), time=self.here.when(done.at)
+            )
         return await self._show(text, Page())
 
     async def _question(self) -> Question | None:
@@ -162,9 +174,12 @@ class _Press:
     def _nothing_open(self, question: Question) -> str:
         if question.status in ACTIVE or question.answered_at is None:
             return self.here.words.closed
-        mine = self._answerer().shown
-        others = [line for line in question.lines if line.answered_by != mine]
-        return self._already(others[0]) if others else self.here.words.repeated
+        by = self._answerer()
+        others = [line for line in question.lines if not _is_from(by, line)]
+        if others:
+            return self._already(others[0])
+        may_correct = shown.correctable(question, self._contacts, datetime.now(UTC))
+        return self.here.words.all_answered if may_correct else self.here.words.closed
 
     def _told(self, question: Question, said: Mapping[str, int], answered: Answered) -> str:
         words = self.here.words
@@ -254,8 +269,18 @@ def _said(question: Question, action: Action) -> Mapping[str, int] | None:
         return {line.id: action.number}
     if not are_lines(action.tag, question):
         return None
+    lines = question.open_lines
+    if not lines and action.number == len(question.lines):
+        # Pressed before the message showed the first answer: the last word counts, as it does of a single line.
+        lines = question.lines
     there = action.do is Do.ALL
-    return {line.id: line.asked if there else 0 for line in question.open_lines}
+    return {line.id: line.asked if there else 0 for line in lines}
+
+
+def _is_from(by: Answerer, line: QuestionLine) -> bool:
+    if by.contact_id or line.answerer:
+        return by.contact_id == line.answerer
+    return by.shown == line.answered_by
 
 
 def _showing(here: Present, pressed: Pressed, page: Shown, text: str = "") -> Reply:

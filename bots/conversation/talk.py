@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from bots.conversation import board, buyers
-from bots.conversation.linking import Conversation
+from bots.conversation.linking import Conversation, is_token
 from bots.conversation.present import Present, present
 from bots.conversation.said import (
     Asked,
@@ -12,6 +12,7 @@ from bots.conversation.said import (
     Pressed,
     Reply,
     Said,
+    Spoke,
     Started,
     Want,
 )
@@ -60,6 +61,8 @@ class Talk:
                 return await self._asked(said, want)
             case Started(word) if said.in_group:
                 return await self._bind_group(said, word)
+            case Spoke(text) if not said.in_group and not is_token(text):
+                return await self._spoken_to(said)
             case _:
                 return await self._link(said)
 
@@ -106,6 +109,16 @@ class Talk:
                 return Reply(here.words.help_staff.format(shop=self.shop.name))
             case _:
                 return await self._link(said)
+
+    async def _spoken_to(self, said: Said) -> Reply | None:
+        """Whoever answers a question in words is shown the buttons that take the answer."""
+        here = await self._here(said)
+        if not here.staff:
+            return await self._link(said)
+        page = await board.page(self.hub, here, 0)
+        if not page.buttons:
+            return Reply(here.words.help_staff.format(shop=self.shop.name))
+        return Reply(f"{here.words.buttons_instead}\n\n{page.text}", buttons=page.buttons)
 
     async def _set(self, here: Present, pressed: Pressed) -> Reply:
         settings = Settings(self.hub, here)

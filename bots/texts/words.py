@@ -28,6 +28,7 @@ class Words:
     accepted_line: str
     corrected: str
     repeated: str
+    all_answered: str
     already: str
     already_none: str
     too_late: str
@@ -36,6 +37,7 @@ class Words:
     assembled: str
     assembled_already: str
     somebody: str
+    buttons_instead: str
     board: str
     board_empty: str
     board_more: str

@@ -28,9 +28,10 @@ class Do(IntEnum):
     """What a press asks for. `kind` says of what."""
 
     ALL = 1
-    """Everything that is still open is there."""
+    """Everything that is still open is there. The number is of how many lines that was said (0: not told by earlier
+    versions): of all, it also corrects an answer."""
     NONE = 2
-    """Nothing of what is still open is there."""
+    """Nothing of what is still open is there; the number as of `ALL`."""
     LINES = 3
     """Turn to the lines; the number is the page, from 0."""
     LINE = 4

@@ -206,7 +206,9 @@ class AnswerIn(_In):
     """Somebody's answer, given by phone."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"lines": [{"id": "1", "confirmed": 1}], "by": "wh-7-anna"}]}
+        json_schema_extra={
+            "examples": [{"lines": [{"id": "1", "confirmed": 1}], "by": "wh-7-anna"}]
+        }
     )
 
     lines: Annotated[tuple[LineAnswerIn, ...], AfterValidator(_listed), _LISTED]

@@ -249,8 +249,8 @@ def _answers(question: Question, reader: Reader) -> Rows:
         (said.rest_there, said.rest_missing) if begun else (said.all_there, said.nothing_there)
     )
     return (
-        (reader.button(yes, Action(Do.ALL, tag)),),
-        (reader.button(no, Action(Do.NONE, tag)),),
+        (reader.button(yes, Action(Do.ALL, tag, len(question.open_lines))),),
+        (reader.button(no, Action(Do.NONE, tag, len(question.open_lines))),),
         (reader.button(said.line_by_line, Action(Do.LINES)),),
     )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bots.conversation.said import Asked, Page, Pressed, Reply, Said, Want
+from bots.conversation.said import Asked, Page, Pressed, Reply, Said, Spoke, Want
 from bots.conversation.talk import Talk
 from channels.base import Channel
 from hub.resources import Hub
@@ -91,3 +91,18 @@ async def test_a_time_on_another_day_comes_with_its_date(hub: Hub, api: Api, tal
     text = " ".join((await _board(talk)).text.split())
 
     assert "❓ 1001 · позиций: 1 · 7 мая 2031 г., 09:30" in text
+
+
+async def test_who_answers_in_words_is_shown_the_buttons(api: Api, talk: Talk) -> None:
+    order = await _place(api, 2)
+
+    shown = await talk.answer(Said(CHAT, Spoke("всё есть")))
+
+    assert shown is not None
+    assert "словами я не понимаю" in shown.text
+    assert _labels(shown) == ["❓ 1001 · позиций: 1"]
+    await _say(api, order, 2)
+    idle = await talk.answer(Said(CHAT, Spoke("спасибо")))
+    assert idle is not None
+    assert "/orders — что ждёт ответа" in idle.text
+    assert not idle.buttons

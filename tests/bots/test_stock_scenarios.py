@@ -258,6 +258,40 @@ async def test_pressing_twice_changes_nothing(scene: Scene) -> None:
     assert len([t for t in await scene.messenger.toasts() if "принят" in t]) == 2
 
 
+async def test_the_last_of_two_quick_presses_counts(scene: Scene) -> None:
+    """The second one before the message shows the first: a glove slips."""
+    await scene.order("1001", line("1", 2), line("2", 1))
+    anna, boris = await scene.question(ANNA), await scene.question(BORIS)
+
+    await scene.messenger.press(ANNA, anna, anna.buttons["✅ Всё есть"])
+    await scene.answered("1001", {"1": 2, "2": 1})
+    await scene.messenger.press(ANNA, anna, anna.buttons["❌ Ничего нет"])
+    await scene.toast("Исправлено")
+    assert await scene.confirmed() == {"1": 0, "2": 0}
+
+    await scene.messenger.press(BORIS, boris, boris.buttons["✅ Всё есть"])
+    await scene.toast("Уже ответил(а) Анна")
+    assert await scene.confirmed() == {"1": 0, "2": 0}
+
+
+async def test_the_rest_said_twice_does_not_touch_what_was_said_before(scene: Scene) -> None:
+    await scene.order("1001", line("1", 1), line("2", 1), line("3", 1))
+    anna = await scene.question(ANNA)
+    await scene.press(ANNA, anna, "По позициям")
+    await scene.message(ANNA, lambda s: any(t.startswith("❌ 1") for t in s.buttons))
+    await scene.press(ANNA, anna, "❌ 1")
+    await scene.message(ANNA, lambda s: "❌ нет" in s.text)
+    await scene.press(ANNA, anna, "‹ Назад")
+    rest = await scene.message(ANNA, lambda s: "✅ Остальное есть" in s.buttons)
+
+    await scene.messenger.press(ANNA, rest, rest.buttons["✅ Остальное есть"])
+    await scene.answered("1001", {"1": 0, "2": 1, "3": 1})
+    await scene.messenger.press(ANNA, rest, rest.buttons["❌ Остального нет"])
+
+    await scene.toast("Все позиции уже отмечены")
+    assert await scene.confirmed() == {"1": 0, "2": 1, "3": 1}
+
+
 async def test_the_board_opens_questions_and_comes_back(scene: Scene) -> None:
     for number in range(7):
         await scene.order(f"20{number}", line("1", 1))

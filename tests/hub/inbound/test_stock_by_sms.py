@@ -97,6 +97,21 @@ async def test_one_may_correct_oneself(api: Api, place: Place, write: Write) -> 
     assert (await get_order(api))["status"] == "rejected"
 
 
+async def test_a_correction_written_in_time_counts_however_late_it_is_handled(
+    api: Api, hub: Hub, place: Place, write: Write
+) -> None:
+    await place()
+    await write("ДА 1001")
+    body = {"channel": "sms", "address": "+79990000071", "text": "НЕТ 1001"}
+    assert (await api.post("/v1/sandbox/messages", body)).status == 202
+    await hub.db.execute("UPDATE heard SET heard_at = heard_at - interval '6 minutes'")
+    await hub.db.execute("UPDATE stock_line SET final_at = final_at - interval '6 minutes'")
+
+    await handle(hub)
+
+    assert (await get_order(api))["status"] == "rejected"
+
+
 async def test_after_the_order_is_cancelled_nothing_is_needed(
     api: Api, place: Place, write: Write
 ) -> None:
