@@ -5,7 +5,6 @@ from uuid import UUID
 from bots.conversation.present import Present
 from bots.conversation.said import Page
 from channels.base import Button
-from hub.contacts.model import Contact
 from hub.orders import views
 from hub.orders.buttons import Action, Do, data_for
 from hub.orders.model import BoardItem, Kind
@@ -20,12 +19,13 @@ _NOBODY = UUID(int=0)
 
 async def page(hub: Hub, here: Present, number: int) -> Page:
     """`number` from 0; one beyond the end is the last one."""
-    size, contact = await _whose(hub, here)
-    if contact is None or size == 0:
+    contacts = [contact.id for contact in here.staff]
+    size = await views.board_size(hub.db, here.shop.id, contacts)
+    if size == 0:
         return Page(here.words.board_empty)
     pages = -(-size // _SIZE)
     number = min(number, pages - 1)
-    items = await views.board(hub.db, here.shop.id, contact.id, offset=number * _SIZE, limit=_SIZE)
+    items = await views.board(hub.db, here.shop.id, contacts, offset=number * _SIZE, limit=_SIZE)
     text = here.words.board.format(count=size)
     if pages > 1:
         text += "\n" + here.words.board_more.format(page=number + 1, pages=pages)
@@ -35,15 +35,6 @@ async def page(hub: Hub, here: Present, number: int) -> Page:
     if turns:
         rows.append(tuple(_turn(hub, here, n, back=n < number) for n in turns))
     return Page(text, buttons=tuple(rows))
-
-
-async def _whose(hub: Hub, here: Present) -> tuple[int, Contact | None]:
-    """Somebody may be known as two, a seller and a storekeeper: the one for whom more is waiting."""
-    found = [
-        (await views.board_size(hub.db, here.shop.id, contact.id), contact)
-        for contact in here.staff
-    ]
-    return max(found, key=lambda one: one[0]) if found else (0, None)
 
 
 def _line(here: Present, item: BoardItem) -> str:

@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic.config import JsonDict
 
 from hub.config import Zone
 from hub.contacts.model import ExternalId
@@ -124,7 +125,7 @@ _LABELS = Field(
 _LISTED = Field(json_schema_extra={"minItems": 1, "maxItems": _MOST_LINES})
 
 
-_ORDER = {
+_ORDER: JsonDict = {
     "number": "1001",
     "buyer": {"external_id": "buyer-42"},
     "currency": "RUB",

@@ -111,24 +111,24 @@ _ASKED = """
 WITH place AS (
     SELECT w.id FROM contact AS c
       JOIN warehouse AS w ON w.shop_id = c.shop_id AND w.external_id = ANY(c.warehouses)
-     WHERE c.id = $2 AND c.shop_id = $1 AND c.role = 'warehouse'
+     WHERE c.id = ANY($2) AND c.shop_id = $1 AND c.role = 'warehouse'
     UNION
-    SELECT warehouse_id FROM warehouse_chat WHERE contact_id = $2 AND shop_id = $1
+    SELECT warehouse_id FROM warehouse_chat WHERE contact_id = ANY($2) AND shop_id = $1
 ), asked AS (
     SELECT r.* FROM place CROSS JOIN LATERAL (
         SELECT id, opened_at FROM stock_request
          WHERE warehouse_id = place.id AND status IN ('open', 'overdue', 'escalated')
          ORDER BY opened_at, id LIMIT $3) AS r
     UNION
-    SELECT r.* FROM (
+    SELECT r.* FROM unnest($2::uuid[]) AS own (id) CROSS JOIN LATERAL (
         SELECT id, opened_at FROM stock_request
-         WHERE seller_id = $2 AND status IN ('open', 'overdue', 'escalated') AND seller_asked
+         WHERE seller_id = own.id AND status IN ('open', 'overdue', 'escalated') AND seller_asked
          ORDER BY opened_at, id LIMIT $3) AS r
     UNION
     SELECT r.* FROM (
         SELECT id, opened_at FROM stock_request
          WHERE shop_id = $1 AND status = 'escalated'
-           AND EXISTS (SELECT FROM contact WHERE id = $2 AND shop_id = $1 AND role = 'admin')
+           AND EXISTS (SELECT FROM contact WHERE id = ANY($2) AND shop_id = $1 AND role = 'admin')
          ORDER BY id LIMIT $3) AS r
 )
 """
@@ -141,9 +141,9 @@ _MINE = f"""{_ASKED}, mine AS (
              WHERE warehouse_id = place.id AND status = 'open'
              ORDER BY opened_at, id LIMIT $3) AS a
         UNION
-        SELECT a.* FROM (
+        SELECT a.* FROM unnest($2::uuid[]) AS own (id) CROSS JOIN LATERAL (
             SELECT id, opened_at FROM assembly
-             WHERE seller_id = $2 AND status = 'open' AND seller_asked
+             WHERE seller_id = own.id AND status = 'open' AND seller_asked
              ORDER BY opened_at, id LIMIT $3) AS a) AS parcel
 )
 """  # noqa: S608 (constants)
@@ -196,18 +196,19 @@ _MOST = 10_000
 
 
 async def board(
-    db: Db, shop_id: int, contact_id: UUID, *, offset: int = 0, limit: int = 50
+    db: Db, shop_id: int, contacts: Collection[UUID], *, offset: int = 0, limit: int = 50
 ) -> list[BoardItem]:
-    """What waits for this person, the longest first: questions and parcels of his places, what he was asked
-    as a seller, and as an admin whatever was escalated. A group chat has a board, too."""
-    rows = await db.fetch(BOARD, shop_id, contact_id, offset + limit, offset, limit)
+    """What waits for a person, the longest first: questions and parcels of his places, what he was asked as a seller,
+    and as an admin whatever was escalated. `contacts`: all that he is, for he may be a seller and a storekeeper; a group
+    chat has a board, too."""
+    rows = await db.fetch(BOARD, shop_id, list(contacts), offset + limit, offset, limit)
     packing = await tasks(db, [row["id"] for row in rows if row["kind"] == Kind.ASSEMBLY])
-    return [_board_item(row, packing.get(row["id"])) for row in rows]
+    return [_board_item(dict(row), packing.get(row["id"])) for row in rows]
 
 
-def _board_item(row: Mapping[str, Any], task: Task | None) -> BoardItem:
+def _board_item(row: dict[str, Any], task: Task | None) -> BoardItem:
     item = BoardItem(
-        **dict(row) | {"kind": Kind(row["kind"]), "titles": tuple(t for t in row["titles"] if t)}
+        **row | {"kind": Kind(row["kind"]), "titles": tuple(t for t in row["titles"] if t)}
     )
     if task is None:
         return item
@@ -220,9 +221,9 @@ def _board_item(row: Mapping[str, Any], task: Task | None) -> BoardItem:
     )
 
 
-async def board_size(db: Db, shop_id: int, contact_id: UUID) -> int:
+async def board_size(db: Db, shop_id: int, contacts: Collection[UUID]) -> int:
     """How many items `board` would have in all; counted up to 10,000 a place."""
-    size: int = await db.fetchval(_SIZE, shop_id, contact_id, _MOST)
+    size: int = await db.fetchval(_SIZE, shop_id, list(contacts), _MOST)
     return size
 
 
@@ -231,11 +232,9 @@ async def open_questions(
 ) -> list[Open]:
     """What waits for an answer of one of these people, who have one address, the longest first. Parcels to pack are no
     questions. `at`: of which of them they had been told by then."""
-    found: dict[UUID, Open] = {}
-    for contact_id in contacts:
-        for row in await db.fetch(_OPEN, shop_id, contact_id, _MOST, list(contacts), at):
-            found[row["id"]] = Open(**row)
-    return sorted(found.values(), key=lambda one: (one.opened_at, one.number))
+    own = list(contacts)
+    rows = await db.fetch(_OPEN, shop_id, own, _MOST, own, at)
+    return sorted((Open(**row) for row in rows), key=lambda one: (one.opened_at, one.number))
 
 
 def _question(row: dict[str, Any]) -> Question:

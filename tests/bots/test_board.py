@@ -106,3 +106,16 @@ async def test_who_answers_in_words_is_shown_the_buttons(api: Api, talk: Talk) -
     assert idle is not None
     assert "/orders — что ждёт ответа" in idle.text
     assert not idle.buttons
+
+
+async def test_who_is_a_seller_and_a_storekeeper_sees_all_that_waits(api: Api, talk: Talk) -> None:
+    mine = {"addresses": {str(talk.account.channel): CHAT}}
+    assert (await api.put("/v1/contacts/s1", mine)).status == 200
+    await _place(api, 2)
+    own = {"id": "1", "title": "Чай", "quantity": 1, "seller": {"external_id": "s1"}}
+    assert (await api.put("/v1/orders/1002", {"number": "1002", "lines": [own]})).status == 201
+
+    board = await _board(talk)
+
+    assert board.text.startswith("Ждут вас: 2")
+    assert _labels(board) == ["❓ 1001 · позиций: 1", "❓ 1002 · позиций: 1"]

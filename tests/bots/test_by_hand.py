@@ -85,7 +85,7 @@ async def test_an_order_goes_its_way_by_what_stands_there(scene: Scene) -> None:
         if expected := re.search(r"# ([a-z_]+)$", command):
 
             async def so(command: str = command, status: str = expected[1]) -> bool:
-                return (await typed(scene, command))["status"] == status
+                return bool((await typed(scene, command))["status"] == status)
 
             await until(so)
 

@@ -56,8 +56,8 @@ async def test_the_board_holds_what_waits_for_a_person_the_longest_first(
 
     async def board(contact: str) -> list[tuple[Kind, str]]:
         shop, id_ = hub.shop("main").id, await book.id_of(contact)
-        items = await views.board(hub.db, shop, id_)
-        assert len(items) == await views.board_size(hub.db, shop, id_)
+        items = await views.board(hub.db, shop, [id_])
+        assert len(items) == await views.board_size(hub.db, shop, [id_])
         return [(item.kind, item.order_number) for item in items]
 
     assert await board("wh-7-anna") == [(Kind.STOCK, "A"), (Kind.ASSEMBLY, "B")]
@@ -78,7 +78,7 @@ async def test_an_item_of_the_board_tells_how_much_it_is(
     [request] = (await place(*lines))["stock_requests"]
     await reply(request, ("1", 1))
 
-    [item] = await views.board(hub.db, hub.shop("main").id, await book.id_of("wh-7-anna"))
+    [item] = await views.board(hub.db, hub.shop("main").id, [await book.id_of("wh-7-anna")])
 
     assert (item.line_count, item.open_count, item.pieces) == (5, 4, 15)
     assert item.titles == ("Чайник 1", "Чайник 2", "Чайник 3")
@@ -93,7 +93,7 @@ async def test_a_parcel_that_waits_for_the_shelf_says_so(
     await place(line("1", 5), status="paid")
     shop, anna = hub.shop("main").id, await book.id_of("wh-7-anna")
 
-    items = {item.kind: item for item in await views.board(hub.db, shop, anna)}
+    items = {item.kind: item for item in await views.board(hub.db, shop, [anna])}
 
     assert (items[Kind.STOCK].open_count, items[Kind.STOCK].waits) == (1, False)
     assert items[Kind.ASSEMBLY].waits
@@ -106,7 +106,7 @@ async def test_a_parcel_counts_what_is_to_be_packed(
     await reply(request, ("1", 1), ("2", 0), ("3", 1))
     await place(line("1", 2), line("2", 3), line("3", 1), status="paid")
 
-    [item] = await views.board(hub.db, hub.shop("main").id, await book.id_of("wh-7-anna"))
+    [item] = await views.board(hub.db, hub.shop("main").id, [await book.id_of("wh-7-anna")])
 
     assert (item.kind, item.line_count, item.pieces) == (Kind.ASSEMBLY, 2, 2)
     assert item.titles == ("Чайник 1", "Чайник 3")
@@ -160,11 +160,11 @@ async def test_with_5000_open_questions_a_page_of_the_board_is_there_at_once(
     await place(line("1"), line("2"), line("3"), id_="first")
     await _copies(hub, "first", 5000)
     shop, anna = hub.shop("main").id, await book.id_of("wh-7-anna")
-    await views.board(hub.db, shop, anna)
+    await views.board(hub.db, shop, [anna])
 
     started = time.process_time()
-    items = await views.board(hub.db, shop, anna, limit=10)
-    size = await views.board_size(hub.db, shop, anna)
+    items = await views.board(hub.db, shop, [anna], limit=10)
+    size = await views.board_size(hub.db, shop, [anna])
     took = time.process_time() - started
 
     assert (len(items), size) == (10, 5001)
@@ -180,12 +180,12 @@ async def test_what_is_done_makes_nothing_slower(hub: Hub, place: Place, book: B
     anna, shop = await book.id_of("wh-7-anna"), hub.shop("main").id
 
     plans = [
-        await _plan(hub, views.BOARD, shop, anna, 10, 0, 10),
+        await _plan(hub, views.BOARD, shop, [anna], 10, 0, 10),
         await _plan(hub, stock_queries.DUE, 200),
     ]
 
     assert not any("Seq Scan on stock_request" in plan for plan in plans)
-    [item] = await views.board(hub.db, shop, anna)
+    [item] = await views.board(hub.db, shop, [anna])
     assert item.open_count == 1
 
 
