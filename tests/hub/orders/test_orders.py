@@ -310,3 +310,30 @@ async def test_without_the_scope_it_is_403(
     answer = await api.call(method, path, body, key=await key_for(scope))
 
     assert answer.status == 403
+
+
+async def test_a_value_of_the_wrong_kind_is_told_in_plain_words(api: Api) -> None:
+    lines = [{"id": 1, "title": "Чайник", "quantity": "2", "seller": {"external_id": "seller-7"}}]
+    answer = await api.put("/v1/orders/1001", {"number": None, "lines": lines})
+    no_list = await api.put("/v1/orders/1001", {"number": "1001", "lines": {}})
+
+    assert answer.status == no_list.status == 400
+    assert {one["pointer"]: one["detail"] for one in answer.json["errors"]} == {
+        "/number": "must be text in quotes",
+        "/lines/0/id": "must be text in quotes",
+        "/lines/0/quantity": "must be an integer, without quotes",
+    }
+    assert no_list.json["errors"] == [{"pointer": "/lines", "detail": "must be a list"}]
+
+
+async def test_labels_on_ones_own_network_are_refused_with_the_setting_that_lets_them(
+    api: Api, place: Place
+) -> None:
+    await place()
+
+    answer = await api.post(
+        "/v1/orders/1001/status", {"status": "paid", "labels_url": "http://10.0.0.1/l.pdf"}
+    )
+
+    assert answer.status == 400
+    assert "setting outgoing_allow" in answer.json["detail"]
