@@ -150,7 +150,7 @@ def test_quiet_hours_are_read(tmp_path: Path) -> None:
             "shops.main.accounts[0]: needs either token, or login and password",
         ),
         ("[hub\n", "not TOML"),
-        ("[hub]\nlisten = 8080\n", "hub.listen = 8080: must be text"),
+        ("[hub]\nlisten = 8080\n", "hub.listen = 8080: must be text in quotes"),
         ('[hub]\nlisten = ""\n', "hub.listen = '': must not be empty"),
         (
             '[hub]\noutgoing_allow = "10.0.0.0/8"\n',

@@ -321,7 +321,7 @@ async def test_a_value_of_the_wrong_kind_is_told_in_plain_words(api: Api) -> Non
     assert {one["pointer"]: one["detail"] for one in answer.json["errors"]} == {
         "/number": "must be text in quotes",
         "/lines/0/id": "must be text in quotes",
-        "/lines/0/quantity": "must be an integer, without quotes",
+        "/lines/0/quantity": "must be a whole number, without quotes",
     }
     assert no_list.json["errors"] == [{"pointer": "/lines", "detail": "must be a list"}]
 
