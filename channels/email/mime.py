@@ -5,6 +5,7 @@ from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from unicodedata import category
 from urllib.parse import quote
 
 from channels.base import Category, Message
@@ -16,6 +17,9 @@ _7BIT = SMTP.clone(cte_type="7bit")
 # A line may have 998 octets; no person needs more for a name.
 _NAME_LENGTH = 200
 _WORD_LENGTH = 200
+
+# Control characters, and half surrogates, which have no bytes.
+_NO_TEXT = frozenset({"Cc", "Cs"})
 
 
 def message_id(message: Message, sender: Mailbox) -> str:
@@ -61,8 +65,10 @@ def letter(
 def one_line(text: str) -> str:
     """Without what would end a header: line ends and other control characters."""
     if text.isprintable() and "  " not in text and text == text.strip():
+        # As most are.
         return text
-    return "".join(char for char in " ".join(text.split()) if char.isprintable())
+    # Not `isprintable`: joiners of emoji and of letters, marks of direction and the newest emoji are none of it.
+    return "".join(char for char in " ".join(text.split()) if category(char) not in _NO_TEXT)
 
 
 def encoded_words(name: str) -> str:

@@ -118,6 +118,12 @@ class TestLetter:
             "Order 1001, " * 20 + "is on its way",
             "=?utf-8?q?what?= " + "x" * 1200,
             "",
+            # Signs that are seen by what they do: joiners of a family and of Persian letters, a flag's tags, marks
+            # of direction. And an emoji that Python's tables do not know yet.
+            "Семье 👨\u200d👩\u200d👧 скидка",
+            "سفارش شما می\u200cآید",
+            "Order \u200f1001\u200e 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+            "New \U0001fae9 for you",
         ],
     )
     async def test_subject_arrives_as_it_was_written(
