@@ -69,16 +69,19 @@ class Reply:
 
     @property
     def retry_after(self) -> timedelta:
-        """The header `Retry-After`, as seconds or as a date (RFC 9110, 10.2.3), a day at most; zero where
-        there is none."""
+        """The header `Retry-After`, as seconds or as a date in any form (RFC 9110, 10.2.3 and 5.6.7), a day at most;
+        zero where there is none."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
             return min(timedelta(seconds=int(value[:9])), _LONGEST_WAIT)
         try:
-            wait = parsedate_to_datetime(value) - datetime.now(UTC)
+            until = parsedate_to_datetime(value)
         except (TypeError, ValueError):
             return timedelta(0)
-        return min(max(wait, timedelta(0)), _LONGEST_WAIT)
+        if until.tzinfo is None:
+            # As the oldest form of a date is written, and as `-0000` is read.
+            until = until.replace(tzinfo=UTC)
+        return min(max(until - datetime.now(UTC), timedelta(0)), _LONGEST_WAIT)
 
 
 def unclear(reply: Reply) -> Retry:

@@ -342,6 +342,18 @@ def test_retry_after_in_seconds_or_nonsense(value: str, seconds: int) -> None:
     assert reply.retry_after == timedelta(seconds=seconds)
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S -0000", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"],
+)
+def test_retry_after_as_a_date_in_every_form_that_http_has(form: str) -> None:
+    in_a_minute = datetime.now(UTC) + timedelta(minutes=1)
+
+    wait = Reply(503, {"retry-after": in_a_minute.strftime(form)}, b"").retry_after
+
+    assert timedelta(seconds=50) < wait <= timedelta(minutes=1)
+
+
 def test_retry_after_as_a_date_and_never_longer_than_a_day() -> None:
     in_a_minute = format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
     in_a_year = format_datetime(datetime.now(UTC) + timedelta(days=365), usegmt=True)
