@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 import aiohttp
-from vkbottle import API, ABCRequestRescheduler, AiohttpClient, VKAPIError
+from vkbottle import API, AiohttpClient
 
 from bots.conversation.said import (
     Allowed,
@@ -56,18 +56,15 @@ _THROTTLED: Mapping[int, timedelta] = {
 # "Unknown error" and "internal server error".
 _ITS_OWN = {1, 10}
 
+_BAD_TOKEN = frozenset({5, 27, 28})
+# Nothing goes before somebody has put it right, whoever is written to: the application is off, a captcha, validation
+# or confirmation is wanted, the token is bound to other addresses, the community is restricted from writing.
+_FOR_A_HUMAN = frozenset({2, 14, 17, 24, 42, 983})
+
 _MENTION = re.compile(r"^\s*\[club\d+\|[^\]]*\][,\s]*")
 
 _FIRST_CHAT = 2_000_000_000
 """Peers from here on are conversations of many."""
-
-
-class _NotNow(ABCRequestRescheduler):
-    """For an answer that is no JSON, as gateways show it: the library's own one asks again after 5 s, 10 s and so on,
-    and meanwhile nobody learns of it."""
-
-    async def reschedule(self, *_: Any, **__: Any) -> NoReturn:
-        raise Trouble("unreadable-answer", unclear=True)
 
 
 class VkBot:
@@ -84,8 +81,10 @@ class VkBot:
         self._api = API(
             config.token.get_secret_value(),
             http_client=AiohttpClient(session=self._session),
-            request_rescheduler=_NotNow(),
         )
+        # Answers are read here. The library asks again by itself where one is no JSON, has names for errors only if
+        # they are whole, and writes to the log what it does not know of them.
+        self._api.response_validators = []
         # An attribute, and a method's name is put right behind it.
         self._api.API_URL = f"{config.base_url}/"
 
@@ -214,22 +213,28 @@ class VkBot:
     async def _call(self, method: str, fields: dict[str, Any]) -> Any:
         """The raw call: vkbottle's typed ones fail on answers that their models do not know, after the effect."""
         try:
-            answer = await self._api.request(method, fields)
-        except VKAPIError as error:
-            raise _trouble(error.code) from None
+            text: Any = await self._api.request(method, fields)
+            answer = json.loads(text)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Trouble(type(error).__name__, unclear=True) from None
-        except TypeError as error:
-            # A captcha without its picture becomes one inside vkbottle.
-            raise Trouble(type(error).__name__) from None
-        return answer["response"]
+        except (ValueError, RecursionError):
+            # A page of something in between, perhaps not even in UTF-8.
+            raise Trouble("unreadable-answer", unclear=True) from None
+        match answer:
+            case {"error": {"error_code": int(code)}}:
+                raise _trouble(code)
+            case {"response": found}:
+                return found
+        raise Trouble("unreadable-answer", unclear=True)
 
 
 def _trouble(code: int) -> Exception:
     if code in _CANNOT_WRITE | _CANNOT_BE_SAID:
         return CannotWrite(f"vk-{code}")
-    if code in (5, 27):
+    if code in _BAD_TOKEN:
         return Trouble("bad-token", timedelta(minutes=1), for_all=True)
+    if code in _FOR_A_HUMAN:
+        return Trouble(f"vk-{code}", timedelta(minutes=1), for_all=True)
     return Trouble(
         f"vk-{code}",
         _THROTTLED.get(code, timedelta(0)),
@@ -246,10 +251,20 @@ def _incoming(raw: Any) -> Incoming | None:
 
 
 def _of_person(peer: int, message: Mapping[str, Any]) -> Said:
-    """A link's parameter comes as `ref` beside an ordinary text, with the first message after the click."""
-    if ref := message.get("ref"):
-        return Said(str(peer), Started(str(ref)))
+    """A link's parameter comes as `ref` beside an ordinary text, with the first message after the click. The button of
+    an empty dialog is known by what stands behind it: its text is in the language of the app."""
+    ref = str(message.get("ref") or "")
+    if ref or _is_start(message.get("payload")):
+        return Said(str(peer), Started(ref))
     return Said(str(peer), understand(str(message.get("text") or "")))
+
+
+def _is_start(payload: Any) -> bool:
+    try:
+        found = json.loads(str(payload or ""))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("command") == "start"
 
 
 def _of_chat(peer: int, message: Mapping[str, Any]) -> Said | None:

@@ -1,5 +1,6 @@
 """The VK community against a server that refuses what the real one refuses."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -219,6 +220,58 @@ async def test_refusals_tell_whether_to_try_again(
     await bot.close()
 
     assert vk.token not in repr(caught.value)
+
+
+@pytest.mark.parametrize("code", [2, 5, 14, 17, 24, 27, 28, 42, 983])
+async def test_what_a_human_has_to_put_right_is_everybodys_trouble(
+    hub: Hub, vk: Vk, code: int
+) -> None:
+    """So that it is no failed try of anybody's answer."""
+    vk.add_person(42)
+    vk.error = code
+    bot = VkBot(_config(hub), hub.http)
+
+    with pytest.raises(Trouble) as caught:
+        await bot.reply("42", Reply("text"), 7)
+    await bot.close()
+
+    assert caught.value.for_all
+    assert caught.value.after >= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Доступ ограничен</html>".encode("cp1251"),
+        '{"error": "invalid_request"}',
+        '{"error": {"error_msg": "no code"}}',
+        "{}",
+        "[" * 100_000,
+    ],
+)
+async def test_an_answer_that_is_none_of_vks_is_trouble(
+    hub: Hub, vk: Vk, body: str | bytes
+) -> None:
+    bot = VkBot(_config(hub), hub.http)
+    vk.fault = Fault(status=200, body=body)
+
+    for call in (bot.prepare(), bot.receive("1"), bot.reply("42", Reply("text"), 7)):
+        with pytest.raises(Trouble) as caught:
+            await call
+        assert caught.value.unclear
+    await bot.close()
+
+
+async def test_the_button_of_an_empty_dialog_starts_in_every_language(
+    hub: Hub, vk: Vk, listening: None, until: Until
+) -> None:
+    vk.say(42, "/stop")
+    await until(lambda: vk.sent)
+
+    vk.say(42, "Почати", payload='{"command":"start"}')
+
+    await until(lambda: len(vk.sent) == 2)
+    assert vk.sent[1].text == ru.WORDS.welcome_stranger.format(shop="Ромашка")
 
 
 def test_the_callback_needs_its_secret() -> None:

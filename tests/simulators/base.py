@@ -25,11 +25,12 @@ class Sent:
 class Fault:
     """How the server misbehaves: `status`/`body` instead of an answer, never answering, closing the connection.
 
-    `after_taking`: the message is taken first, so a repeat would be a double.
+    `after_taking`: the message is taken first, so a repeat would be a double. A body of bytes goes out as it is, in
+    no encoding that is named.
     """
 
     status: int = 0
-    body: str = "<html><body>Bad Gateway</body></html>"
+    body: str | bytes = "<html><body>Bad Gateway</body></html>"
     content_type: str = "text/html"
     headers: dict[str, str] = field(default_factory=dict)
     hang: bool = False
@@ -108,7 +109,8 @@ class Simulator:
             await asyncio.sleep(3600)
         return web.Response(
             status=fault.status,
-            text=fault.body,
+            body=fault.body if isinstance(fault.body, bytes) else fault.body.encode(),
             content_type=fault.content_type,
+            charset=None if isinstance(fault.body, bytes) else "utf-8",
             headers=fault.headers,
         )

@@ -102,7 +102,8 @@ class Http2Simulator(Simulator):
 
 def _faulty(fault: Fault) -> Response:
     headers = {"content-type": fault.content_type, **fault.headers}
-    return Response(fault.status, {k.lower(): v for k, v in headers.items()}, fault.body.encode())
+    body = fault.body if isinstance(fault.body, bytes) else fault.body.encode()
+    return Response(fault.status, {k.lower(): v for k, v in headers.items()}, body)
 
 
 class _Connection(asyncio.Protocol):
