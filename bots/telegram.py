@@ -34,6 +34,7 @@ from bots.conversation.said import (
     Allowed,
     Asked,
     Blocked,
+    Moved,
     Page,
     Pressed,
     Reply,
@@ -46,7 +47,7 @@ from bots.platform import CannotWrite, Received, Trouble
 from channels.base import Button
 from channels.http import NoReply, ProviderHttp
 from channels.telegram import updates
-from channels.telegram.bot_api import BotApiConfig
+from channels.telegram.bot_api import BotApiConfig, patience
 from channels.updates import Incoming
 from hub.content.view import shorten
 
@@ -170,7 +171,7 @@ class TelegramBot:
             case {"ok": True, "result": result}:
                 return result
             case {"ok": False, "parameters": {"retry_after": int(seconds)}}:
-                raise Trouble("throttled", timedelta(seconds=seconds))
+                raise Trouble("throttled", patience(seconds))
         if reply.status == HTTPStatus.CONFLICT:
             # Another receiver: it may be on its way out, or a webhook that somebody has set.
             raise Trouble("two-receivers", _SECOND * 3)
@@ -185,7 +186,7 @@ async def _named() -> AsyncIterator[None]:
     try:
         yield
     except TelegramRetryAfter as error:
-        raise Trouble("throttled", timedelta(seconds=error.retry_after)) from None
+        raise Trouble("throttled", patience(error.retry_after)) from None
     except (
         TelegramForbiddenError,
         TelegramBadRequest,
@@ -196,8 +197,9 @@ async def _named() -> AsyncIterator[None]:
         raise CannotWrite(type(error).__name__) from None
     except (TelegramUnauthorizedError, TelegramNotFound):
         raise Trouble("bad-token", _SECOND * 60, for_all=True) from None
-    except AiogramError as error:
-        # Without the cause: the texts of some hold the whole answer.
+    except (AiogramError, UnicodeDecodeError) as error:
+        # The latter of a page of something in between, in an encoding that it does not name. Without the cause: the
+        # texts of some hold the whole answer.
         raise Trouble(type(error).__name__, unclear=True) from None
 
 
@@ -222,6 +224,9 @@ def _incoming(raw: Any) -> Incoming | None:
 
 def _of_message(message: Message) -> Said | None:
     """Of a group's talk only commands are meant for the bot."""
+    if new := message.migrate_to_chat_id:
+        # Its last word; from now on it speaks under the new id.
+        return Said(str(message.chat.id), Moved(str(new)))
     act, chat, who = understand(message.text or ""), str(message.chat.id), message.from_user
     if message.chat.type == ChatType.PRIVATE:
         return Said(chat, act, (who and who.language_code) or "")

@@ -11,6 +11,7 @@ from bots.conversation.said import (
     Asked,
     Blocked,
     Coded,
+    Moved,
     Pressed,
     Read,
     Reply,
@@ -85,7 +86,7 @@ class Conversation:
             case Asked():
                 known = await self._is_known(conn, said)
                 return await self._say(conn, said, "help_known" if known else "help_stranger")
-            case Read():
+            case Read() | Moved():
                 return None
             case _:
                 assert_never(said.act)

@@ -77,7 +77,14 @@ class Read:
     up_to: int
 
 
-Act = Started | Coded | Stopped | Spoke | Asked | Pressed | Blocked | Allowed | Read
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The chat has a new address: a group became a supergroup. Nobody hears an answer."""
+
+    to: str
+
+
+Act = Started | Coded | Stopped | Spoke | Asked | Pressed | Blocked | Allowed | Read | Moved
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from bots.conversation.present import Present, present
 from bots.conversation.said import (
     Asked,
     Blocked,
+    Moved,
     Page,
     Pressed,
     Reply,
@@ -22,6 +23,7 @@ from hub.accounts.book import LiveAccount
 from hub.contacts import codes
 from hub.contacts.addresses import digest_at
 from hub.contacts.links import Redeemed
+from hub.notifications import steps
 from hub.orders import warehouses
 from hub.preferences import suppressions
 from hub.resources import Hub
@@ -63,6 +65,9 @@ class Talk:
                 return await self._bind_group(said, word)
             case Spoke(text) if not said.in_group and not is_token(text):
                 return await self._spoken_to(said)
+            case Moved(to):
+                await self._follow(said.chat, to)
+                return None
             case _:
                 return await self._link(said)
 
@@ -74,6 +79,10 @@ class Talk:
             if isinstance(said.act, Blocked) and said.in_group:
                 await warehouses.forget_chat(conn, self.shop.id, self.account.channel, said.chat)
             return await self.linking.answer(conn, said)
+
+    async def _follow(self, chat: str, to: str) -> None:
+        async with self.hub.db.acquire() as conn, conn.transaction():
+            await steps.move_chat(conn, self.shop.id, self.account.channel, chat, to)
 
     async def _bind_group(self, said: Said, word: str) -> Reply | None:
         """`word`: the token of a link, or its code."""

@@ -257,10 +257,15 @@ def _error_code(answer: Mapping[str, Any], reply: Reply) -> int:
     return reply.status
 
 
+def patience(seconds: int) -> timedelta:
+    """What Telegram asks for as `retry_after`, a day at most."""
+    return timedelta(seconds=min(max(seconds, 0), 86_400))
+
+
 def _retry_after(answer: Mapping[str, Any]) -> timedelta:
     match answer:
         case {"parameters": {"retry_after": int(seconds)}}:
-            return timedelta(seconds=min(max(seconds, 0), 86_400))
+            return patience(seconds)
     return timedelta(0)
 
 

@@ -259,6 +259,18 @@ async def move_address(db: Db, address_id: UUID, channel: Channel, value: str) -
     )
 
 
+async def move_chat(db: Db, shop_id: int, channel: Channel, chat: str, value: str) -> None:
+    """The messenger itself says that the chat goes on under the address `value`: whoever has it follows, as with
+    `move_address`. Safe to repeat. In the caller's transaction."""
+    rows = await db.fetch(
+        "SELECT id FROM address WHERE shop_id = $1 AND digest = $2 ORDER BY id FOR UPDATE",
+        shop_id,
+        addresses.digest_at(channel, chat),
+    )
+    for row in rows:
+        await move_address(db, row["id"], channel, value)
+
+
 async def let_pass(db: Db, notifications: Collection[UUID]) -> None:
     """These left the way without being sent: what their ordering key held back goes out at the tick's next
     turn. A row that somebody else holds at the moment is handed out by itself later."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bots.conversation.said import Reply
 from bots.platform import Trouble
 from bots.telegram import TelegramBot
 from bots.texts import ru
@@ -27,6 +28,20 @@ async def _token(api: Api) -> str:
     await api.put("/v1/contacts/b", {})
     answer = await api.post("/v1/contacts/b/links", {"channel": "telegram"})
     return str(answer.json["url"].rpartition("=")[2])
+
+
+def _config(hub: Hub) -> BotApiConfig:
+    config = updates.config_of(hub, hub.accounts.of(hub.shop("main").id, Channel.TELEGRAM)[0])
+    assert isinstance(config, BotApiConfig)
+    return config
+
+
+def _asks_to_wait(seconds: int) -> Fault:
+    body = (
+        f'{{"ok":false,"error_code":429,"description":"Too Many Requests: retry after {seconds}",'
+        f'"parameters":{{"retry_after":{seconds}}}}}'
+    )
+    return Fault(status=429, body=body, content_type="application/json")
 
 
 async def _unhandled(hub: Hub) -> int:
@@ -139,6 +154,29 @@ async def test_a_group_is_not_talked_into(
     assert [m.to for m in telegram.sent] == ["42"]
 
 
+async def test_a_group_that_becomes_a_supergroup_keeps_its_place(
+    api: Api, hub: Hub, telegram: Telegram, bots: None, until: Until
+) -> None:
+    await api.put("/v1/warehouses/wh-7", {"name": "Склад"})
+    link = await api.post("/v1/warehouses/wh-7/links", {"channel": "telegram"})
+    token = link.json["url"].rpartition("=")[2]
+    telegram.add_group(-100)
+    telegram.say(42, f"/start@shop_bot {token}", chat_id=-100)
+    await until(lambda: telegram.sent)
+
+    telegram.upgrade_group(-100, -1000000000100)
+
+    async def moved() -> bool:
+        bound = await hub.db.fetch("SELECT value FROM warehouse_chat")
+        return [row["value"] for row in bound] == ["-1000000000100"]
+
+    await until(moved)
+    [address] = await hub.db.fetch("SELECT value, digest FROM address WHERE kind = 'telegram'")
+    assert address["value"] == "-1000000000100"
+    assert address["digest"] == digest("telegram", "-1000000000100")
+    assert len(telegram.sent) == 1
+
+
 async def test_an_old_button_stops_turning(telegram: Telegram, bots: None, until: Until) -> None:
     telegram.add_person(42)
     query = telegram.press(42, 7, "s:7f3:1")
@@ -155,12 +193,8 @@ async def test_an_old_button_stops_turning(telegram: Telegram, bots: None, until
         Fault(status=502),
         Fault(close=True),
         Fault(status=200, body="{}", content_type="application/json"),
-        Fault(
-            status=429,
-            body='{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 1",'
-            '"parameters":{"retry_after":1}}',
-            content_type="application/json",
-        ),
+        _asks_to_wait(1),
+        _asks_to_wait(10**14),
         Fault(
             status=401,
             body='{"ok":false,"error_code":401,"description":"Unauthorized"}',
@@ -171,9 +205,7 @@ async def test_an_old_button_stops_turning(telegram: Telegram, bots: None, until
 async def test_trouble_of_receiving_is_named_without_the_token(
     hub: Hub, telegram: Telegram, fault: Fault
 ) -> None:
-    config = updates.config_of(hub, hub.accounts.of(hub.shop("main").id, Channel.TELEGRAM)[0])
-    assert isinstance(config, BotApiConfig)
-    bot = TelegramBot(config, hub.http, lambda: ("", ""))
+    bot = TelegramBot(_config(hub), hub.http, lambda: ("", ""))
     telegram.faults.append(fault)
 
     with pytest.raises(Trouble) as caught:
@@ -182,6 +214,32 @@ async def test_trouble_of_receiving_is_named_without_the_token(
 
     assert telegram.token not in repr(caught.value)
     assert caught.value.reason
+
+
+_ENCODED = "<html>Доступ ограничен</html>".encode("cp1251")
+
+
+@pytest.mark.parametrize(
+    ("fault", "unclear", "after"),
+    [
+        (Fault(status=502), True, timedelta(0)),
+        (Fault(status=200, body=_ENCODED), True, timedelta(0)),
+        (_asks_to_wait(5), False, timedelta(seconds=5)),
+        (_asks_to_wait(10**14), False, timedelta(days=1)),
+    ],
+)
+async def test_trouble_of_answering_is_trouble(
+    hub: Hub, telegram: Telegram, fault: Fault, *, unclear: bool, after: timedelta
+) -> None:
+    bot = TelegramBot(_config(hub), hub.http, lambda: ("", ""))
+    telegram.add_person(42)
+    telegram.faults.append(fault)
+
+    with pytest.raises(Trouble) as caught:
+        await bot.reply("42", Reply("text"), 7)
+    await bot.close()
+
+    assert (caught.value.unclear, caught.value.after) == (unclear, after)
 
 
 async def test_it_goes_on_when_telegram_comes_back(

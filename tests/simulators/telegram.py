@@ -96,10 +96,15 @@ class Telegram(Simulator):
         chat = self.chats[id_] = Chat(id_, "group", title)
         return chat
 
-    def upgrade_group(self, id_: int, new_id: int) -> None:
-        """The group becomes a supergroup: the old id is answered with the new one."""
+    def upgrade_group(self, id_: int, new_id: int, by: int = 42) -> None:
+        """The group becomes a supergroup: both chats tell of it, and the old id is answered with the new one."""
         self.chats[new_id] = Chat(new_id, "supergroup", self.chats[id_].name)
         self.chats[id_].moved_to = new_id
+        for chat, said in (
+            (id_, {"migrate_to_chat_id": new_id}),
+            (new_id, {"migrate_from_chat_id": id_}),
+        ):
+            self.updates.add("message", chat, self._keep(chat, self._person(by), said))
 
     def deactivate(self, id_: int) -> None:
         self.chats[id_].refusal = (403, "user is deactivated")
