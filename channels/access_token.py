@@ -5,6 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from channels.base import Refused, Retry
 from channels.http import NoReply
@@ -12,12 +13,27 @@ from channels.http import NoReply
 LIFETIME = timedelta(hours=1)
 """Of a token of which it is not said how long it holds."""
 
+_LONGEST_LIFE = timedelta(days=1)
+# Python reads no number of any length.
+_DIGITS = 9
+
 WITHIN = timedelta(seconds=10)
 """For the call that fetches one: a message waits for it."""
 
 _RENEW_BEFORE = timedelta(minutes=5)
 # With a token that still holds, a failed renewal is not tried again at every message.
 _PAUSE_AFTER_FAILURE = timedelta(seconds=20)
+
+
+def lifetime(seconds: Any) -> timedelta:
+    """`expires_in` of an answer (RFC 6749, 5.1), which some write as text; `LIFETIME` for what is no time ahead, and a
+    day at most."""
+    text = str(seconds)
+    if not text.isascii() or not text.isdecimal() or not text.strip("0"):
+        return LIFETIME
+    if len(text) > _DIGITS:
+        return _LONGEST_LIFE
+    return min(timedelta(seconds=int(text)), _LONGEST_LIFE)
 
 
 class NoToken(Exception):

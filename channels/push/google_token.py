@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from channels.access_token import LIFETIME, WITHIN, AccessToken, NoToken
+from channels.access_token import LIFETIME, WITHIN, AccessToken, NoToken, lifetime
 from channels.base import Refused, Retry, Scope
 from channels.http import NoReply, ProviderHttp, Reply
 
@@ -113,10 +113,8 @@ def _read(reply: Reply) -> tuple[str, timedelta]:
         raise NoToken(_refusal(reply))
     answer = reply.json()
     match answer:
-        case {"access_token": str(value), "expires_in": int(seconds)}:
-            return value, timedelta(seconds=seconds)
-        case {"access_token": str(value)}:
-            return value, LIFETIME
+        case {"access_token": str(value)} if value:
+            return value, lifetime(answer.get("expires_in"))
         case _:
             raise NoToken(Retry(f"token-http-{status}-unreadable"))
 

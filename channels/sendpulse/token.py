@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from channels.access_token import LIFETIME, WITHIN, AccessToken, NoToken
+from channels.access_token import WITHIN, AccessToken, NoToken, lifetime
 from channels.base import Refused, Retry, Scope
 from channels.http import ProviderHttp, Reply
 from channels.sendpulse.refusals import error_code, refusal
@@ -42,10 +42,8 @@ def _read(reply: Reply) -> tuple[str, timedelta]:
     """The token and how long it holds. Raises `NoToken`, and `NoReply` where the answer cannot be read."""
     body = reply.json()
     match body:
-        case {"access_token": str(value), "expires_in": int(seconds)} if value and seconds > 0:
-            return value, timedelta(seconds=seconds)
         case {"access_token": str(value)} if value:
-            return value, LIFETIME
+            return value, lifetime(body.get("expires_in"))
     outcome = refusal(reply, body)
     later = (
         reply.status < HTTPStatus.BAD_REQUEST or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR

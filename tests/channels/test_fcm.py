@@ -365,6 +365,17 @@ async def test_a_token_near_its_end_is_renewed_ahead(adapter: Fcm, fcm: FcmSimul
     assert fcm.tokens.requests == 2
 
 
+@pytest.mark.parametrize("seconds", [10**20, "3599", "soon", -1, 0])
+async def test_a_token_is_good_however_its_lifetime_is_told(
+    adapter: Fcm, fcm: FcmSimulator, seconds: int | str
+) -> None:
+    fcm.tokens.expires_in = seconds
+
+    assert isinstance(await _send(adapter), Accepted)
+    assert isinstance(await _send(adapter), Accepted)
+    assert fcm.tokens.requests == 1
+
+
 async def test_a_token_that_holds_is_used_while_a_new_one_cannot_be_had(
     adapter: Fcm, fcm: FcmSimulator
 ) -> None:

@@ -38,7 +38,7 @@ class GoogleTokens(Simulator):
     def __init__(self) -> None:
         super().__init__()
         self.disabled = False
-        self.expires_in = 3599
+        self.expires_in: int | str = 3599
         self.valid: set[str] = set()
 
     def routes(self, app: web.Application) -> None:
