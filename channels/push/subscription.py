@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 _AUTH_BYTES = 16
+_USUAL_PORT = {"https": 443, "http": 80}
 
 # Google, which has much else under its name; Mozilla, Apple.
 _HOSTS = (
@@ -76,8 +77,11 @@ class Subscription:
 
     @property
     def origin(self) -> str:
-        """`https://host`, with the port where the endpoint names one."""
-        return f"{self.endpoint.scheme}://{self.endpoint.netloc}"
+        """`https://host`, with the port where it is not the usual one (RFC 6454, 6.2)."""
+        scheme, host = self.endpoint.scheme, self.endpoint.netloc
+        if self.endpoint.port == _USUAL_PORT[scheme]:
+            host = host.rpartition(":")[0]
+        return f"{scheme}://{host}"
 
     @property
     def is_of_known_service(self) -> bool:

@@ -222,6 +222,20 @@ async def test_an_endpoint_inside_the_own_network_is_not_connected_to(
     assert service.requests == 0
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "origin"),
+    [
+        ("https://push.example", "https://push.example"),
+        ("https://Push.Example:443", "https://push.example"),
+        ("https://push.example:8443", "https://push.example:8443"),
+        ("http://127.0.0.1:80", "http://127.0.0.1"),
+        ("http://[::1]:443", "http://[::1]:443"),
+    ],
+)
+def test_a_signatures_audience_is_an_origin(endpoint: str, origin: str) -> None:
+    assert Subscription.read(Browser("anna").subscription(endpoint)).origin == origin
+
+
 async def test_base_url_takes_the_place_of_the_host_and_not_of_the_audience(
     http: ProviderHttp,
 ) -> None:
