@@ -22,6 +22,9 @@ _GLANCE, _HOOK_GLANCE = 0.5, 0.1
 """Seconds between two looks for updates that another process has stored; often where all come from there."""
 
 _LEAD_CHECK = 10.0
+_LEAST_POLL = 0.5
+"""Seconds that a poll takes which tells of nothing."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
@@ -62,6 +65,7 @@ class Bot:
                 if not self.platform.polls:
                     await asyncio.sleep(_LEAD_CHECK)
                     continue
+                asked_at = monotonic()
                 received = await self.platform.receive(cursor)
             except Trouble as trouble:
                 log.warning("bots.receiving_failed", account=name, reason=trouble.reason)
@@ -76,6 +80,9 @@ class Bot:
                 found = received.updates
                 await updates.store(self.hub.db, shop_id, name, found, cursor=cursor)
                 came.set()
+            else:
+                # Something in between that answers at once, and with nothing, must not be asked without end.
+                await asyncio.sleep(max(asked_at + _LEAST_POLL - monotonic(), 0.0))
         log.warning("bots.lead_lost", account=name)
 
     async def _handle(self, came: asyncio.Event, stop: asyncio.Event, ended: asyncio.Event) -> None:

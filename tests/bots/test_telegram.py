@@ -1,5 +1,6 @@
 """The Telegram bot against a server that refuses what the real one refuses."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -252,6 +253,21 @@ async def test_it_goes_on_when_telegram_comes_back(
         await until(lambda: telegram.sent)
 
     assert len(telegram.sent) == 1
+
+
+@pytest.mark.parametrize("updates_", ["[]", '[{"message":{}}]'])
+async def test_a_poll_that_waits_for_nothing_is_not_repeated_without_end(
+    hub: Hub, telegram: Telegram, until: Until, updates_: str
+) -> None:
+    body = f'{{"ok":true,"result":{updates_}}}'
+    telegram.fault = Fault(status=200, body=body, content_type="application/json")
+
+    async with running(hub):
+        await until(lambda: telegram.requests > 1)
+        asked = telegram.requests
+        await asyncio.sleep(1.2)
+
+    assert telegram.requests - asked <= 4
 
 
 async def test_a_flood_limit_is_waited_for_and_the_chat_keeps_its_order(
