@@ -18,6 +18,7 @@ from bots.max import MaxBot
 from bots.platform import Platform
 from bots.sandbox import SandboxBot
 from bots.viber import ViberBot
+from channels.ascii_url import ascii_url
 from channels.base import Channel
 from channels.max.client import BotApiConfig as MaxConfig
 from channels.telegram.bot_api import BotApiConfig as TelegramConfig
@@ -164,7 +165,7 @@ def make_platform(hub: Hub, account: LiveAccount) -> Platform:
 
     def url() -> str:
         shop = hub.shops[account.shop_id].slug
-        return hooks.url_of(hub.signer, hub.settings.public_url, shop, account.name)
+        return ascii_url(hooks.url_of(hub.signer, hub.settings.public_url, shop, account.name))
 
     def hook() -> tuple[str, str]:
         return url(), hook_secret(hub.signer, account)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from channels.ascii_url import ascii_url
 from channels.base import (
     AccountConfig,
     BaseUrl,
@@ -208,7 +209,7 @@ class MailchimpTransactional:
         if reply_to := self._config.reply_to:
             headers["Reply-To"] = reply_to.address
         if message.unsubscribe_url:
-            headers["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
+            headers["List-Unsubscribe"] = f"<{ascii_url(message.unsubscribe_url)}>"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         return headers
 

@@ -6,8 +6,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from unicodedata import category
-from urllib.parse import quote
 
+from channels.ascii_url import ascii_url
 from channels.base import Category, Message
 from channels.email.sender import Mailbox
 
@@ -48,7 +48,7 @@ def letter(
     if message.category is not Category.MARKETING:
         headers["Auto-Submitted"] = "auto-generated"
     if message.unsubscribe_url:
-        headers["List-Unsubscribe"] = f"<{_one_word(message.unsubscribe_url)}>"
+        headers["List-Unsubscribe"] = f"<{ascii_url(message.unsubscribe_url)}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
     mail = EmailMessage(_7BIT)
@@ -91,7 +91,3 @@ def _folded(text: str, header: str) -> str:
     words = text.split()
     plain = text.isascii() and "=?" not in text and all(len(w) < _WORD_LENGTH for w in words)
     return Header(text, "us-ascii" if plain else "utf-8", header_name=header).encode(linesep="\r\n")
-
-
-def _one_word(url: str) -> str:
-    return quote(url, safe="%:/?#[]@!$&'()*+,;=-._~")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,13 +10,14 @@ from pydantic import SecretStr
 
 from bots.account import Bot
 from bots.conversation.said import Page, Reply
+from bots.main import make_platform
 from bots.max import MaxBot
 from bots.platform import CannotWrite, Trouble
 from bots.texts import en, ru
 from channels.base import Button, Channel
 from channels.max.client import BotApiConfig
 from hub.accounts import hooks
-from hub.config import HubSettings
+from hub.config import HubSettings, Settings
 from hub.contacts import service, updates
 from hub.contacts.addresses import digest
 from hub.preferences import suppressions
@@ -209,6 +211,28 @@ async def test_it_subscribes_and_takes_away_what_it_had_elsewhere(hub: Hub, max_
     assert not bot.polls
     assert set(max_.updates.subscriptions) == {mine, "https://crm.example/max"}
     assert max_.updates.subscriptions[mine].secret == updates.hook_secret(hub.signer, account)
+
+
+async def test_it_is_called_at_an_address_in_ascii(hub: Hub, max_: Max) -> None:
+    shop = hub.shop("main")
+    account = hub.accounts.of(shop.id, Channel.MAX)[0]
+    called = [
+        one.model_copy(update={"config": one.config.model_copy(update={"receive": "webhook"})})
+        for one in shop.settings.accounts
+        if one.name == account.name
+    ]
+    settings = shop.settings.model_copy(update={"accounts": tuple(called)})
+    at = hub.settings.hub.model_copy(update={"public_url": "https://магазин.рф"})
+    there = replace(
+        hub,
+        settings=Settings(hub=at, shops=hub.settings.shops),
+        shops={shop.id: replace(shop, settings=settings)},
+    )
+
+    await make_platform(there, account).prepare()
+
+    [url] = max_.updates.subscriptions
+    assert url.startswith("https://xn--80aairftm.xn--p1ai/hooks/")
 
 
 async def test_a_subscription_that_max_has_dropped_is_made_again(

@@ -344,7 +344,12 @@ def test_retry_after_in_seconds_or_nonsense(value: str, seconds: int) -> None:
 
 @pytest.mark.parametrize(
     "form",
-    ["%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S -0000", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"],
+    [
+        "%a, %d %b %Y %H:%M:%S GMT",
+        "%a, %d %b %Y %H:%M:%S -0000",
+        "%A, %d-%b-%y %H:%M:%S GMT",
+        "%a %b %e %H:%M:%S %Y",
+    ],
 )
 def test_retry_after_as_a_date_in_every_form_that_http_has(form: str) -> None:
     in_a_minute = datetime.now(UTC) + timedelta(minutes=1)

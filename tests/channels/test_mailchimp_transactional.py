@@ -177,7 +177,7 @@ class TestCalls:
         self, mandrill: MailchimpTransactional, simulator: Simulator
     ) -> None:
         messages = [
-            message(name, unsubscribe_url=f"https://hub.example/u/{name}") for name in ("a", "b")
+            message(name, unsubscribe_url=f"https://магазин.рф/u/{name}") for name in ("a", "b")
         ]
 
         calls = mandrill.split(messages)
@@ -185,7 +185,7 @@ class TestCalls:
 
         assert [len(call) for call in calls] == [1, 1]
         assert simulator.calls[0]["message"]["headers"] == {
-            "List-Unsubscribe": "<https://hub.example/u/b>",
+            "List-Unsubscribe": "<https://xn--80aairftm.xn--p1ai/u/b>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
 

@@ -102,6 +102,13 @@ class TestLetter:
         assert letter(server)["Auto-Submitted"] is None
         assert f"List-Unsubscribe: <{url}>\r\n".encode() in server.sent[-1].extra["raw"]
 
+    async def test_a_link_to_unsubscribe_names_its_host_as_programs_do(
+        self, smtp: Smtp, server: SmtpSimulator
+    ) -> None:
+        await smtp.send([replace(MESSAGE, unsubscribe_url="https://магазин.рф/u/t")])
+
+        assert letter(server)["List-Unsubscribe"] == "<https://xn--80aairftm.xn--p1ai/u/t>"
+
     async def test_of_an_order_says_that_a_machine_wrote_it(
         self, smtp: Smtp, server: SmtpSimulator
     ) -> None:
