@@ -1,6 +1,5 @@
 # `make setup` builds .venv; everything else does that first. Only relative paths: make splits names at spaces.
 
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -30,13 +29,35 @@ help:
 
 setup: $(READY)
 
+# Of the Pythons at hand the first that was built with its optimisations: without them (as pyenv builds by itself) everything
+# takes nearly twice the processor's time. Distributions build theirs with them and do not say so.
+define CHOOSE
+for one in python3 /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11; do
+    if "$$one" -c 'import ensurepip, os, sys, sysconfig, venv
+built = sysconfig.get_config_var("CONFIG_ARGS") or ""
+system = os.path.realpath(sys.executable).startswith("/usr/bin/")
+fits = (3, 11) <= sys.version_info[:2] < (3, 14)
+sys.exit(not (fits and (system or "--enable-optimizations" in built)))' 2>/dev/null; then
+        [ "$$one" = python3 ] ||
+            echo "python3 does not fit, or was built without optimisations: $$one is taken (make setup PYTHON=... for another)" >&2
+        echo "$$one"
+        exit
+    fi
+done
+python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null &&
+    echo "python3 was built without optimisations: all works, and takes nearly twice the processor's time" >&2
+echo python3
+endef
+export CHOOSE
+
 $(READY): requirements-dev.lock pyproject.toml
-	@command -v "$(PYTHON)" >/dev/null || { echo 'There is no $(PYTHON): install Python 3.11 to 3.13, or name it: make setup PYTHON=...' >&2; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "Vestnik needs Python 3.11 to 3.13, $(PYTHON) is $$("$(PYTHON)" -V 2>&1); name another: make setup PYTHON=python3.13" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo 'This Python has no venv: install it (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
-	"$(PYTHON)" -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@# Its build warns of folders with the names of our packages, which are our packages.
+	@set -e; python='$(PYTHON)'; [ -n "$$python" ] || python=$$(sh -c "$$CHOOSE"); \
+	command -v "$$python" >/dev/null || { echo "There is no $$python: install Python 3.11 to 3.13, or name it: make setup PYTHON=..." >&2; exit 1; }; \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "Vestnik needs Python 3.11 to 3.13, $$python is $$("$$python" -V 2>&1); name another: make setup PYTHON=python3.13" >&2; exit 1; }; \
+	"$$python" -c 'import ensurepip, venv' 2>/dev/null || { echo 'This Python has no venv: install it (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }; \
+	"$$python" -m venv --clear $(VENV)
+	@# An older pip warns of how one of them is built; our own build of folders with the names of our packages, which they are.
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
