@@ -127,6 +127,9 @@ async def test_a_number_that_is_none_is_asked_for_again(
 
         assert again.status == 422
         assert fault in again.text
+        # It may be far below what a phone shows: the field is where the page opens.
+        [wrong] = again.all("input", **{"aria-invalid": "true"})
+        assert (wrong["name"], "autofocus" in wrong) == ("number:1", True)
         # What was put in stands there still.
         assert ("line:2", "1") in again.fields
         assert ("number:1", typed) in again.fields
