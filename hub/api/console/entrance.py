@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -152,7 +153,18 @@ def to(path: str) -> web.Response:
 
 def _sign_in_page(request: web.Request, *, login: str = "", fault: str = "") -> web.Response:
     status = HTTPStatus.UNPROCESSABLE_ENTITY if fault else HTTPStatus.OK
-    return _page(request, "entrance/sign_in.html", status, login=login[:300], fault=fault)
+    query = request.query
+    other = query.copy()
+    other["lang"] = "en" if asked_for(request) == "ru" else "ru"
+    return _page(
+        request,
+        "entrance/sign_in.html",
+        status,
+        login=login[:300],
+        fault=fault,
+        ended=guard.ENDED in query,
+        other_url=f"?{urlencode(list(other.items()))}",
+    )
 
 
 def _second_page(request: web.Request, token: str, *, fault: str = "") -> web.Response:

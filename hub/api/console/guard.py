@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from aiohttp import web
 
@@ -20,6 +20,9 @@ from hub.operators.model import LONGEST, Operator, Session
 SECURE: Final = "__Host-vestnik"
 PLAIN: Final = "vestnik"
 """Over http, as on the machine itself."""
+
+ENDED: Final = "ended"
+"""In the address of the sign-in page: a form was sent after the session was over."""
 
 CSRF_FIELD: Final = "csrf"
 _CSRF_HEADER = "X-CSRF-Token"
@@ -122,16 +125,33 @@ def local(request: web.Request, path: str | None) -> str:
 
 
 def to_sign_in(request: web.Request) -> web.Response:
-    """And back afterwards, where it was a page that was asked for."""
+    """And back afterwards: to the page that was asked for, or on which the form or the part that asks for news stands."""
     base = base_of(request)
     target = f"{base}/console/sign-in"
+    asked = _page_of(request)
+    query = {}
+    if asked != f"{base}/console/" and local(request, asked) == asked:
+        query["next"] = asked
+    if request.method == "POST":
+        query[ENDED] = "1"
+    if query:
+        target += f"?{urlencode(query, safe='/')}"
     if "HX-Request" in request.headers:
         return web.Response(headers={"HX-Redirect": target})
-    if request.method == "GET":
-        asked = base + request.raw_path
-        if asked != f"{base}/console/" and local(request, asked) == asked:
-            target += f"?next={quote(asked, safe='/')}"
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": target})
+
+
+def _page_of(request: web.Request) -> str:
+    """Path and query of the page that somebody looks at; empty where the browser does not say."""
+    by_htmx = "HX-Request" in request.headers
+    if request.method == "GET" and not by_htmx:
+        return base_of(request) + request.raw_path
+    told = request.headers.get("HX-Current-URL" if by_htmx else "Referer", "")
+    try:
+        page = urlsplit(told)
+    except ValueError:
+        return ""
+    return f"{page.path}?{page.query}" if page.query else page.path
 
 
 async def read(request: web.Request) -> Form:

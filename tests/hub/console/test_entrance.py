@@ -244,6 +244,32 @@ async def test_the_page_that_was_asked_for_is_remembered(owner: Operator, browse
     assert page.url.endswith("/console/main/audit?object=x%20y")
 
 
+async def test_who_was_out_when_he_sent_a_form_is_told_so_and_led_back_to_it(
+    url: str, owner: Operator, browser: Console
+) -> None:
+    browser.headers["Referer"] = f"{url}/console/main/people?q=a%20b"
+
+    page = await browser.post("/people/1/write", text="Hello")
+    assert page.path == "/console/sign-in"
+    assert "what you sent was not kept" in page.text
+    # In the other language, too.
+    page = await browser.get(f"{page.path}{page.links['Русский']}")
+    assert "отправленное не сохранено" in page.text
+    browser.headers["Referer"] = ""
+    page = await browser.send(page.form("sign-in"), login=LOGIN, password=PASSWORD)
+
+    assert page.url.endswith("/console/main/people?q=a%20b")
+
+
+async def test_no_other_sites_page_is_led_back_to(browser: Console) -> None:
+    for page_of_somebody in ("https://evil.example/a", "http://[", "https://evil.example//x"):
+        browser.headers["Referer"] = page_of_somebody
+
+        page = await browser.post("/people/1/write", follow=False)
+
+        assert page.headers["Location"] == "/console/sign-in?ended=1"
+
+
 async def test_signing_out_ends_the_session(hub: Hub, url: str, owner: Operator) -> None:
     async with await enter(hub, url, owner) as browser:
         token = browser.cookies["vestnik"]
@@ -294,6 +320,11 @@ async def test_who_is_out_is_led_to_the_door_by_htmx(browser: Console) -> None:
     page = await browser.get("/audit", htmx=True)
 
     assert (page.status, page.headers["HX-Redirect"]) == (200, "/console/sign-in")
+
+    at = {"HX-Request": "true", "HX-Current-URL": f"{browser.url}/console/main/stock?tab=late"}
+    page = await browser.call("GET", "/stock", headers=at)
+
+    assert page.headers["HX-Redirect"] == ("/console/sign-in?next=/console/main/stock%3Ftab%3Dlate")
 
 
 async def test_who_is_disabled_or_loses_the_shop_is_out_at_once(
