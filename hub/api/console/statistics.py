@@ -12,6 +12,7 @@ from aiohttp import web
 from channels.base import Category, Channel, Tells
 from hub.api.console import figures, meaning
 from hub.api.console.frame import HEADERS, SERVED, Pages, Visit, show
+from hub.api.console.messages import what_of
 from hub.errors import NotFound
 from hub.operators.model import Right
 from hub.statistics import live, queries, series, tables
@@ -50,6 +51,7 @@ async def statistics(visit: Visit) -> web.StreamResponse:
         )
         at = await queries.counted_at(connection)
     points = series.whole(report.points, asked.span, now=visit.now)
+    tells = telling(visit, report)
     chosen = {name: visit.request.query.get(name) for name in _CHOICES}
     return show(
         visit,
@@ -63,7 +65,10 @@ async def statistics(visit: Visit) -> web.StreamResponse:
         troubles=troubles,
         at=at,
         stands_still=live.is_late(at),
-        tells=telling(visit, report),
+        tells=tells,
+        tells_any=any(tells.values()),
+        delivered_share=_delivered_share(report, tells),
+        named=partial(what_of, visit),
         served=visit.request.app[SERVED],
         files={table: visit.url(f"/statistics/{table}.csv", **chosen) for table in _TABLES},
         periods=[(visit.here(**_only(period=name)), name) for name in PERIODS],
@@ -178,6 +183,13 @@ def telling(visit: Visit, report: Report) -> Mapping[str, bool]:
         )
         for line in report.channels
     }
+
+
+def _delivered_share(report: Report, tells: Mapping[str, bool]) -> float | None:
+    """Of what went by channels that report deliveries: the others would make it look as if little arrived."""
+    told = [line.counts for line in report.channels if tells[line.key[0]]]
+    sent = sum(counts.sent for counts in told)
+    return sum(counts.delivered for counts in told) / sent if sent else None
 
 
 def _labels(points: Sequence[Point], span: Span, visit: Visit) -> list[str]:

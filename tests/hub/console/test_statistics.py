@@ -72,6 +72,24 @@ async def test_it_shows_a_week_by_channel_account_template_and_error(console: Co
     assert page.with_attribute("data-chart")
 
 
+async def test_deliveries_are_a_share_of_what_could_be_reported(hub: Hub, console: Console) -> None:
+    past = Past(hub)
+    at = NOW - SECOND
+    # Bots never learn that a message arrived.
+    await past.delivery(at, channel="telegram", provider="bot_api", account="tg-1")
+    await past.delivery(at, status="delivered", receipts=["delivered"])
+    await Counting(hub).turn(NOW)
+
+    assert "Delivered 100% 1" in (await console.get("/statistics")).text
+    bots = await console.get("/statistics", channel="telegram")
+    assert "Delivered – does not tell" in bots.text
+
+
+@pytest.mark.usefixtures("past")
+async def test_templates_have_their_names_in_words(console: Console) -> None:
+    assert "order.shipped Order shipped" in (await console.get("/statistics")).text
+
+
 @pytest.mark.usefixtures("past")
 async def test_it_is_about_the_days_that_are_asked_for(hub: Hub, console: Console) -> None:
     zone = hub.shop("main").settings.zone
