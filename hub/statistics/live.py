@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from channels.base import Category, Channel
 from hub.db.partitions import first_id
@@ -41,6 +42,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Question:
+    id: UUID
     order: str
     at: str
     status: str
@@ -155,7 +157,7 @@ async def questions(db: Db, shop_id: int) -> Questions:
     # By each status apart: only so does an index give the oldest of them.
     rows = await db.fetch(
         """
-        SELECT r.status, r.opened_at, r.deadline, coalesce(nullif(o.number, ''), o.external_id) AS "order",
+        SELECT r.id, r.status, r.opened_at, r.deadline, coalesce(nullif(o.number, ''), o.external_id) AS "order",
                coalesce(nullif(w.name, ''), w.external_id, '') AS at
           FROM unnest($2::text[]) AS s (status)
          CROSS JOIN LATERAL (

@@ -104,7 +104,9 @@ async def test_accounts_and_why_they_are_paused(hub: Hub, console: Console) -> N
 
 async def test_questions_that_wait_the_oldest_first(hub: Hub, console: Console) -> None:
     now = datetime.now(UTC)
-    for number, status in ((1, "open"), (2, "overdue"), (3, "answered")):
+    asked = {1: "open", 2: "overdue", 3: "answered"}
+    ids = {number: id_at(now - number * MINUTE) for number in asked}
+    for number, status in asked.items():
         order = new_id()
         await hub.db.execute(
             """
@@ -121,7 +123,7 @@ async def test_questions_that_wait_the_oldest_first(hub: Hub, console: Console) 
             INSERT INTO stock_request (id, shop_id, order_id, status, opened_at, clock_from)
             VALUES ($1, $2, $3, $4, $5, $5)
             """,
-            id_at(opened),
+            ids[number],
             hub.shop("main").id,
             order,
             status,
@@ -133,6 +135,8 @@ async def test_questions_that_wait_the_oldest_first(hub: Hub, console: Console) 
     assert "Waiting for an answer: 2 , late among them: 1" in page.text
     assert page.text.index("N-2") < page.text.index("N-1")
     assert "N-3" not in page.text
+    # Whoever sees that it waits wants to know who was asked, and to note the answer.
+    assert page.links["Order N-2"] == f"/console/main/stock/{ids[2]}"
 
 
 async def test_events_that_failed(hub: Hub, console: Console) -> None:
