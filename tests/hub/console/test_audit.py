@@ -60,6 +60,26 @@ async def test_whatever_is_asked_for_is_no_fault_of_the_page(console: Console) -
         assert (await console.get(f"/audit?{query}")).status == 200, query
 
 
+async def test_what_an_entry_says_besides_is_in_the_readers_words(
+    hub: Hub, console_for: ConsoleFor
+) -> None:
+    async with transaction(hub.db) as connection:
+        await log.record(
+            connection,
+            hub.shop("main").id,
+            SYSTEM,
+            Action.WAREHOUSE_STORED,
+            "wh-1",
+            changed=["name"],
+            created=True,
+            somewhat=None,
+        )
+
+    page = await (await console_for(locale="ru")).get("/audit")
+
+    assert "изменено: name; новый: Да; somewhat: –" in page.text
+
+
 async def test_another_shops_lines_are_not_there(hub: Hub, console: Console) -> None:
     await _lines(hub, 3, "other")
 
