@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
 
 from channels.base import Channel
 from hub.api.console.frame import Visit, form, see, show
+from hub.api.console.messages import what_of
 from hub.api.console.set_up import pages, tabs
 from hub.contacts.model import Role
 from hub.errors import Conflict, Unprocessable
@@ -26,6 +28,7 @@ async def rules(visit: Visit) -> web.StreamResponse:
         title=visit.said["tabs"]["rules"],
         tabs=tabs(visit, "/rules"),
         rows=found,
+        named=partial(what_of, visit),
         conditions={
             one.name: one.condition_stored or condition.shown(one.condition)
             for one in found
@@ -73,6 +76,7 @@ def _page(visit: Visit, rule: Rule, fault: str = "") -> web.Response:
         title=rule.name,
         tabs=tabs(visit, "/rules"),
         rule=rule,
+        named=what_of(visit, rule.template),
         roles=[str(role) for role in Role if role in possible],
         chosen={str(role) for role in rule.audiences},
         channels=[str(channel) for channel in Channel],

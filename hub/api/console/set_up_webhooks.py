@@ -42,7 +42,9 @@ async def make_webhook(visit: Visit) -> web.StreamResponse:
             by=visit.actor,
         )
     except InvalidInput as error:
-        return await _list(visit, filled=filled, fault=error.detail)
+        if any(fault.pointer != "/url" for fault in error.faults):
+            raise
+        return await _list(visit, filled=filled, bad_url=True)
     return await _one(visit, str(made.id), secret=secret)
 
 
@@ -96,17 +98,20 @@ async def resend(visit: Visit) -> web.StreamResponse:
     return see(visit, f"/set-up/webhooks/{id_}", note="sent_again")
 
 
-async def _list(visit: Visit, *, filled: Form | None = None, fault: str = "") -> web.StreamResponse:
+async def _list(
+    visit: Visit, *, filled: Form | None = None, fault: str = "", bad_url: bool = False
+) -> web.StreamResponse:
     return show(
         visit,
         "webhooks.html",
-        status=422 if fault else 200,
+        status=422 if fault or bad_url else 200,
         title=visit.said["tabs"]["webhooks"],
         tabs=tabs(visit, "/webhooks"),
         rows=await queries.page(visit.hub.db, visit.shop.id, before=None, limit=_MOST),
         events=[str(event) for event in EventType],
         filled=filled,
         fault=fault,
+        bad_url=bad_url,
     )
 
 

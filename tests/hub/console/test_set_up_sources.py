@@ -187,6 +187,9 @@ async def test_a_failed_event_is_tried_again(hub: Hub, console: Console, flow: F
 
 async def test_rules_are_turned_off_and_put_back(hub: Hub, console: Console) -> None:
     page = await console.get("/set-up/rules")
+    assert "order.shipped Order shipped Buyer" in page.text
+    rule = await console.get(page.links["order.shipped"])
+    assert rule.links["Order shipped"] == "/console/main/templates/order.shipped"
 
     off = await console.send(page.form("/rules/order.shipped/active"))
 
