@@ -29,6 +29,7 @@ async def test_they_are_listed_by_status_and_found_by_number(
     shipped = await console.get("/orders", status="shipped")
     found = await console.get("/orders", q="1001")
     nothing = await console.get("/orders", q="77")
+    returned = await console.get("/orders", status="returned")
 
     assert listed.text.index("№ 1002") < listed.text.index("1001")
     assert "Анна" in listed.text
@@ -36,6 +37,9 @@ async def test_they_are_listed_by_status_and_found_by_number(
     assert "1001" not in shipped.links
     assert found.title.startswith("Order 1001")
     assert "There is no such order" in nothing.text
+    # Those of other statuses are there all the same.
+    assert "No order has this status" in returned.text
+    assert "Orders appear once" not in returned.text
 
 
 async def test_the_list_goes_on(hub: Hub, place: Place, console: Console) -> None:

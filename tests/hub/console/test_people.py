@@ -48,6 +48,8 @@ async def test_a_name_that_many_have_finds_them_all(console: Console, anna: str)
     assert "Борис" in sellers.text
     assert anna not in sellers.html
     assert "Nobody was found" in (await console.get("/people", q="кузьма")).text
+    # People there are; they have other roles.
+    assert "Nobody has this role" in (await console.get("/people", role="admin")).text
 
 
 async def test_everybody_is_listed_the_newest_first(hub: Hub, api: Api, console: Console) -> None:

@@ -66,6 +66,8 @@ async def test_the_board_shows_who_is_asked_and_what_is_late(
     assert "Борис" in waiting.text
     assert "ООО Чай" in waiting.text
     assert "Чайник 1 × 2" in waiting.text
+    # A title that is written from right to left takes no number of its neighbour's along.
+    assert "<bdi>Чайник 1</bdi>" in waiting.html
     assert "Overdue" in overdue.text or "overdue" in overdue.text
     assert "ООО Чай" not in overdue.text
     assert "Nobody was asked" in (await console.get("/stock", tab="answered")).text
