@@ -1,5 +1,6 @@
 """An operator's first day: every page, by somebody who has just started the hub."""
 
+import json
 import re
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.console.conftest import LOGIN, PASSWORD, House
 from tests.console.looks import DESKTOP, PHONE, Look, look_at, seen
-from tests.e2e.process import call
+from tests.e2e.process import call, eventually
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -158,6 +159,126 @@ def test_signing_in_takes_the_second_factor(
         page.locator("input[name=code]").fill(codes[0])
         page.locator("form button[type=submit]").first.click()
         expect(page).to_have_url(re.compile(r"/console/main/?$"))
+
+
+def test_a_long_number_hides_no_column_and_breaks_no_word(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    number, title = "Заказ-" + "0123456789" * 5, "Чайник электрический с подогревом"
+    line = {"id": "1", "sku": "A", "title": title, "quantity": 1, "price": "199.90"}
+    placed = call(f"{house.url}/v1/orders?limit=1", house.key)["items"][0]
+    at = {name: placed["lines"][0][name] for name in ("seller", "warehouse")}
+    order = {"number": number, "status": "paid", "currency": "RUB", "total": "1234567.50"}
+    address = f"{house.url}/v1/orders/long-number"
+    call(address, house.key, order | {"lines": [line | at]}, method="PUT")
+
+    with seen(browser, DESKTOP, owner) as page:
+        _speak(page, house, "ru")
+        page.goto(f"{house.url}/console/main/orders")
+        expect(page.locator("main table")).to_contain_text(number)
+
+        for path in ("orders", "messages"):
+            page.goto(f"{house.url}/console/main/{path}")
+            table = page.locator("main .table-wrap").first
+            assert table.evaluate("it => it.scrollWidth - it.clientWidth") <= 0, path
+            widths = table.locator("tbody tr").first.locator("td").evaluate_all(_WIDTHS)
+            assert min(widths) > 80, path
+
+
+_WIDTHS = "cells => cells.map(cell => cell.getBoundingClientRect().width)"
+
+
+def test_a_storekeepers_buttons_keep_their_size_when_a_number_is_asked_for(
+    browser: Browser, house: House
+) -> None:
+    person = {"role": "seller", "name": "Чай", "addresses": {"email": "tea@example.com"}}
+    call(f"{house.url}/v1/contacts/tea", house.key, person, method="PUT")
+    line = {"id": "1", "title": "Чай", "quantity": 12, "price": "99.90"}
+    line["seller"] = {"external_id": "tea"}
+    order = {"number": "many", "status": "placed", "currency": "RUB", "lines": [line]}
+    call(f"{house.url}/v1/orders/many", house.key, order, method="PUT")
+    asked = f"{house.url}/v1/sandbox/messages?to=tea@example.com"
+    eventually(lambda: call(asked, house.key)["items"])
+
+    with seen(browser, PHONE) as page:
+        page.goto(_link(house, "a", to="tea@example.com"))
+        labels = page.locator(".chips > label")
+        before = labels.evaluate_all(_WIDTHS)
+        page.get_by_text("Меньше", exact=True).click()
+
+        expect(page.locator(".few input")).to_be_visible()
+        assert labels.evaluate_all(_WIDTHS) == before
+
+
+def test_quiet_hours_that_would_not_count_are_not_filled_in(browser: Browser, house: House) -> None:
+    with seen(browser, PHONE) as page:
+        page.goto(_link(house, "p"))
+        hours = page.locator("input[type=time]").first
+        expect(hours).to_be_hidden()
+
+        page.locator("input[name=quiet]").check()
+
+        expect(hours).to_be_visible()
+
+
+def _link(house: House, kind: str, to: str = "") -> str:
+    """To a page for people, from the newest message that has one: `a` for an answer, `p` for preferences."""
+    about = f"&to={to}" if to else ""
+    sent = call(f"{house.url}/v1/sandbox/messages?limit=200{about}", house.key)["items"]
+    found = re.search(rf"{house.url}/{kind}/[\w.~-]+", json.dumps(sent))
+    assert found
+    return found[0]
+
+
+def test_on_a_phone_the_present_tab_is_to_be_seen(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    with seen(browser, PHONE, owner) as page:
+        page.goto(f"{house.url}/console/main/set-up/rules")
+
+        expect(page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=1)
+
+
+def test_keys_are_the_same_in_a_russian_layout(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    with seen(browser, DESKTOP, owner) as page:
+        page.goto(f"{house.url}/console/main/")
+        for key, code in (("п", "KeyG"), ("щ", "KeyO")):
+            page.evaluate(_PRESS, [key, code])
+        expect(page).to_have_url(re.compile("/orders$"))
+
+        page.evaluate(_PRESS, [".", "Slash"])
+
+        expect(page.locator("input[type=search]")).to_be_focused()
+
+
+# The browser's own keyboard has no Russian layout.
+_PRESS = """([key, code]) => document.body.dispatchEvent(
+    new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true }))"""
+
+
+def test_what_was_written_is_not_lost_by_a_wrong_click(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    where = "templates/order.paid?audience=buyer&channel=sms&locale=ru&edit=1"
+    with seen(browser, DESKTOP, owner) as page:
+        asked: list[str] = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+        page.goto(f"{house.url}/console/main/{where}")
+        editor = page.locator("#editor .editor")
+        _type(editor, "Оплачено: {{ order.number }}")
+        page.locator("nav.side a[data-key=h]").click(no_wait_after=True)
+        page.wait_for_timeout(300)
+        assert asked == ["beforeunload"]
+        expect(editor).to_contain_text("Оплачено")
+
+        page.locator("#editor button[type=submit]").first.click()
+        expect(page.locator("main")).to_contain_text(re.compile("Сохранено|Saved"))
+        page.locator("nav.side a[data-key=h]").click()
+
+        expect(page).to_have_url(re.compile(r"/console/main/?$"))
+        assert asked == ["beforeunload"]
 
 
 def _type(editor: Locator, text: str) -> None:

@@ -117,10 +117,10 @@ def status(url: str) -> int:
         return 0
 
 
-def call(url: str, key: str, body: Any = None) -> Any:
+def call(url: str, key: str, body: Any = None, *, method: str | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    with urlopen(Request(url, data, headers), timeout=10) as response:
+    with urlopen(Request(url, data, headers, method=method), timeout=10) as response:
         return json.load(response)
 
 

@@ -100,22 +100,31 @@
       }
     }
     if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
-    if (event.key === "/") {
+    const key = latin(event);
+    if (key === "/") {
       const search = document.querySelector("[data-search], input[type=search]");
       if (search) {
         event.preventDefault();
         search.focus();
         search.select?.();
       }
-    } else if (event.key === "?") {
+    } else if (key === "?") {
       document.getElementById("keys")?.showModal();
-    } else if (event.key === "g") {
+    } else if (key === "g") {
       went = Date.now();
     } else if (Date.now() - went < 1500) {
       went = 0;
-      document.querySelector(`.side a[data-key="${CSS.escape(event.key)}"]`)?.click();
+      document.querySelector(`.side a[data-key="${CSS.escape(key)}"]`)?.click();
     }
   });
+
+  /* Where the layout writes no Latin letters, by the key's place: in Russian "g" is "п". */
+  function latin(event) {
+    if (/^[a-z]$/i.test(event.key)) return event.key.toLowerCase();
+    if (/^Key[A-Z]$/.test(event.code)) return event.code.slice(3).toLowerCase();
+    if (event.code === "Slash") return { ".": "/", ",": "?" }[event.key] ?? event.key;
+    return event.key;
+  }
 
   function isWriting(element) {
     return element.closest?.("input, textarea, select, dialog, [contenteditable]") !== null && element !== document.body;
@@ -313,7 +322,30 @@
     }
   }
 
+  /* On a phone there are more tabs than fit: the present one is to be seen. */
+  function showTab(tabs) {
+    const now = tabs.querySelector("[aria-current]");
+    if (!now) return;
+    const [outer, inner] = [tabs.getBoundingClientRect(), now.getBoundingClientRect()];
+    if (inner.left < outer.left || inner.right > outer.right) tabs.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+  }
+
+  /* What was written and not sent is not lost by a wrong click. `data-unsaved="now"`: it comes back refused, so it is not kept yet. */
+  const unsaved = new Set();
+  document.addEventListener("input", (event) => {
+    const form = event.target.form;
+    if (form?.dataset.unsaved !== undefined) unsaved.add(form);
+  });
+  document.addEventListener("submit", (event) => {
+    unsaved.delete(event.target);
+  });
+  addEventListener("beforeunload", (event) => {
+    if ([...unsaved].some((form) => form.isConnected)) event.preventDefault();
+  });
+
   function dress(within) {
+    all(".tabs", within).forEach(showTab);
+    for (const form of all("form[data-unsaved=now]", within)) unsaved.add(form);
     for (const button of all("[data-copy][hidden]", within)) button.hidden = !navigator.clipboard;
     drawAll(within);
     editAll(within);
