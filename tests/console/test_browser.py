@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Locator, Page, StorageState, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, StorageState, expect
 
 from tests.console.conftest import LOGIN, PASSWORD, House
 from tests.console.looks import DESKTOP, PHONE, Look, look_at, seen
@@ -258,13 +258,39 @@ _PRESS = """([key, code]) => document.body.dispatchEvent(
     new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true }))"""
 
 
+def test_a_button_that_is_pressed_twice_sends_once(
+    browser: Browser, house: House, owner: StorageState
+) -> None:
+    person = {"role": "buyer", "name": "Дважды", "addresses": {"email": "twice@example.com"}}
+    call(f"{house.url}/v1/contacts/twice", house.key, person, method="PUT")
+    with seen(browser, DESKTOP, owner) as page:
+        page.goto(f"{house.url}/console/main/people?q=twice")
+        page.locator("main tbody a").first.click()
+        page.locator("a[href$='/write']").click()
+        page.locator("textarea[name=text]").fill("Привет")
+        on_its_way: list[Route] = []
+        page.route("**/write", on_its_way.append)
+        for _ in range(2):
+            page.locator("main form.card button[type=submit]").click(no_wait_after=True)
+            page.wait_for_timeout(300)
+
+        assert len(on_its_way) == 1
+        on_its_way[0].continue_()
+        expect(page).to_have_url(re.compile("/messages/"))
+
+
 def test_what_was_written_is_not_lost_by_a_wrong_click(
     browser: Browser, house: House, owner: StorageState
 ) -> None:
     where = "templates/order.paid?audience=buyer&channel=sms&locale=ru&edit=1"
     with seen(browser, DESKTOP, owner) as page:
         asked: list[str] = []
-        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+        def stay(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            dialog.dismiss()
+
+        page.on("dialog", stay)
         page.goto(f"{house.url}/console/main/{where}")
         editor = page.locator("#editor .editor")
         _type(editor, "Оплачено: {{ order.number }}")

@@ -154,8 +154,7 @@ def to(path: str) -> web.Response:
 def _sign_in_page(request: web.Request, *, login: str = "", fault: str = "") -> web.Response:
     status = HTTPStatus.UNPROCESSABLE_ENTITY if fault else HTTPStatus.OK
     query = request.query
-    other = query.copy()
-    other["lang"] = "en" if asked_for(request) == "ru" else "ru"
+    other = {**query, "lang": "en" if asked_for(request) == "ru" else "ru"}
     return _page(
         request,
         "entrance/sign_in.html",
@@ -163,7 +162,7 @@ def _sign_in_page(request: web.Request, *, login: str = "", fault: str = "") -> 
         login=login[:300],
         fault=fault,
         ended=guard.ENDED in query,
-        other_url=f"?{urlencode(list(other.items()))}",
+        other_url=f"?{urlencode(other)}",
     )
 
 

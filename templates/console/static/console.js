@@ -77,6 +77,20 @@
     });
   }
 
+  /* A second press while the first is on its way would send a message twice. Afterwards the page is another one; where a
+     file comes instead, it is the same one and can be asked again. */
+  const PATIENCE = 5000;
+  const sent = new WeakMap();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (Date.now() - (sent.get(form) ?? -Infinity) < PATIENCE) event.preventDefault();
+    else sent.set(form, Date.now());
+  });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) for (const form of document.forms) sent.delete(form);
+  });
+
   /* Light, dark, or as the system has it: kept by the hub, shown at once. */
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("[data-theme-switch]");
