@@ -50,7 +50,8 @@ _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
 
 # What makes a closer look at the strings necessary: escapes of control characters and surrogates, and DEL.
 _SUSPICIOUS = re.compile(rb"\\u00|\\[bf]|\\u[dD][89a-fA-F]|\x7f")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+# One that is not ended goes to the end: else each quotation mark in it would be taken for a beginning, and read on from.
+_STRING = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)"?', re.DOTALL)
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # Numbers that may be beyond 64 bits or no finite ones.
 _LONG_NUMBER = re.compile(rb"[0-9]{19}|[eE]\+?[0-9]{3}")

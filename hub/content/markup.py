@@ -10,15 +10,16 @@ from collections import Counter
 from html import unescape
 
 # A start tag as all versions of the parser understand it. Nothing in it is given back, so that what is no tag is seen
-# in one go; quotes are left open until the next tag only.
+# in one go; quotes are left open until the next tag only. Atomic groups and not `(…)*+`, which before Python 3.11.5 (Debian 12
+# has 3.11.2) does not find what it should where something in it may be given back (CPython gh-106052).
 _START = r"""
     <([a-zA-Z][^\s/<>\x00]*+)
-    (?:
+    (?>(?:
         [ \t\n\r\f]++
         | /(?!>)
         | (?<=["' \t\n\r\f/])[^\s/<>=][^\s/<>=]*+
-          (?:[ \t\n\r\f]*+=(?!=)[ \t\n\r\f]*+(?:'[^%(but)s']*+'|"[^%(but)s"]*+"|(?!["'])[^\s<>]*+))?+
-    )*+
+          (?>(?:[ \t\n\r\f]*+=(?!=)[ \t\n\r\f]*+(?:'[^%(but)s']*+'|"[^%(but)s"]*+"|(?!["'])[^\s<>]*+))?)
+    )*)
     /?>
 """
 _TAG = re.compile(_START % {"but": "<"}, re.VERBOSE)

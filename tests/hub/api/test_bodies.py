@@ -415,6 +415,18 @@ async def test_a_huge_body_with_everything_wrong_holds_nobody_up(api: Api, what:
         assert "there may be more" in problem["detail"]
 
 
+async def test_a_text_without_end_after_very_many_lists_is_read_once(api: Api) -> None:
+    began = time.process_time()
+
+    answer = await api.call(
+        "POST", "/v1/keys", raw=b"[" * 60_000 + rb"\"" * 200_000 + b'"\\' * 200_000
+    )
+
+    # Begun anew at each quotation mark it took minutes.
+    assert time.process_time() - began < 1
+    assert answer.status == 400
+
+
 async def test_an_order_of_the_most_lines_is_told_of_each_fault(api: Api) -> None:
     good = {"title": "Чайник", "quantity": 1, "seller": {"external_id": "seller-7"}}
     lines = [{**good, "id": str(n), "quantity": 1 if n % 100 else 0} for n in range(500)]
