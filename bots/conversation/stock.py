@@ -77,7 +77,7 @@ class _Press:
             return self.here.toast(self.here.words.old_button, self.pressed)
         if self.action.do in _TURNS:
             return await self._show(self._stands_still(question), self._turned())
-        said = _said(question, self.action)
+        said = _said(question, self.action, self._answerer())
         if said is None:
             return await self._show(self.here.words.changed, Page())
         if not said:
@@ -260,7 +260,7 @@ class _Press:
         return shown.shown(question, reader, page, now) if question else None
 
 
-def _said(question: Question, action: Action) -> Mapping[str, int] | None:
+def _said(question: Question, action: Action, by: Answerer) -> Mapping[str, int] | None:
     """Quantities by line. None: what was shown is not what is asked now; empty: nothing is open any more."""
     if action.do is Do.LINE:
         line = next((one for one in question.lines if is_line(action.tag, one, question)), None)
@@ -270,7 +270,8 @@ def _said(question: Question, action: Action) -> Mapping[str, int] | None:
     if not are_lines(action.tag, question):
         return None
     lines = question.open_lines
-    if not lines and action.number == len(question.lines):
+    own = all(_is_from(by, line) for line in question.lines)
+    if not lines and own and action.number == len(question.lines):
         # Pressed before the message showed the first answer: the last word counts, as it does of a single line.
         lines = question.lines
     there = action.do is Do.ALL

@@ -84,6 +84,8 @@ SELECT x.id, x.shop_id, x.order_id, x.status, x.opened_at, x.assembled_at,
 
 async def questions(db: Db, ids: Collection[UUID]) -> Mapping[UUID, Question]:
     """The present state of those there are."""
+    if not ids:
+        return {}
     rows = await db.fetch(_QUESTIONS, list(ids))
     return {row["id"]: _question(dict(row)) for row in rows}
 
@@ -96,6 +98,8 @@ async def question(db: Db, shop_id: int, id_: UUID) -> Question | None:
 
 async def tasks(db: Db, ids: Collection[UUID]) -> Mapping[UUID, Task]:
     """The present state of those there are."""
+    if not ids:
+        return {}
     rows = await db.fetch(_TASKS, list(ids))
     return {row["id"]: _task(dict(row)) for row in rows}
 

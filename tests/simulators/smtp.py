@@ -148,7 +148,8 @@ def _content(part: MIMEPart | None) -> str:
 
 def _cut(server: SMTP, *, politely: bool = False) -> None:
     transport = cast("asyncio.Transport | None", server.transport)
-    if transport is not None:
+    # An encrypted one that is closed already cannot be broken off before Python 3.11.4.
+    if transport is not None and not transport.is_closing():
         transport.close() if politely else transport.abort()
 
 
