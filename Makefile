@@ -29,8 +29,8 @@ help:
 
 setup: $(READY)
 
-# Of the Pythons at hand the first that was built with its optimisations: without them (as pyenv builds by itself) everything
-# takes nearly twice the processor's time. Distributions build theirs with them and do not say so.
+# Of the Pythons at hand the first that was built with its optimisations: without them (as pyenv builds by itself) a message
+# takes up to a fourth more of the processor's time. Distributions build theirs with them and do not say so.
 define CHOOSE
 for one in python3 /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11; do
     if "$$one" -c 'import ensurepip, os, sys, sysconfig, venv
@@ -45,7 +45,7 @@ sys.exit(not (fits and (system or "--enable-optimizations" in built)))' 2>/dev/n
     fi
 done
 python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null &&
-    echo "python3 was built without optimisations: all works, and takes nearly twice the processor's time" >&2
+    echo "python3 was built without optimisations: all works, and takes up to a fourth more of the processor's time" >&2
 echo python3
 endef
 export CHOOSE

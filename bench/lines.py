@@ -147,7 +147,7 @@ class Bench:
         self, body: Body, count: int, senders: AbstractContextManager[None] | None = None
     ) -> AsyncIterator[datetime]:
         """Accepted for a time at which all of it is due, with workers that wait for it, or `senders` in their place."""
-        due = datetime.now(UTC) + timedelta(seconds=8 + count / 5000)
+        due = datetime.now(UTC) + timedelta(seconds=8 + count / 2500)
         at = due.isoformat()
         await batches(self.door, lambda n: body(n) | {"send_at": at}, total=count)
         await self.rig.db.execute("ANALYZE notification, delivery, attempt")
