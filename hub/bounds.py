@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from hub.errors import Fault, InvalidInput, pointer
 from hub.wording import UNKNOWN
 
-MOST_PARTS = 10_000
+_MOST_PARTS = 10_000
 """Objects and items of lists that a model looks at; the largest order has some 2,000."""
 
 _MOST_ITEMS = 1000
@@ -55,7 +55,7 @@ def check(
     at: str = "",
     *,
     most_faults: int,
-    most_parts: int = MOST_PARTS,
+    most_parts: int = _MOST_PARTS,
 ) -> None:
     """Raises `InvalidInput` where a list is longer than may be, there are more parts than any good body has, or more
     unknown fields than `most_faults`. Anything else is left to the model. `at`: where the tree lies in the body."""

@@ -29,7 +29,7 @@ LIMIT = 1024 * 1024
 DEPTH = 32
 """Objects and arrays inside each other."""
 
-MOST_PARTS = 50_000
+_MOST_PARTS = 50_000
 """Objects and lists of a body, wherever they stand: each takes many times the bytes it is written in."""
 
 MOST_FAULTS = 500
@@ -211,11 +211,11 @@ async def _read_object(request: web.Request) -> tuple[dict[str, Any], bool]:
 
 def _check_parts(raw: bytes) -> None:
     """Raises `InvalidInput`."""
-    if raw.count(b"{") + raw.count(b"[") <= MOST_PARTS:
+    if raw.count(b"{") + raw.count(b"[") <= _MOST_PARTS:
         return
     bare = _STRING.sub(b"", raw)
-    if bare.count(b"{") + bare.count(b"[") > MOST_PARTS:
-        raise InvalidInput(f"the body has more than {MOST_PARTS} objects and lists")
+    if bare.count(b"{") + bare.count(b"[") > _MOST_PARTS:
+        raise InvalidInput(f"the body has more than {_MOST_PARTS} objects and lists")
 
 
 def _is_suspicious(raw: bytes, tree: dict[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from hub.sources.model import Kind
+from hub.wording import wording
 
 MOST_CHECKS = 50
 MOST_DEPTH = 5
@@ -179,7 +180,7 @@ def _fault(error: ErrorDetails) -> str:
     # Without the names of what a condition may be, which stand in <>.
     way = (str(part) for part in error["loc"])
     where = ".".join(("condition", *(part for part in way if not part.startswith("<"))))
-    return f"{where} {error['msg'].removeprefix('Value error, ')}"
+    return f"{where} {wording(error)}"
 
 
 def shown(condition: Condition | None) -> dict[str, Any] | None:
