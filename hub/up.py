@@ -20,7 +20,7 @@ import structlog
 import hub
 from hub import heartbeat, metrics
 from hub.config import Settings
-from hub.db import budget
+from hub.db import budget, retired
 from hub.db.migrate import migrate
 from hub.db.pool import UNREACHABLE, Pool, open_pool
 from hub.embedded import address, secret
@@ -229,6 +229,8 @@ class _Supervisor:
                 # Nobody but us uses it, so whatever is held there is held by the dead.
                 await take_back(db)
                 await claims.take_back(db)
+                async with db.acquire() as connection:
+                    await retired.take_away(connection, at_once=True)
             elif before := read_json(file).get("id"):
                 # Of a fleet only our own last run is known to be over.
                 await free(db, UUID(before))

@@ -55,7 +55,7 @@ PERSONAL: Mapping[str, Held] = {
     "notification": _held(
         "data content meta ordering_key collapse_key",
         "id shop_id contact_id template category strategy cascade status locale plan skipped send_at held_until"
-        " expires_at step_at created_at interaction",
+        " expires_at step_at created_at interaction listed ends_at",
     ),
     "delivery": _held(
         "provider_id ordering_key",

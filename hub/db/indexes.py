@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 
 from hub.db.locks import briefly
+from hub.db.retired import RETIRED
 
 log = structlog.get_logger()
 
@@ -56,6 +57,7 @@ async def complete(connection: asyncpg.Connection, steps: Sequence[str]) -> None
         gone = set(_DROPPED.findall(sql))
         wanted = {name: index for name, index in wanted.items() if name not in gone} | made
         dropped = (dropped - made.keys()) | gone
+    wanted = {name: index for name, index in wanted.items() if name not in RETIRED}
     rows = await connection.fetch(
         "SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid"
         " WHERE i.indisvalid AND c.relname = ANY($1)"

@@ -11,7 +11,7 @@ from time import monotonic
 import asyncpg
 import structlog
 
-from hub.db import indexes, partitions
+from hub.db import indexes, moves, partitions, retired
 from hub.db.locks import IN_THE_WAY, briefly
 
 log = structlog.get_logger()
@@ -114,6 +114,8 @@ async def _migrate(
         )
     for number, name, sql in known:
         if number not in done:
+            if move := moves.BEFORE.get(number):
+                await move(connection)
             now = await indexes.without_slow(connection, sql, large)
             async with briefly(connection):
                 # What is left of it may be nothing, which is no statement.
@@ -125,6 +127,8 @@ async def _migrate(
             applied.append(number)
     await partitions.make_ahead(connection)
     await indexes.complete(connection, [sql for _, _, sql in known])
+    # In a database that this very run has made nobody is at work.
+    await retired.take_away(connection, at_once=known[0][0] in applied)
 
 
 async def is_current(db: asyncpg.Pool) -> bool:

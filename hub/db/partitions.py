@@ -25,9 +25,9 @@ GROWING = (
     "audit",
     "shop_event",
 )
-_FILLED: Mapping[str, int] = {"delivery": 60}
+_FILLED: Mapping[str, int] = {"delivery": 60, "notification": 50}
 """In hundredths, how full a page gets by new rows. The rest is for what becomes of them, beside them: a delivery is written
-three times more until it is sent."""
+twice more until it is sent, a notification once, in its place."""
 _AHEAD = 3
 _DROP_WAIT = timedelta(milliseconds=200)
 

@@ -106,7 +106,7 @@ WITH moved AS (
             OR (d.reason IN ('maybe_sent', '{GAVE_UP}') AND d.status = 'unknown'))
     RETURNING d.id, d.notification_id
 ), told AS (
-    UPDATE notification AS n SET status = 'sent'
+    UPDATE notification AS n SET status = 'sent', listed = NULL, ends_at = NULL
      WHERE n.id = ANY((SELECT array_agg(notification_id) FROM moved)::uuid[])
        AND n.status IN ('scheduled', 'queued', 'unknown')
     RETURNING n.id, n.shop_id

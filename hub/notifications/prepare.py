@@ -12,6 +12,7 @@ from hub.content.model import Audience, ContentError, MissingVariable, Rendered,
 from hub.errors import Fault, Unprocessable
 from hub.ids import new_id
 from hub.notifications import steps
+from hub.notifications.listed import LISTED
 from hub.notifications.model import (
     LIFETIME,
     ContactFacts,
@@ -193,6 +194,8 @@ def _rows(
     }
     alive = status in (NotificationStatus.QUEUED, NotificationStatus.SCHEDULED)
     row["step_at"] = steps.step_at(row, 0, start) if alive else None
+    row["listed"] = status if status in LISTED else None
+    row["ends_at"] = expires_at if alive else None
     opened = range(len(plan.steps) if asked.strategy is Strategy.ALL else 1) if alive else ()
     deliveries = [
         delivery

@@ -11,6 +11,7 @@ from channels.base import Channel
 from hub.contacts import finding
 from hub.db.partitions import first_id
 from hub.db.pool import Db
+from hub.notifications.listed import FEW, OF_STATUS
 from hub.notifications.model import NotificationStatus
 
 _FIRST_LOOK = 1000
@@ -104,19 +105,6 @@ _ABOUT = """
   WHERE n.shop_id = $1 AND (n.data #>> '{{order,number}}') = {order} {more}
   ORDER BY n.id DESC LIMIT $2)
 """
-# Of these there are few among very many others, and an index has them alone. It is used where the word stands in the
-# statement itself.
-_RARE = frozenset(
-    {
-        NotificationStatus.SCHEDULED,
-        NotificationStatus.FAILED,
-        NotificationStatus.UNKNOWN,
-        NotificationStatus.EXPIRED,
-        NotificationStatus.UNDELIVERABLE,
-        NotificationStatus.CANCELLED,
-        NotificationStatus.COLLAPSED,
-    }
-)
 
 
 async def _look(
@@ -132,7 +120,7 @@ async def _look(
     # Ids follow the time, and partitions the ids.
     more += [f"AND n.id >= {given(first_id(sought.since))}"] if sought.since else []
     more += [f"AND n.id < {given(first_id(sought.until))}"] if sought.until else []
-    more += [f"AND n.status = '{sought.status}'"] if sought.status in _RARE else []
+    more += [f"AND {OF_STATUS[sought.status]}"] if sought.status in FEW else []
     source = _source(sought, " ".join(more), given)
     fits = ["true"]
     fits += [f"s.template = {given(sought.template)}"] if sought.template else []

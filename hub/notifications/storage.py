@@ -11,6 +11,7 @@ from hub.db.attempts import FINISHED_AT, NUMBER, OUTCOME, UNCLEAR
 from hub.db.partitions import first_id
 from hub.db.pool import Connection, Db
 from hub.notifications import events, steps
+from hub.notifications.listed import OF_STATUS
 from hub.notifications.model import NotificationStatus
 from hub.notifications.prepare import Prepared
 
@@ -31,6 +32,7 @@ _COLUMNS = (
     *("id", "shop_id", "contact_id", "template", "category", "strategy", "status"),
     *("data", "content", "locale", "plan", "skipped", "ordering_key", "collapse_key"),
     *("meta", "interaction", "send_at", "held_until", "expires_at", "step_at"),
+    *("listed", "ends_at"),
 )
 _of_row = itemgetter(*_COLUMNS)
 _ENDED = (NotificationStatus.UNDELIVERABLE, NotificationStatus.EXPIRED)
@@ -228,8 +230,6 @@ _FILTERS: Mapping[str, str] = {
     "first": "n.id >= {0}",
     "before": "n.id < {0}",
 }
-# Said in the statement itself: an index that has only some of them is used for no other.
-_OF_STATUS: Mapping[str, str] = {status: f"n.status = '{status}'" for status in NotificationStatus}
 
 
 async def by_id(db: Db, shop_id: int, id_: UUID) -> Mapping[str, Any] | None:
@@ -265,7 +265,7 @@ async def page(
     }
     given = {name: value for name, value in asked.items() if value is not None}
     wheres = [_FILTERS[name].format(f"${i}") for i, name in enumerate(given, 3)]
-    wheres += [_OF_STATUS[status]] if status else []
+    wheres += [OF_STATUS[NotificationStatus(status)]] if status else []
     where = " AND ".join(["n.shop_id = $1", *wheres])
     statement = f"{_SHOWN} WHERE {where} ORDER BY n.id DESC LIMIT $2"
     rows = await db.fetch(statement, shop_id, limit, *given.values())

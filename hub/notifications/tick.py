@@ -9,7 +9,7 @@ from time import monotonic
 import structlog
 
 from hub.accounts.limits import RateLimits
-from hub.db import partitions
+from hub.db import partitions, retired
 from hub.db.locks import alone
 from hub.db.pool import UNREACHABLE, Connection
 from hub.ids import new_id
@@ -172,6 +172,7 @@ async def _expired(connection: Connection) -> list[Due]:
 
 async def _keep_house(connection: Connection) -> None:
     await partitions.make_ahead(connection)
+    await retired.take_away(connection)
     await connection.execute(
         "DELETE FROM idempotency WHERE created_at < now() - interval '48 hours'"
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from hub.db import moves, retired
 from hub.db.migrate import Blocked, Step, UnknownSchema, migrate, steps
+from hub.db.retired import RETIRED
 
 _DATABASE = "vestnik_migrate"
 
@@ -192,6 +194,70 @@ async def test_pages_of_deliveries_have_room_for_what_becomes_of_them(
     await migrate(url)
 
     assert await _filled(db, part) == ["fillfactor=60"]
+
+
+@pytest.fixture
+async def before(database_url: str) -> AsyncIterator[str]:
+    """A database as the version before step 42 left it."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("CREATE DATABASE vestnik_before")
+    url = urlsplit(database_url)._replace(path="/vestnik_before").geturl()
+    await migrate(url, known=[step for step in steps() if step[0] < 42])
+    yield url
+    await connection.execute("DROP DATABASE vestnik_before WITH (FORCE)")
+    await connection.close()
+
+
+async def test_what_was_there_before_is_found_in_lists(
+    before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Notifications of versions that had no columns for it (steps 42 and 43), in portions."""
+    monkeypatch.setattr(moves, "_PORTION", 2)
+    db = await asyncpg.connect(before)
+    try:
+        await db.execute(
+            """
+            INSERT INTO notification (id, shop_id, contact_id, category, strategy, status, plan, skipped, expires_at)
+            SELECT uuidv7(), 1, uuidv7(), 'transactional', 'first', status, '[]', '[]', '2100-01-01Z'
+              FROM unnest(ARRAY['queued', 'sent', 'failed']) AS s (status), generate_series(1, 3)
+            """
+        )
+        await migrate(before)
+        rows = await db.fetch(
+            "SELECT status, listed, ends_at IS NOT NULL AS ends, count(*) FROM notification GROUP BY 1, 2, 3"
+        )
+    finally:
+        await db.close()
+
+    assert {tuple(row) for row in rows} == {
+        ("queued", None, True, 3),
+        ("sent", None, False, 3),
+        ("failed", "failed", False, 3),
+    }
+
+
+async def test_what_the_version_before_looks_for_stays_a_day(before: str) -> None:
+    db = await asyncpg.connect(before)
+    try:
+        await migrate(before)
+        assert await _missing(db, RETIRED) == set()
+
+        await db.execute("UPDATE schema_step SET applied_at = now() - interval '25 hours'")
+        await retired.take_away(db)
+
+        assert await _missing(db, RETIRED) == set(RETIRED)
+        assert await migrate(before) == []
+        assert await _missing(db, RETIRED) == set(RETIRED)
+    finally:
+        await db.close()
+
+
+async def test_a_new_database_never_has_it(db: asyncpg.Connection) -> None:
+    assert await _missing(db, RETIRED) == set(RETIRED)
+
+
+async def _missing(db: asyncpg.Connection, names: Iterable[str]) -> set[str]:
+    return {name for name in names if await db.fetchval("SELECT to_regclass($1)", name) is None}
 
 
 async def test_a_migrator_of_the_version_before_is_in_nobodys_way(
