@@ -17,6 +17,7 @@ from time import monotonic
 import asyncpg
 
 from hub.db.pool import UNREACHABLE
+from hub.embedded import memory
 from hub.embedded.folder import StartFailed, fresh_log, write_private
 from hub.embedded.ports import free_port
 from hub.embedded.privileges import RunAs, account_for
@@ -40,12 +41,13 @@ _READY_WITHIN = timedelta(minutes=5)
 
 # Written into postgresql.conf once, where the owner may tune them: for two cores beside the hub itself.
 _TUNABLE = {
-    "shared_buffers": "192MB",
     "effective_cache_size": "512MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "max_connections": "100",
     "max_wal_size": "1GB",
+    # Files of the log that are there already: made anew in the middle of a campaign, each is written twice.
+    "min_wal_size": "512MB",
     # Its own compression doubles what outcomes cost with a million waiting; that of lz4 is not built in.
     "wal_compression": "off",
     "random_page_cost": "1.1",
@@ -191,6 +193,7 @@ class Postgres:
         password = self._home / "password"
         if not password.exists():
             write_private(password, secrets.token_urlsafe(24) + "\n")
+        tunable = _TUNABLE | {"shared_buffers": memory.for_pages(memory.there_is())}
         command: list[str | Path] = [
             programs / "initdb",
             f"--pgdata={fresh}",
@@ -202,7 +205,7 @@ class Postgres:
             "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8",
             "--locale=C",
-            *(f"--set={name}={value}" for name, value in _TUNABLE.items()),
+            *(f"--set={name}={value}" for name, value in tunable.items()),
             *(["--no-sync"] if not self._durable else []),
         ]
         await self._run(command)
