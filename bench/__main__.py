@@ -76,7 +76,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     size = (
-        Size(bulk=20_000, waiting=(10_000, 50_000), tries=1, history=20_000)
+        Size(bulk=20_000, letters=20_000, waiting=(10_000, 50_000), tries=1, history=20_000)
         if given.quick
         else Size()
     )
