@@ -77,10 +77,8 @@ class Backlog(Collector):
             return
         shops, now = list(hub.shops), datetime.now(UTC)
         counts = {c: await hub.db.fetchval(_DUE, shops, c, _COUNTED) for c in Category}
-        since = {
-            category: [w.since for w in await waiting_routes(hub.db, shops, category)]
-            for category in Category
-        }
+        waits = await waiting_routes(hub.db, shops, list(Category))
+        since = {c: [w.since for w in waits if w.category is c] for c in Category}
         pauses = await health.pauses(hub.db)
         waiting = GaugeMetricFamily(
             "vestnik_deliveries_waiting",

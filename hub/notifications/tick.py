@@ -17,7 +17,7 @@ from hub.notifications import held, receipts, recovery, steps, storage
 from hub.notifications.handout import HandOut
 from hub.notifications.leases import RENEW_EVERY
 from hub.notifications.steps import Due
-from hub.queue import LANES, QueueAway
+from hub.queue import QueueAway
 from hub.resources import Hub
 
 log = structlog.get_logger()
@@ -89,8 +89,7 @@ class Tick:
         try:
             if self._due("wiped", timedelta(seconds=1)):
                 await self._notice_wiped_redis(connection)
-            for category in LANES:
-                await self._due_ones.turn(connection, category)
+            await self._due_ones.turn(connection)
         except QueueAway:
             # Nothing is lost: what is due stays due.
             self._mark = new_id().hex
@@ -155,9 +154,7 @@ async def _expired(connection: Connection) -> list[Due]:
     """Ends what no worker took before its notification's end (an account paused for long, a key held back)."""
     async with connection.transaction():
         rows = await connection.fetch(
-            "SELECT id FROM notification"
-            " WHERE expires_at <= now() AND status IN ('scheduled', 'queued')"
-            " ORDER BY expires_at LIMIT 500"
+            "SELECT id FROM notification WHERE ends_at <= now() ORDER BY ends_at LIMIT 500"
         )
         ids = [r["id"] for r in rows]
         await connection.execute(

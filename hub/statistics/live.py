@@ -73,14 +73,13 @@ class Failed:
 async def queues(db: Db, shop_id: int, now: datetime) -> list[Queue]:
     """In the order of lanes, then of channels."""
     found: dict[tuple[Category, str], list[Queue]] = defaultdict(list)
-    for category in Category:
-        for waiting in await waiting_routes(db, [shop_id], category):
-            route = routes.read(waiting.route)
-            channel = str(route.channel) if route else ""
-            due = await _waiting(db, shop_id, category, waiting.route, now, due=True)
-            later = await _waiting(db, shop_id, category, waiting.route, now, due=False)
-            since = waiting.since if waiting.since <= now else None
-            found[category, channel].append(Queue(channel, category, due, later, 0, since))
+    for waiting in await waiting_routes(db, [shop_id], list(Category)):
+        route, category = routes.read(waiting.route), waiting.category
+        channel = str(route.channel) if route else ""
+        due = await _waiting(db, shop_id, category, waiting.route, now, due=True)
+        later = await _waiting(db, shop_id, category, waiting.route, now, due=False)
+        since = waiting.since if waiting.since <= now else None
+        found[category, channel].append(Queue(channel, category, due, later, 0, since))
     for row in await db.fetch(
         "SELECT channel, category, count(*)::int AS sending FROM delivery"
         " WHERE status = 'sending' AND leased_until IS NOT NULL AND shop_id = $1 GROUP BY 1, 2",

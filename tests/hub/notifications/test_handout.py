@@ -73,7 +73,7 @@ class Backlog:
         self.handed.ids = []
         async with self.hub.db.acquire() as connection:
             for _ in range(count):
-                await handing.turn(connection, category)
+                await handing.turn(connection, [category])
         return self.handed.ids
 
     async def pause(
@@ -367,7 +367,7 @@ async def test_every_route_is_found(backlog: Backlog, hub: Hub) -> None:
         await backlog.add(50, route=route)
     shops = list(hub.shops)
 
-    found = await waiting_routes(hub.db, shops, TRANSACTIONAL)
+    found = await waiting_routes(hub.db, shops, [TRANSACTIONAL])
 
     assert [w.route for w in found] == routes
-    assert await waiting_routes(hub.db, shops, MARKETING) == []
+    assert await waiting_routes(hub.db, shops, [MARKETING]) == []

@@ -284,10 +284,10 @@ async def test_who_waits_behind_one_of_its_key_gives_up_in_its_time(
     await drive.pass_time(timedelta(hours=3))
     async with hub.db.acquire() as connection:
         handing = HandOut(hub, RateLimits(drive.redis))
-        await handing.turn(connection, Category.TRANSACTIONAL)
+        await handing.turn(connection, [Category.TRANSACTIONAL])
         assert await shop.status(behind) == "queued"
         await drive.pass_time(timedelta(hours=1, minutes=1))
-        await handing.turn(connection, Category.TRANSACTIONAL)
+        await handing.turn(connection, [Category.TRANSACTIONAL])
 
     assert await ends(shop, behind) == [("email", "failed", "gave_up")]
     assert await shop.status(behind) == "failed"
@@ -514,7 +514,7 @@ async def test_in_one_key_the_database_says_what_was_accepted_first(
     queue = Handed()
     handing = HandOut(replace(hub, queue=cast("Any", queue)), RateLimits(drive.redis))
     async with hub.db.acquire() as connection:
-        await handing.turn(connection, Category.TRANSACTIONAL)
+        await handing.turn(connection, [Category.TRANSACTIONAL])
     assert queue.ids == [row["id"] for row in await drive.rows(first)]
     await drive.all()
 

@@ -77,7 +77,7 @@ async def test_how_much_waits_makes_no_statement_slower(waiting: Hub, limits: Ra
         explained = Explained(connection, measured=True)
         db: Any = explained
         for category in Category:
-            await HandOut(hub, limits).turn(db, category)
+            await HandOut(hub, limits).turn(db, [category])
         await recovery.hand_out_anew(db)
         await recovery.expired_leases(hub, db)
         await tick._steps_due(db)

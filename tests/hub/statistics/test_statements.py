@@ -109,13 +109,14 @@ _FILLING = (
 
 async def test_home_reads_through_nothing(full: Hub) -> None:
     shop = full.shop("main").id
-    explained = Explained(full.db)
-    db = cast("Any", explained)
+    async with full.db.acquire() as connection:
+        explained = Explained(connection)
+        db = cast("Any", explained)
 
-    await live.queues(db, shop, NOW)
-    await live.handed_over(db, shop, NOW)
-    await live.questions(db, shop)
-    await live.failed_events(db, shop)
+        await live.queues(db, shop, NOW)
+        await live.handed_over(db, shop, NOW)
+        await live.questions(db, shop)
+        await live.failed_events(db, shop)
 
     assert explained.plans
     assert explained.read_through(_filled(_GROWING)) == []
