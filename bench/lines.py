@@ -134,8 +134,8 @@ class Bench:
         )
         for name, body, bare_way, way, target in lines:
             ours, equal = [], []
+            count = counts[bare_way]
             for _ in range(self.size.tries):
-                count = counts[bare_way]
                 ours.append(await self._drained(body, count, self.rig.workers(WORKERS)))
                 equal.append(await self._drained(body, count, self._several("same_rows", way)))
             self.lines.append(

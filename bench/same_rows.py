@@ -287,10 +287,9 @@ class Sender:
 
 async def sender(way: Way, database: str, session: aiohttp.ClientSession) -> Sender:
     """With the shop's one template as it stands in the database."""
-    settings = _SETTINGS
-    db = await asyncpg.connect(database, server_settings=settings)
+    db = await asyncpg.connect(database, server_settings=_SETTINGS)
     claims = await asyncpg.connect(
-        database, server_settings=settings | {"synchronous_commit": "off"}
+        database, server_settings=_SETTINGS | {"synchronous_commit": "off"}
     )
     [text] = await db.fetch("SELECT subject, html FROM template_version ORDER BY id DESC LIMIT 1")
     subject, letter = jinja2.Template(text["subject"]), plain.template(text["html"])

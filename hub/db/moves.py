@@ -40,7 +40,8 @@ async def list_notifications(connection: asyncpg.Connection) -> None:
         statement, last = _LISTED.format(part=part["name"]), _FIRST
         while found := await connection.fetchval(statement, last, _PORTION):
             last = found
-        log.info("moved", table=part["name"])
+        if last != _FIRST:
+            log.info("rows.moved", table=part["name"])
 
 
 BEFORE: Mapping[int, Callable[[asyncpg.Connection], Awaitable[None]]] = {43: list_notifications}

@@ -22,11 +22,18 @@ async def plan_once(connection: Connection, more: str = "") -> None:
 
 
 @asynccontextmanager
+async def planned(db: Db, more: str = "") -> AsyncIterator[Connection]:
+    """A transaction in which statements are planned as `plan_once` says."""
+    async with transaction(db) as connection:
+        await plan_once(connection, more)
+        yield connection
+
+
+@asynccontextmanager
 async def planned_once(db: Db, rows: int) -> AsyncIterator[Db]:
     """Where to run a statement over so many rows: in a transaction that plans it once, where it is worth it."""
     if rows < MANY:
         yield db
         return
-    async with transaction(db) as connection:
-        await plan_once(connection)
+    async with planned(db) as connection:
         yield connection

@@ -11,8 +11,8 @@ from asyncpg import Record
 from channels.base import Category, Channel
 from hub.accounts.choice import InsteadOf
 from hub.db.attempts import UNCLEAR
-from hub.db.plans import plan_once
-from hub.db.pool import Db, transaction
+from hub.db.plans import planned
+from hub.db.pool import Db
 from hub.notifications.facts import preferences_of
 from hub.notifications.model import ContactFacts, waits_beyond
 from hub.notifications.ordering import HELD_BACK, SUPERSEDED
@@ -204,8 +204,7 @@ async def claim(db: Db, ids: Sequence[UUID], worker: UUID) -> list[Claimed]:
 async def claim_due(db: Db, due: DueRoute, most: int, worker: UUID) -> list[Claimed]:
     """As `claim`, of the foremost of that route: first tries without an ordering key, `most` of them."""
     given = (worker, LEASE, SESSION, due.shop_id, due.category, due.route, most)
-    async with transaction(db) as connection:
-        await plan_once(connection, _BY_INDEX)
+    async with planned(db, _BY_INDEX) as connection:
         rows = await connection.fetch(_CLAIM_DUE, *given)
     return _in_order(rows)
 
