@@ -46,6 +46,8 @@ _LARGE = 64 * 1024
 
 _PATIENCE = timedelta(seconds=30)
 
+_NESTING = (dict, list)
+
 _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
 
 # What makes a closer look at the strings necessary: escapes of control characters and surrogates, and DEL.
@@ -55,6 +57,9 @@ _STRING = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)"?', re.DOTALL)
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # Numbers that may be beyond 64 bits or no finite ones.
 _LONG_NUMBER = re.compile(rb"[0-9]{19}|[eE]\+?[0-9]{3}")
+# The same looked for without a regular expression, which takes ten times as long: every digit as a nought.
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_INTEGER = b"0" * 19
 _FORBIDDEN_TEXT = "must not contain control characters (tab and line ends may stand)"
 
 
@@ -191,6 +196,10 @@ async def _read_object(request: web.Request) -> tuple[dict[str, Any], bool]:
     if not raw.strip():
         raise InvalidInput("the body is empty; a JSON object is needed")
     _check_parts(raw)
+    tree = _plain_object(raw)
+    if tree is not None:
+        await _let_others(raw)
+        return tree, _is_suspicious(raw, tree)
     try:
         reading = _Reading(raw)
         tree = reading.decode(raw.decode())
@@ -209,6 +218,18 @@ async def _read_object(request: web.Request) -> tuple[dict[str, Any], bool]:
     return tree, not reading.is_fit or _is_suspicious(raw, tree)
 
 
+def _plain_object(raw: bytes) -> dict[str, Any] | None:
+    """What most programs send: an object as we would write it ourselves, byte for byte. So nothing in it was lost or
+    changed in reading, no name stands twice; to look for that costs three times as much. None: it may be anything."""
+    if _LONG_INTEGER in raw.translate(_DIGITS):
+        return None
+    try:
+        tree = orjson.loads(raw)
+        return tree if isinstance(tree, dict) and orjson.dumps(tree) == raw else None
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+
+
 def _check_parts(raw: bytes) -> None:
     """Raises `InvalidInput`."""
     if raw.count(b"{") + raw.count(b"[") <= _MOST_PARTS:
@@ -221,7 +242,10 @@ def _check_parts(raw: bytes) -> None:
 def _is_suspicious(raw: bytes, tree: dict[str, Any]) -> bool:
     """Whether it is too deep, or may hold strings that nobody can store."""
     nested = raw.count(b"{") + raw.count(b"[") > DEPTH
-    return (nested and _is_deep(tree, DEPTH)) or _SUSPICIOUS.search(raw) is not None
+    if nested and _is_deep(tree, DEPTH):
+        return True
+    # Most bodies have nothing of what it begins with, and to see that takes a tenth of the time.
+    return (b"\\" in raw or b"\x7f" in raw) and _SUSPICIOUS.search(raw) is not None
 
 
 def _inspected(item: Any, at: str) -> Any | InvalidInput:
@@ -235,10 +259,18 @@ def _inspected(item: Any, at: str) -> Any | InvalidInput:
 
 def _is_deep(value: dict[str, Any] | list[Any], most: int) -> bool:
     """Whether objects and arrays lie in more than `most` of each other."""
-    if not most:
-        return True
-    inner = value.values() if isinstance(value, dict) else value
-    return any(_is_deep(one, most - 1) for one in inner if isinstance(one, dict | list))
+    level: list[Any] = [value]
+    for _ in range(most):
+        # `isinstance` takes thrice as long, at every value of the body.
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _NESTING
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _check_media(request: web.Request) -> None:
