@@ -22,7 +22,7 @@ from hub.contacts.instant import Instant
 from hub.contacts.model import KnownContactIn
 from hub.notifications.model import Ask, Strategy
 
-_DEFAULT_WAIT = timedelta(minutes=10)
+_DEFAULT_UNTIL, _DEFAULT_WAIT = Tells.DELIVERED, timedelta(minutes=10)
 
 
 class _In(BaseModel):
@@ -63,11 +63,9 @@ RecipientIn = Annotated[
 class ContentIn(_In):
     """Said as it is, instead of a template."""
 
-    model_config = ConfigDict(validate_default=True)
-
     subject: Annotated[str, Field(max_length=998)] = ""
     text: Annotated[str, Field(max_length=100_000)] = ""
-    html: Annotated[str, Field(max_length=500_000)] = ""
+    html: Annotated[str, Field(max_length=500_000, validate_default=True)] = ""
 
     @field_validator("subject")
     @classmethod
@@ -87,21 +85,16 @@ class ContentIn(_In):
 
 
 class CascadeIn(_In):
-    until: Tells = Tells.DELIVERED
+    until: Tells = _DEFAULT_UNTIL
     wait: int = Field(default=int(_DEFAULT_WAIT.total_seconds()), ge=1, le=7 * 86_400)
     """Seconds."""
-
-
-_CASCADE = CascadeIn()
 
 
 class NotificationIn(_In):
     """One thing to tell one contact: by a template with its data, or by literal content."""
 
-    model_config = ConfigDict(validate_default=True)
-
     template: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    content: ContentIn | None = None
+    content: ContentIn | None = Field(default=None, validate_default=True)
     recipient: RecipientIn
     data: dict[str, Any] = Field(default_factory=dict)
     category: Category | None = None
@@ -156,15 +149,10 @@ class NotificationIn(_In):
 
     def ask(self, category: Category) -> Ask:
         """`category`: the request's own, else the template's."""
-        cascade = self.cascade or _CASCADE
-        return Ask(
-            category=category,
-            strategy=self.strategy,
-            channels=self._channels,
-            until=cascade.until,
-            wait=timedelta(seconds=cascade.wait),
-            send_at=self.send_at,
-        )
+        until, wait = _DEFAULT_UNTIL, _DEFAULT_WAIT
+        if self.cascade:
+            until, wait = self.cascade.until, timedelta(seconds=self.cascade.wait)
+        return Ask(category, self.strategy, self._channels, until, wait, self.send_at)
 
     @property
     def _channels(self) -> tuple[Channel, ...] | None:
