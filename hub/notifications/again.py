@@ -86,7 +86,7 @@ def _recipient(row: Mapping[str, Any], contact: ContactFacts) -> Any:
             one["channel"] for one in row["skipped"] if one["reason"] != SkipReason.NO_ADDRESS
         ]
         if named:
-            address = {"channel": Channel(named[0]), "value": contact.addresses[0].value}
+            address = {"channel": Channel(named[0]), "value": contact.addresses.values[0]}
             return {"address": address, "locale": row["locale"]}
     # Of a known receiver nothing but what was just read counts; a group chat has no external_id.
     return KnownContactIn(external_id=contact.external_id or str(contact.id))

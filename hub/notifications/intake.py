@@ -234,9 +234,9 @@ class Intake:
 
     def _pass_on(self, made: Sequence[Prepared]) -> None:
         for prepared in made:
-            if prepared.row["status"] != NotificationStatus.QUEUED:
+            if prepared.status != NotificationStatus.QUEUED:
                 continue
-            lane = LANES[prepared.row["category"]]
+            lane = LANES[prepared.category]
             self._fresh.setdefault(lane, []).extend(d.id for d in prepared.deliveries)
         if self._fresh:
             self._handing.set()
@@ -291,7 +291,7 @@ def _by_shop(requests: Sequence[Request]) -> list[tuple[Shop, list[Request]]]:
 
 
 def _lanes(made: Sequence[Prepared]) -> set[Lane]:
-    return {LANES[p.row["category"]] for p in made}
+    return {LANES[p.category] for p in made}
 
 
 def _replay(request: Request, stored: Mapping[tuple[int, str, str], Any]) -> bool:
@@ -314,7 +314,7 @@ def _remembered(request: Request) -> bool:
 
 def _contacts_of(request: Request) -> list[UUID]:
     """Whose addresses stand in the answer: with the person it goes."""
-    return list({p.row["contact_id"] for p in request.results if isinstance(p, Prepared)})
+    return list({p.contact_id for p in request.results if isinstance(p, Prepared)})
 
 
 def _answer(request: Request) -> None:

@@ -1,6 +1,6 @@
 """What a notification, its plan and its deliveries are, and which way their status may move."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -135,8 +135,18 @@ def waits_beyond(category: Category, *, has_next: bool) -> timedelta:
 
 
 # What is made for each of thousands of notifications is a tuple: that takes a third of the time.
+class Form(NamedTuple):
+    """All of an address but where it is. `provider`: of push addresses, who alone can reach it. `suppressed`: on which
+    channels."""
+
+    kind: str
+    provider: str | None = None
+    verified: bool = True
+    suppressed: frozenset[str] = frozenset()
+
+
 class AddressFacts(NamedTuple):
-    """`provider`: of push addresses, who alone can reach it. `suppressed`: on which channels."""
+    """As `Form`, and where it is."""
 
     id: UUID
     kind: str
@@ -144,6 +154,27 @@ class AddressFacts(NamedTuple):
     provider: str | None = None
     verified: bool = True
     suppressed: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Addresses:
+    """Somebody's, in the order in which they came. In columns, because most plans look at one of them."""
+
+    ids: Sequence[UUID] = ()
+    values: Sequence[str] = ()
+    forms: tuple[Form, ...] = ()
+
+    @classmethod
+    def of(cls, *each: AddressFacts) -> "Addresses":
+        forms = tuple(Form(a.kind, a.provider, a.verified, a.suppressed) for a in each)
+        return cls([a.id for a in each], [a.value for a in each], forms)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[AddressFacts]:
+        for id_, value, form in zip(self.ids, self.values, self.forms, strict=True):
+            yield AddressFacts(id_, form.kind, value, *form[1:])
 
 
 @dataclass(slots=True)
@@ -161,7 +192,7 @@ class ContactFacts:
     preferences: Mapping[Category, tuple[Channel, ...]] = field(default_factory=dict)
     quiet_hours: QuietHours | None = None
     consents: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    addresses: tuple[AddressFacts, ...] = ()
+    addresses: Addresses = field(default_factory=Addresses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +248,10 @@ class Skipped:
 
 
 class Plan(NamedTuple):
-    """Which channels in which order, why not the others, and until when quiet hours hold it."""
+    """Which channels in which order, why not the others, and until when quiet hours hold it. `skipped_json`: `skipped` as
+    it is stored and answered."""
 
     steps: tuple[Step, ...]
     skipped: tuple[Skipped, ...]
     held_until: datetime | None = None
+    skipped_json: bytes = b"[]"

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from channels.base import Category, Channel, Tells
 from hub.config import QuietHours, Shop
 from hub.contacts.addresses import KIND_OF, KINDS_OF, Kind
@@ -43,7 +45,8 @@ def make_plan(
             targets, carriers = found
             steps.append(_step(channel, targets, ask, carriers))
     held = quiet_until(ask.category, contact, shop, at=max(now, ask.send_at or now))
-    return Plan(tuple(steps), tuple(skipped), held if steps else None)
+    shown = orjson.dumps([{"channel": s.channel, "reason": s.reason} for s in skipped])
+    return Plan(tuple(steps), tuple(skipped), held if steps else None, shown)
 
 
 def _order(ask: Ask, contact: ContactFacts, shop: Shop) -> list[Channel]:

@@ -24,6 +24,7 @@ class _Course:
 
     steps: tuple[tuple[Channel, tuple[int, ...], Tells | None, timedelta | None], ...]
     skipped: tuple[Skipped, ...]
+    skipped_json: bytes
 
 
 class Planner:
@@ -51,10 +52,10 @@ class Planner:
                 self._courses.clear()
             course = self._courses[kind] = self._course(shop, ask, contact, variants, now)
         if not course.steps:
-            return Plan((), course.skipped)
+            return Plan((), course.skipped, None, course.skipped_json)
         at = ask.send_at if ask.send_at and ask.send_at > now else now
         held = quiet_until(ask.category, contact, shop.settings, at=at)
-        return Plan(_steps(course, contact), course.skipped, held)
+        return Plan(_steps(course, contact), course.skipped, held, course.skipped_json)
 
     def _course(
         self,
@@ -66,12 +67,12 @@ class Planner:
     ) -> _Course:
         accounts = self._accounts_of(shop.id)
         plan = make_plan(ask, contact, shop.settings, variants=variants, accounts=accounts, now=now)
-        places = {address.id: i for i, address in enumerate(contact.addresses)}
+        places = {id_: i for i, id_ in enumerate(contact.addresses.ids)}
         steps = (
             (s.channel, tuple(places[t.address_id] for t in s.targets), s.until, s.wait)
             for s in plan.steps
         )
-        return _Course(tuple(steps), plan.skipped)
+        return _Course(tuple(steps), plan.skipped, plan.skipped_json)
 
     def _accounts_of(self, shop_id: int) -> Mapping[Channel, Sequence[AccountFacts]]:
         if shop_id not in self._accounts:
@@ -101,8 +102,8 @@ def _kind(
         ask.wait,
         variants,
         contact.preferences.get(ask.category),
-        frozenset(agreed.items()) if agreed else None,
-        tuple([(a.kind, a.provider, a.verified, a.suppressed) for a in contact.addresses]),
+        tuple(agreed.items()) if agreed else None,
+        contact.addresses.forms,
     )
 
 
@@ -112,7 +113,9 @@ def _steps(course: _Course, contact: ContactFacts) -> tuple[Step, ...]:
         [
             Step(
                 channel,
-                tuple([Target(a.id, a.value, a.provider) for a in map(held.__getitem__, places)]),
+                tuple(
+                    [Target(held.ids[i], held.values[i], held.forms[i].provider) for i in places]
+                ),
                 until,
                 wait,
             )

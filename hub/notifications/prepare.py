@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
+
 from channels.base import Category, Channel
 from hub.accounts.book import AccountBook
 from hub.content.catalog import Catalog, Template
-from hub.content.model import Audience, ContentError, MissingVariable, Rendered, WrongValue
+from hub.content.model import ContentError, MissingVariable, Rendered, WrongValue
 from hub.errors import Fault, Unprocessable
 from hub.ids import new_id
 from hub.notifications import steps
@@ -23,19 +25,24 @@ from hub.notifications.model import (
 from hub.notifications.planner import Planner
 from hub.notifications.rendering import from_template, inline
 from hub.notifications.request import NotificationIn
-from hub.notifications.steps import NewDelivery
+from hub.notifications.steps import NewDelivery, Owner
 from hub.shops.registry import Shop
 
 _ALL = frozenset(Channel)
+_ALIVE = (NotificationStatus.QUEUED, NotificationStatus.SCHEDULED)
 _AT_ONCE = timedelta(seconds=1)
 """What begins within that begins now."""
 
 
 class Prepared(NamedTuple):
-    """One notification ready to be stored. `row`: the columns of its table. `rendered`: where it was asked for."""
+    """One notification ready to be stored. `row`: its `COLUMNS`. `rendered`: where it was asked for."""
 
     id: UUID
-    row: Mapping[str, Any]
+    contact_id: UUID
+    category: Category
+    status: NotificationStatus
+    collapse_key: str | None
+    row: tuple[Any, ...]
     deliveries: Sequence[NewDelivery]
     answer: Mapping[str, Any]
     plan: Plan
@@ -70,16 +77,14 @@ def prepare(
     locale = contact.locale or shop.settings.locale
     variants = _ALL
     if template and interaction is None:
-        variants = template.channels(Audience(contact.role), locale)
+        variants = template.channels(contact.role, locale)
     plan = known.planner.plan(shop, asked.ask(category), contact, variants=variants, now=now)
-    if interaction is not None:
-        prepared = _rows(shop, asked, contact, category, plan, {}, now)
-        return prepared._replace(row={**prepared.row, "interaction": interaction})
-    if template is None:
-        rendered = _literal(asked, plan) if show else {}
-    else:
+    rendered: Mapping[Channel, Rendered] = {}
+    if template and interaction is None:
         rendered = _rendered(template, shop, asked, contact, plan, show=show)
-    return _rows(shop, asked, contact, category, plan, rendered, now)
+    elif show and interaction is None:
+        rendered = _literal(asked, plan)
+    return _rows(shop, asked, contact, category, plan, rendered, now, interaction)
 
 
 def also_refused(
@@ -155,6 +160,14 @@ def _rendered(
     return found
 
 
+# In the order in which `_rows` lists their values: a name for each value costs more than all the rest of it.
+COLUMNS = (
+    *("id", "shop_id", "contact_id", "template", "category", "strategy", "status"),
+    *("data", "content", "locale", "plan", "skipped", "ordering_key", "collapse_key"),
+    *("meta", "interaction", "send_at", "held_until", "expires_at", "step_at", "listed", "ends_at"),
+)
+
+
 def _rows(
     shop: Shop,
     asked: NotificationIn,
@@ -163,6 +176,7 @@ def _rows(
     plan: Plan,
     rendered: Mapping[Channel, Rendered],
     now: datetime,
+    interaction: Mapping[str, str] | None,
 ) -> Prepared:
     start = plan.held_until or max(now, asked.send_at or now)
     if start <= now + _AT_ONCE:
@@ -171,47 +185,36 @@ def _rows(
     if expires_at is None and category is Category.SECURITY:
         expires_at = start + LIFETIME[category]
     status = _status(plan, start, expires_at, now)
-    row: dict[str, Any] = {
-        "id": new_id(),
-        "shop_id": shop.id,
-        "contact_id": contact.id,
-        "template": asked.template,
-        "category": category,
-        "strategy": asked.strategy,
-        "status": status,
-        "data": asked.data,
-        "content": asked.literal,
-        "locale": asked.one_off.locale if asked.one_off else None,
-        "plan": steps.stored(plan, shop.settings.fallback_after.of(category)),
-        "skipped": [{"channel": s.channel, "reason": s.reason} for s in plan.skipped],
-        "ordering_key": asked.ordering_key,
-        "collapse_key": asked.collapse_key,
-        "meta": asked.meta,
-        "interaction": None,
-        "send_at": asked.send_at,
-        "held_until": plan.held_until,
-        "expires_at": expires_at,
-    }
-    alive = status in (NotificationStatus.QUEUED, NotificationStatus.SCHEDULED)
-    row["step_at"] = steps.step_at(row, 0, start) if alive else None
-    row["listed"] = status if status in LISTED else None
-    row["ends_at"] = expires_at if alive else None
-    opened = range(len(plan.steps) if asked.strategy is Strategy.ALL else 1) if alive else ()
-    deliveries = [
-        delivery
-        for i in opened
-        for delivery in steps.step_deliveries(
-            row, i, start=start, addresses=[t.address_id for t in plan.steps[i].targets]
+    alive = status in _ALIVE
+    id_, strategy = new_id(), asked.strategy
+    stored = steps.stored(plan, shop.settings.fallback_after.of(category))
+    skipped = orjson.Fragment(plan.skipped_json)
+    row = (
+        *(id_, shop.id, contact.id, asked.template, category, strategy, status),
+        *(asked.data, asked.literal, asked.one_off.locale if asked.one_off else None, stored),
+        *(skipped, asked.ordering_key, asked.collapse_key, asked.meta, interaction, asked.send_at),
+        *(plan.held_until, expires_at, steps.step_at(stored, 0, start) if alive else None),
+        *(status if status in LISTED else None, expires_at if alive else None),
+    )
+    deliveries: list[NewDelivery] = []
+    if alive:
+        owner = Owner(
+            *(id_, shop.id, contact.id, category, strategy, asked.ordering_key, expires_at, stored)
         )
-    ]
+        for i in range(len(plan.steps) if strategy is Strategy.ALL else 1):
+            held = [target.address_id for target in plan.steps[i].targets]
+            deliveries += steps.step_deliveries(owner, i, start=start, addresses=held)
     answer = {
-        "id": row["id"],
+        "id": id_,
         "status": status,
         "held_until": plan.held_until,
         "plan": shown(plan),
-        "skipped": row["skipped"],
+        "skipped": skipped,
     }
-    return Prepared(row["id"], row, deliveries, answer, plan, rendered)
+    return Prepared(
+        *(id_, contact.id, category, status, asked.collapse_key, row, deliveries, answer, plan),
+        rendered,
+    )
 
 
 def _status(

@@ -124,7 +124,7 @@ def _prepared(
 
 def due_of(prepared: Prepared) -> tuple[Due, ...]:
     """What can be handed out at once, after the commit."""
-    alive = prepared.row["status"] == NotificationStatus.QUEUED
+    alive = prepared.status == NotificationStatus.QUEUED
     return tuple(Due(d.category, d.id) for d in prepared.deliveries) if alive else ()
 
 

@@ -1,6 +1,6 @@
 """Opens the next channel of a plan, in the transaction of what made it necessary."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -24,6 +24,19 @@ class Due:
 
     category: Category
     id: UUID
+
+
+class Owner(NamedTuple):
+    """What of a notification its deliveries are made of. `plan`: as `stored` made it, or as it was stored."""
+
+    id: UUID
+    shop_id: int
+    contact_id: UUID
+    category: Category
+    strategy: str
+    ordering_key: str | None
+    expires_at: datetime | None
+    plan: Sequence[Mapping[str, Any]]
 
 
 class NewDelivery(NamedTuple):
@@ -50,7 +63,7 @@ def stored(plan: Plan, patience: timedelta) -> list[dict[str, Any]]:
     return [
         {
             "channel": step.channel,
-            "addresses": [str(t.address_id) for t in step.targets],
+            "addresses": [str(target.address_id) for target in step.targets],
             "until": step.until,
             "wait": step.wait.total_seconds() if step.wait is not None else None,
             "patience": seconds if i + 1 < len(plan.steps) else None,
@@ -60,35 +73,24 @@ def stored(plan: Plan, patience: timedelta) -> list[dict[str, Any]]:
 
 
 def step_deliveries(
-    notification: Mapping[str, Any],
-    step: int,
-    *,
-    start: datetime,
-    addresses: Sequence[UUID] | None = None,
+    of: Owner, step: int, *, start: datetime, addresses: Iterable[UUID] | None = None
 ) -> list[NewDelivery]:
-    """The rows of one step, one an address. `notification`: its row, `plan` as `stored` made it. `addresses`: the
-    step's, where they are at hand as they were before they were stored."""
-    planned = notification["plan"][step]
-    category = Category(notification["category"])
-    patient = planned["patience"] is not None and notification["strategy"] != Strategy.ALL
-    has_next = notification["strategy"] != Strategy.ALL and step + 1 < len(notification["plan"])
-    lasts = timedelta(seconds=planned["patience"]) if patient else LIFETIME[category]
-    expires_at = notification["expires_at"]
-    give_up_at = min(start + lasts, expires_at) if expires_at else start + lasts
+    """The rows of one step, one an address. `addresses`: the step's, where they are at hand as they were before they were
+    stored."""
+    planned = of.plan[step]
+    takes_turns = of.strategy != Strategy.ALL
+    lasts = LIFETIME[of.category]
+    if takes_turns and planned["patience"] is not None:
+        lasts = timedelta(seconds=planned["patience"])
+    give_up_at = start + lasts
+    if of.expires_at:
+        give_up_at = min(give_up_at, of.expires_at)
+    has_next = takes_turns and step + 1 < len(of.plan)
+    # In the order of the fields: by their names it takes twice as long.
     return [
         NewDelivery(
-            id=new_id(),
-            shop_id=notification["shop_id"],
-            notification_id=notification["id"],
-            contact_id=notification["contact_id"],
-            address_id=address,
-            channel=planned["channel"],
-            category=category,
-            step=step,
-            ordering_key=notification["ordering_key"],
-            due_at=start,
-            give_up_at=give_up_at,
-            has_next=has_next,
+            *(new_id(), of.shop_id, of.id, of.contact_id, address, planned["channel"]),
+            *(of.category, step, of.ordering_key, start, give_up_at, has_next),
         )
         for address in addresses or map(UUID, planned["addresses"])
     ]
@@ -179,8 +181,8 @@ async def advance(
         found = _standing(row, now, over=row["id"] in too_late)
         looks_at = row["step_at"] if found.waiting else None
         if found.next_step is not None:
-            opened += step_deliveries(row, found.next_step, start=now)
-            looks_at = step_at(row, found.next_step, now)
+            opened += step_deliveries(_owner(row), found.next_step, start=now)
+            looks_at = step_at(row["plan"], found.next_step, now)
         if (found.status, looks_at) != (row["status"], row["step_at"]):
             changed.append((row["id"], found.status, looks_at))
         if row["heard"] and found.status != row["status"]:
@@ -204,6 +206,11 @@ async def _write(db: Db, changed: Sequence[tuple[UUID, str, datetime | None]]) -
     )
 
 
+def _owner(row: Mapping[str, Any]) -> Owner:
+    values = {name: row[name] for name in Owner._fields}
+    return Owner(**values | {"category": Category(row["category"])})
+
+
 def _standing(row: Mapping[str, Any], now: datetime, *, over: bool) -> Standing:
     return standing(
         Strategy(row["strategy"]),
@@ -218,10 +225,10 @@ def _standing(row: Mapping[str, Any], now: datetime, *, over: bool) -> Standing:
     )
 
 
-def step_at(row: Mapping[str, Any], step: int, start: datetime) -> datetime | None:
+def step_at(plan: Sequence[Mapping[str, Any]], step: int, start: datetime) -> datetime | None:
     """When a cascade looks at that step again; None for its last one and outside cascades."""
-    wait = row["plan"][step]["wait"]
-    if wait is None or step + 1 >= len(row["plan"]):
+    wait = plan[step]["wait"]
+    if wait is None or step + 1 >= len(plan):
         return None
     return start + timedelta(seconds=wait)
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from hub.db.pool import Connection, Db
 from hub.notifications import events, steps
 from hub.notifications.listed import OF_STATUS
 from hub.notifications.model import NotificationStatus
-from hub.notifications.prepare import Prepared
+from hub.notifications.prepare import COLUMNS, Prepared
 
 _CLOCKS = timedelta(minutes=5)
 """By how much the clocks of two machines may differ."""
@@ -28,13 +27,6 @@ class IdempotencyKey:
     fingerprint: bytes
 
 
-_COLUMNS = (
-    *("id", "shop_id", "contact_id", "template", "category", "strategy", "status"),
-    *("data", "content", "locale", "plan", "skipped", "ordering_key", "collapse_key"),
-    *("meta", "interaction", "send_at", "held_until", "expires_at", "step_at"),
-    *("listed", "ends_at"),
-)
-_of_row = itemgetter(*_COLUMNS)
 _ENDED = (NotificationStatus.UNDELIVERABLE, NotificationStatus.EXPIRED)
 
 
@@ -51,16 +43,14 @@ async def add(
         return
     # For hundreds of rows at a time it costs both sides less than a statement with their columns as arrays.
     await connection.copy_records_to_table(
-        "notification", records=[_of_row(p.row) for p in made], columns=_COLUMNS
+        "notification", records=[p.row for p in made], columns=COLUMNS
     )
     deliveries = [d for p in made for d in p.deliveries]
     if deliveries:
         await steps.add(connection, deliveries, handout_after=handout_after, waiting=waiting)
     # What has nobody to go to, or came too late, has ended already.
-    await events.tell(
-        connection, {p.id: p.row["status"] for p in made if p.row["status"] in _ENDED}
-    )
-    newer = [p for p in made if p.row["collapse_key"] and p.deliveries]
+    await events.tell(connection, {p.id: p.status for p in made if p.status in _ENDED})
+    newer = [p for p in made if p.collapse_key and p.deliveries]
     if newer:
         await _collapse(connection, newer)
 
@@ -81,8 +71,8 @@ async def _collapse(connection: Connection, newer: Sequence[Prepared]) -> None:
         UPDATE delivery AS d SET {stopped("collapsed")} FROM old WHERE d.notification_id = old.id AND d.status = 'queued'
         RETURNING d.notification_id
         """,  # noqa: S608 (constants)
-        [p.row["contact_id"] for p in newer],
-        [p.row["collapse_key"] for p in newer],
+        [p.contact_id for p in newer],
+        [p.collapse_key for p in newer],
         [p.id for p in newer],
     )
     await _settle(connection, {r["notification_id"] for r in rows})

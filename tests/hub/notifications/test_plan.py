@@ -14,6 +14,7 @@ from hub.contacts.addresses import KIND_OF, Kind
 from hub.ids import new_id
 from hub.notifications.model import (
     AccountFacts,
+    Addresses,
     AddressFacts,
     Ask,
     ContactFacts,
@@ -46,7 +47,7 @@ def address(channel: Channel, **more: Any) -> AddressFacts:
 
 
 def person(*channels: Channel, **more: Any) -> ContactFacts:
-    return ContactFacts(new_id(), addresses=tuple(map(address, channels)), **more)
+    return ContactFacts(new_id(), addresses=Addresses.of(*map(address, channels)), **more)
 
 
 def plan(contact: ContactFacts, ask: Ask | None = None, shop: Shop = SHOP, **more: Any) -> Plan:
@@ -74,14 +75,16 @@ MARKETING = Ask(category=Category.MARKETING)
     [
         (person(EMAIL), Ask(), {}, SMS, SkipReason.NO_ADDRESS),
         (
-            ContactFacts(new_id(), addresses=(address(EMAIL, verified=False),)),
+            ContactFacts(new_id(), addresses=Addresses.of(address(EMAIL, verified=False))),
             Ask(),
             {},
             EMAIL,
             SkipReason.UNVERIFIED,
         ),
         (
-            ContactFacts(new_id(), addresses=(address(EMAIL, suppressed=frozenset({"email"})),)),
+            ContactFacts(
+                new_id(), addresses=Addresses.of(address(EMAIL, suppressed=frozenset({"email"})))
+            ),
             Ask(),
             {},
             EMAIL,
@@ -159,7 +162,7 @@ def test_of_several_reasons_the_first_one_is_told() -> None:
             new_id(),
             preferences=situation["preferences"],
             consents=situation["consents"],
-            addresses=(situation["address"],),
+            addresses=Addresses.of(situation["address"]),
         )
         ask = Ask(category=Category.MARKETING, channels=situation["channels"])
         options = {name: situation[name] for name in ("accounts", "variants")}
@@ -198,7 +201,7 @@ def test_the_person_orders_before_the_request_and_the_request_before_the_shop(
     preferences = {} if preferred is None else {Category.TRANSACTIONAL: preferred}
     contact = person(EMAIL, TELEGRAM, VK, SMS, preferences=preferences)
     token = AddressFacts(new_id(), "push", "t", provider="fcm")
-    contact = replace(contact, addresses=(*contact.addresses, token))
+    contact = replace(contact, addresses=Addresses.of(*contact.addresses, token))
 
     assert way(plan(contact, Ask(channels=requested))) == expected
 
@@ -222,7 +225,9 @@ def test_a_suppression_holds_on_its_channel_and_not_on_another_of_the_same_phone
     phone = AddressFacts(new_id(), "phone", "+79990000001", suppressed=frozenset({"sms"}))
     accounts = {**ACCOUNTS, Channel.VIBER: [AccountFacts("devino", Tells.READ)]}
 
-    found = plan(ContactFacts(new_id(), addresses=(phone,)), shop=shop, accounts=accounts)
+    found = plan(
+        ContactFacts(new_id(), addresses=Addresses.of(phone)), shop=shop, accounts=accounts
+    )
 
     assert way(found) == [Channel.VIBER]
     assert why(found, SMS) is SkipReason.SUPPRESSED
@@ -235,7 +240,7 @@ def devices(*providers: str, **more: Any) -> tuple[AddressFacts, ...]:
 def test_each_push_device_is_a_target_of_the_one_step() -> None:
     held = devices("fcm", "webpush", "fcm")
 
-    [step] = plan(ContactFacts(new_id(), addresses=held)).steps
+    [step] = plan(ContactFacts(new_id(), addresses=Addresses.of(*held))).steps
 
     assert [t.address_id for t in step.targets] == [a.id for a in held]
 
@@ -244,13 +249,15 @@ def test_a_push_device_needs_an_account_of_its_own_provider() -> None:
     fcm, web = devices("fcm", "webpush")
     accounts = {PUSH: [AccountFacts("fcm", Tells.SENT)]}
 
-    both = plan(ContactFacts(new_id(), addresses=(fcm, web)), accounts=accounts)
-    web_alone = plan(ContactFacts(new_id(), addresses=(web,)), accounts=accounts)
+    both = plan(ContactFacts(new_id(), addresses=Addresses.of(fcm, web)), accounts=accounts)
+    web_alone = plan(ContactFacts(new_id(), addresses=Addresses.of(web)), accounts=accounts)
     sandbox = {PUSH: [AccountFacts("sandbox", Tells.SENT, any_address=True)]}
 
     assert [t.value for t in both.steps[0].targets] == ["fcm"]
     assert why(web_alone, PUSH) is SkipReason.NO_ACCOUNT
-    assert way(plan(ContactFacts(new_id(), addresses=(web,)), accounts=sandbox)) == [PUSH]
+    assert way(plan(ContactFacts(new_id(), addresses=Addresses.of(web)), accounts=sandbox)) == [
+        PUSH
+    ]
 
 
 def test_each_device_goes_by_the_account_of_its_own_provider_and_no_other() -> None:
@@ -259,7 +266,9 @@ def test_each_device_goes_by_the_account_of_its_own_provider_and_no_other() -> N
 
     for name in names:
         accounts = {PUSH: [AccountFacts(name, Tells.SENT)]}
-        [step] = plan(ContactFacts(new_id(), addresses=held), accounts=accounts).steps
+        [step] = plan(
+            ContactFacts(new_id(), addresses=Addresses.of(*held)), accounts=accounts
+        ).steps
         assert [(t.value, t.provider) for t in step.targets] == [(name, name)]
 
 
@@ -268,7 +277,7 @@ def test_one_dead_device_leaves_the_others() -> None:
     unproven = devices("fcm", verified=False)
     good = devices("fcm")
 
-    [step] = plan(ContactFacts(new_id(), addresses=(*dead, *unproven, *good))).steps
+    [step] = plan(ContactFacts(new_id(), addresses=Addresses.of(*dead, *unproven, *good))).steps
 
     assert [t.address_id for t in step.targets] == [good[0].id]
 
@@ -303,7 +312,7 @@ def test_a_step_takes_addresses_of_the_kind_that_its_first_account_can_write_to(
     accounts: list[AccountFacts],
     expected: AddressFacts | SkipReason,
 ) -> None:
-    contact = ContactFacts(new_id(), addresses=held)
+    contact = ContactFacts(new_id(), addresses=Addresses.of(*held))
 
     found = plan(contact, shop=VIBER, accounts={Channel.VIBER: accounts})
 
@@ -318,8 +327,12 @@ def test_a_step_hopes_for_what_the_accounts_of_its_address_can_tell() -> None:
     ask = Ask(strategy=Strategy.CASCADE, until=Tells.READ, wait=timedelta(minutes=10))
     both = {Channel.VIBER: [BY_PHONE, BOT]}
 
-    phone = plan(ContactFacts(new_id(), addresses=(PHONE_ADDRESS,)), ask, VIBER, accounts=both)
-    bot = plan(ContactFacts(new_id(), addresses=(VIBER_ADDRESS,)), ask, VIBER, accounts=both)
+    phone = plan(
+        ContactFacts(new_id(), addresses=Addresses.of(PHONE_ADDRESS)), ask, VIBER, accounts=both
+    )
+    bot = plan(
+        ContactFacts(new_id(), addresses=Addresses.of(VIBER_ADDRESS)), ask, VIBER, accounts=both
+    )
 
     assert (phone.steps[0].until, bot.steps[0].until) == (Tells.DELIVERED, Tells.READ)
 
@@ -328,7 +341,9 @@ def test_a_phone_serves_sms_viber_and_whatsapp() -> None:
     wide = Shop(channels=ChannelOrder(transactional=(SMS, Channel.VIBER, Channel.WHATSAPP)))
     accounts = {channel: [BY_PHONE] for channel in (SMS, Channel.VIBER, Channel.WHATSAPP)}
 
-    found = plan(ContactFacts(new_id(), addresses=(PHONE_ADDRESS,)), shop=wide, accounts=accounts)
+    found = plan(
+        ContactFacts(new_id(), addresses=Addresses.of(PHONE_ADDRESS)), shop=wide, accounts=accounts
+    )
 
     assert way(found) == [SMS, Channel.VIBER, Channel.WHATSAPP]
 

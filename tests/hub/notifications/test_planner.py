@@ -12,7 +12,15 @@ from hub.config import QuietHours
 from hub.config import Shop as ShopSettings
 from hub.contacts.addresses import Kind
 from hub.ids import new_id
-from hub.notifications.model import AccountFacts, AddressFacts, Ask, ContactFacts, Plan, Strategy
+from hub.notifications.model import (
+    AccountFacts,
+    Addresses,
+    AddressFacts,
+    Ask,
+    ContactFacts,
+    Plan,
+    Strategy,
+)
 from hub.notifications.plan import make_plan
 from hub.notifications.planner import Planner
 from hub.shops.registry import Shop
@@ -99,7 +107,7 @@ def anybody(random: Random) -> ContactFacts:
             for channel in (Channel.EMAIL, Channel.TELEGRAM, Channel.SMS)
             if random.random() < 0.5
         },
-        addresses=tuple(addresses),
+        addresses=Addresses.of(*addresses),
     )
 
 
@@ -132,9 +140,11 @@ def test_whoever_is_like_another_is_not_thought_about_again() -> None:
     random, book = Random(2), Book()
     remembering, ask = planner(book), Ask()
     contact = replace(
-        anybody(random), addresses=(AddressFacts(new_id(), Kind.EMAIL, "a@b.example"),)
+        anybody(random), addresses=Addresses.of(AddressFacts(new_id(), Kind.EMAIL, "a@b.example"))
     )
-    other = replace(contact, addresses=(AddressFacts(new_id(), Kind.EMAIL, "c@d.example"),))
+    other = replace(
+        contact, addresses=Addresses.of(AddressFacts(new_id(), Kind.EMAIL, "c@d.example"))
+    )
     first = remembering.plan(SHOPS[0], ask, contact, variants=frozenset(Channel), now=NOW)
     book.of_channel.clear()
 
