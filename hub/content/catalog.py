@@ -8,6 +8,7 @@ from typing import Any
 
 from channels.base import Category, Channel
 from hub.content import queries
+from hub.content.call import Call
 from hub.content.formats import formats
 from hub.content.locales import locales, shown_in
 from hub.content.model import (
@@ -25,7 +26,7 @@ from hub.content.model import (
     WrongValue,
 )
 from hub.content.plaintext import plain
-from hub.content.render import LANGUAGES, Call, Engine, Event, Own
+from hub.content.render import LANGUAGES, Engine, Event, Own
 from hub.content.sandbox import LARGEST_OUTPUT
 from hub.content.variables import CONTACT, EXAMPLE, LINKS, SHOP, assembled, at, described
 from hub.content.view import Reader, shorten

@@ -15,8 +15,9 @@ import jinja2
 from jinja2 import nodes
 from jinja2.runtime import Context
 
+from hub.content.call import Call
 from hub.content.formats import Formats
-from hub.content.model import TemplateFault
+from hub.content.model import HUB_NAMES, TemplateFault
 from hub.content.sandbox import Absent, Environment, bounded
 
 # Filters that are methods of `Formats`.
@@ -27,18 +28,23 @@ class NotPlain(Exception):
     """A value is missing or none that can be shown as it is: the template is to be run, and says what is wrong."""
 
 
-@dataclass(slots=True)
 class Given:
     """What the fields of one letter are read from."""
 
-    values: dict[str, Any]
-    formats: Formats
-    _contexts: dict[Environment, Context] = field(default_factory=dict)
+    __slots__ = ("_contexts", "_values", "call")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        # Made for fields that are run; most letters have none.
+        self._values: dict[str, Any] | None = None
+        self._contexts: dict[Environment, Context] | None = None
 
     def context(self, template: jinja2.Template, environment: Environment) -> Context:
         """One for all fields that are run: they set nothing that another would see."""
+        if self._values is None or self._contexts is None:
+            self._values, self._contexts = self.call.values(), {}
         if environment not in self._contexts:
-            self._contexts[environment] = template.new_context(self.values, shared=True)
+            self._contexts[environment] = template.new_context(self._values, shared=True)
         return self._contexts[environment]
 
 
@@ -157,10 +163,10 @@ def _number(node: nodes.Node, environment: Environment, fields: Fields) -> int:
 
 
 def _steps(node: nodes.Node) -> tuple[str, ...]:
-    """`order.delivery.city`; empty for what is no path of names."""
+    """`order.delivery.city`; empty for what is no path of names, or of names that are not the data's."""
     match node:
         case nodes.Name():
-            return (node.name,)
+            return () if node.name.startswith("_") else (node.name,)
         case nodes.Getattr(attr=str(name)) | nodes.Getitem(arg=nodes.Const(value=str(name))):
             before = _steps(node.node)
             return (*before, name) if before else ()
@@ -175,10 +181,12 @@ def _constants(arguments: Sequence[nodes.Expr]) -> tuple[str, ...] | None:
 
 
 def _value(steps: tuple[str, ...], *, html: bool) -> Field:
+    start, names = _start(steps)
+
     def read(given: Given) -> str:
-        value: Any = given.values
-        for step in steps:
-            value = value[step]
+        value: Any = given.call[start]
+        for name in names:
+            value = value[name]
         shown = value if type(value) is str else _shown(value)
         return escaped(shown) if html else shown
 
@@ -186,22 +194,33 @@ def _value(steps: tuple[str, ...], *, html: bool) -> Field:
 
 
 def _formatted(
-    steps: tuple[str, ...], name: str, arguments: tuple[str, ...], *, html: bool
+    steps: tuple[str, ...], filter_: str, arguments: tuple[str, ...], *, html: bool
 ) -> Field:
-    show = getattr(Formats, name)
+    show = getattr(Formats, filter_)
+    start, names = _start(steps)
 
     def read(given: Given) -> str:
-        value: Any = given.values
-        for step in steps:
-            value = value[step]
+        value: Any = given.call[start]
+        for name in names:
+            value = value[name]
+        if value is None:
+            raise NotPlain
+        formats = given.call.reader.formats
         # Of other types equal values may look different.
         if type(value) is str or type(value) is int:
-            shown = _remembered(show, given.formats, value, arguments)
+            shown = _remembered(show, formats, value, arguments)
         else:
-            shown = show(given.formats, value, *arguments)
+            shown = show(formats, value, *arguments)
         return escaped(shown) if html else shown
 
     return read
+
+
+def _start(steps: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    """Which of the mappings of a `Call` the path begins in, and its names there: as `Call.roots` has them together."""
+    if steps[0] in HUB_NAMES:
+        return Call._fields.index(steps[0]), steps[1:]
+    return Call._fields.index("data"), steps
 
 
 # Amounts and days repeat from letter to letter.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from types import TracebackType
 from typing import Any
@@ -13,17 +13,16 @@ from jinja2 import DictLoader, nodes
 
 from channels.base import Category, Channel
 from channels.sms.parts import parts
+from hub.content.call import Call
 from hub.content.flat import WRONG, Given
 from hub.content.formats import Unfit
 from hub.content.letter import Letter, letter
 from hub.content.markup import shown
 from hub.content.model import (
-    HUB_NAMES,
     LONGEST,
     TAGS,
     WITH_HTML,
     Audience,
-    JsonMapping,
     MissingVariable,
     Rendered,
     Source,
@@ -35,7 +34,6 @@ from hub.content.plaintext import plain
 from hub.content.sandbox import (
     LARGEST_OUTPUT,
     Absent,
-    Budget,
     Environment,
     bounded,
     path,
@@ -51,31 +49,6 @@ _TAG = re.compile(r"<[^<>]*>")
 _BLOCK = re.compile(r"\{% block (\w+) %\}")
 # What goes wrong when a template reckons with values of another kind than it expects.
 _UNSUITED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-
-
-@dataclass(slots=True)
-class Call:
-    """One rendering: for whom, and with what. The mappings are JSON as it came in."""
-
-    reader: Reader
-    data: JsonMapping
-    contact: JsonMapping = field(default_factory=dict)
-    shop: JsonMapping = field(default_factory=dict)
-    links: JsonMapping = field(default_factory=dict)
-
-    def roots(self) -> dict[str, Any]:
-        """The names a template starts from. Null is not given; the hub's own names win over the data's."""
-        given = {
-            name: value
-            for name, value in self.data.items()
-            if value is not None and name[:1] != "_"
-        }
-        given.update(zip(HUB_NAMES, (self.contact, self.shop, self.links), strict=True))
-        return given
-
-    def link(self, name: str) -> str:
-        value = self.links.get(name)
-        return value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True)
@@ -211,10 +184,8 @@ class Engine:
         self, own: "Own", channel: Channel, call: Call, *, apart: bool = False
     ) -> Rendered:
         """A shop's message. `apart`: see `Letter.fill`. Raises `MissingVariable`, `WrongValue`, `TemplateFault`."""
-        values = call.roots()
-        values["_formats"], values["_budget"] = call.reader.formats, Budget()
         apart = apart and channel is Channel.EMAIL
-        made = self._filled(own, values, call, apart=apart) or self._run(own, values)
+        made = self._filled(own, call, apart=apart) or self._run(own, call.values())
         made.subject = _line(made.subject)
         if channel is Channel.EMAIL:
             return made
@@ -232,27 +203,23 @@ class Engine:
         letter_ = own.letter(self)
         # Where the text is made of the HTML nobody knows how long it gets.
         if letter_ is not None and (channel is Channel.EMAIL or letter_.has_text):
-            values = call.roots() | {"_formats": call.reader.formats, "_budget": Budget()}
             limit = LONGEST.get(channel, LARGEST_OUTPUT)
             try:
-                if letter_.at_most(Given(values, call.reader.formats)) <= limit:
+                if letter_.at_most(Given(call)) <= limit:
                     return
             except WRONG:
                 # Rendering says what it is.
                 pass
         self.render_own(own, channel, call)
 
-    def _filled(
-        self, own: "Own", values: dict[str, Any], call: Call, *, apart: bool
-    ) -> Rendered | None:
+    def _filled(self, own: "Own", call: Call, *, apart: bool) -> Rendered | None:
         """None where it has to be run, if only to say what is wrong."""
         letter_ = own.letter(self)
         if letter_ is None:
             return None
         try:
-            return letter_.fill(Given(values, call.reader.formats), apart=apart)
+            return letter_.fill(Given(call), apart=apart)
         except WRONG:
-            values["_budget"] = Budget()
             return None
 
     def _run(self, own: "Own", values: dict[str, Any]) -> Rendered:

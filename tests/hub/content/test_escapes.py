@@ -11,9 +11,10 @@ import jinja2
 import pytest
 
 from channels.base import Channel
+from hub.content.call import Call
 from hub.content.formats import Unfit, formats
 from hub.content.model import Audience, MissingVariable, Source, TemplateFault, WrongValue
-from hub.content.render import Call, Engine, Own
+from hub.content.render import Engine, Own
 from hub.content.sandbox import Absent, Budget, Environment
 from hub.content.view import Reader
 

@@ -8,9 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.base import Channel, Merged
+from hub.content.call import Call
 from hub.content.formats import formats
 from hub.content.model import Audience, ContentError, Rendered, Source
-from hub.content.render import Call, Engine, Own
+from hub.content.render import Engine, Own
 from hub.content.view import Reader
 
 ENGINE = Engine()
@@ -61,7 +62,7 @@ def test_letters_of_a_template_share_what_is_the_same() -> None:
     own = Own(LETTER)
     call = Call(READER, DATA, {"name": "Анна"}, {}, LINKS)
     first, second = (
-        ENGINE.render_own(own, Channel.EMAIL, replace(call, contact={"name": name})).merged
+        ENGINE.render_own(own, Channel.EMAIL, call._replace(contact={"name": name})).merged
         for name in ("Анна", "<Пётр>")
     )
 

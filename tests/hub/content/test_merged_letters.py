@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from channels.base import Channel, Message
 from channels.email.mime import one_line
+from hub.content.call import Call
 from hub.content.model import Rendered, Source
-from hub.content.render import Call, Own
+from hub.content.render import Own
 from tests.channels.merging_rig import SERVICES, Service, service
 from tests.hub.content.test_letters import (
     DATA,

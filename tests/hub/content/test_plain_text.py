@@ -5,11 +5,12 @@ import time
 import pytest
 
 from channels.base import Channel
+from hub.content.call import Call
 from hub.content.flat import Part
 from hub.content.markup import Markup
 from hub.content.model import Source, WrongValue
 from hub.content.plaintext import PlainText, plain
-from hub.content.render import Call, Own, _length
+from hub.content.render import Own, _length
 from tests.hub.content.test_letters import ENGINE, READER
 
 # Two fifths of what a letter may have: a second, on a machine with much to do. Some of them took an hour.

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from channels.base import Channel
+from hub.content.call import Call
 from hub.content.formats import formats
 from hub.content.model import Audience, MissingVariable, Source, TemplateFault, WrongValue
-from hub.content.render import Call, Engine, Own
+from hub.content.render import Engine, Own
 from hub.content.view import Reader
 
 DATA = {
