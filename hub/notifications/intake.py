@@ -26,8 +26,9 @@ from hub.shops.registry import Shop
 
 log = structlog.get_logger()
 
-_FLUSHERS = (Line.QUICK, Line.EITHER, Line.LONG)
-"""Each has one transaction at a time: two for either kind, and one of them waits for nobody of the other."""
+_FLUSHERS = (Line.QUICK, Line.EITHER, Line.LONG, Line.SPARE)
+"""Each has one transaction at a time: two for either kind, and one of them waits for nobody of the other. A third one for
+batches: while two wait for PostgreSQL there is something to do."""
 _ACCEPTED = 202
 _AT_ONCE = 50
 """Notifications prepared before others have a turn."""

@@ -68,6 +68,8 @@ class Line(Enum):
     LONG = "long"
     EITHER = "either"
     """The one whose foremost has waited longer."""
+    SPARE = "spare"
+    """The long one, while nothing of the quick one is under way."""
 
 
 class _Waiting:
@@ -129,6 +131,8 @@ class Lines:
             return await request.done
         finally:
             self.quick_under_way -= quick
+            if quick and not self.quick_under_way:
+                self._tell()
 
     def add(self, request: Request) -> None:
         self._of(len(request.items)).add(request)
@@ -151,7 +155,7 @@ class Lines:
         match line:
             case Line.QUICK:
                 return self._quick
-            case Line.LONG:
+            case Line.LONG | Line.SPARE:
                 return self._long
             case Line.EITHER:
                 return min(self._quick, self._long, key=_Waiting.since)
@@ -161,6 +165,7 @@ class Lines:
             Line.QUICK: bool(self._quick.requests),
             Line.LONG: bool(self._long.requests),
             Line.EITHER: bool(self._quick.requests or self._long.requests),
+            Line.SPARE: bool(self._long.requests) and not self.quick_under_way,
         }
         for line, something in self._something.items():
             if there[line]:

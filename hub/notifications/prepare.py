@@ -190,16 +190,33 @@ def _rows(
     stored = steps.stored(plan, shop.settings.fallback_after.of(category))
     skipped = orjson.Fragment(plan.skipped_json)
     row = (
-        *(id_, shop.id, contact.id, asked.template, category, strategy, status),
-        *(asked.data, asked.literal, asked.one_off.locale if asked.one_off else None, stored),
-        *(skipped, asked.ordering_key, asked.collapse_key, asked.meta, interaction, asked.send_at),
-        *(plan.held_until, expires_at, steps.step_at(stored, 0, start) if alive else None),
-        *(status if status in LISTED else None, expires_at if alive else None),
+        id_,
+        shop.id,
+        contact.id,
+        asked.template,
+        category,
+        strategy,
+        status,
+        asked.data,
+        asked.literal,
+        asked.one_off.locale if asked.one_off else None,
+        stored,
+        skipped,
+        asked.ordering_key,
+        asked.collapse_key,
+        asked.meta,
+        interaction,
+        asked.send_at,
+        plan.held_until,
+        expires_at,
+        steps.step_at(stored, 0, start) if alive else None,
+        status if status in LISTED else None,
+        expires_at if alive else None,
     )
     deliveries: list[NewDelivery] = []
     if alive:
         owner = Owner(
-            *(id_, shop.id, contact.id, category, strategy, asked.ordering_key, expires_at, stored)
+            id_, shop.id, contact.id, category, strategy, asked.ordering_key, expires_at, stored
         )
         for i in range(len(plan.steps) if strategy is Strategy.ALL else 1):
             held = [target.address_id for target in plan.steps[i].targets]
@@ -212,7 +229,15 @@ def _rows(
         "skipped": skipped,
     }
     return Prepared(
-        *(id_, contact.id, category, status, asked.collapse_key, row, deliveries, answer, plan),
+        id_,
+        contact.id,
+        category,
+        status,
+        asked.collapse_key,
+        row,
+        deliveries,
+        answer,
+        plan,
         rendered,
     )
 

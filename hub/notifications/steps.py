@@ -89,8 +89,18 @@ def step_deliveries(
     # In the order of the fields: by their names it takes twice as long.
     return [
         NewDelivery(
-            *(new_id(), of.shop_id, of.id, of.contact_id, address, planned["channel"]),
-            *(of.category, step, of.ordering_key, start, give_up_at, has_next),
+            new_id(),
+            of.shop_id,
+            of.id,
+            of.contact_id,
+            address,
+            planned["channel"],
+            of.category,
+            step,
+            of.ordering_key,
+            start,
+            give_up_at,
+            has_next,
         )
         for address in addresses or map(UUID, planned["addresses"])
     ]
