@@ -35,7 +35,7 @@ _AT_ONCE = timedelta(seconds=1)
 
 
 class Prepared(NamedTuple):
-    """One notification ready to be stored. `row`: its `COLUMNS`. `rendered`: where it was asked for."""
+    """One notification ready to be stored. `row`: its `COLUMNS`. `answer`: JSON. `rendered`: where it was asked for."""
 
     id: UUID
     contact_id: UUID
@@ -44,7 +44,7 @@ class Prepared(NamedTuple):
     collapse_key: str | None
     row: tuple[Any, ...]
     deliveries: Sequence[NewDelivery]
-    answer: Mapping[str, Any]
+    answer: bytes
     plan: Plan
     rendered: Mapping[Channel, Rendered]
 
@@ -221,13 +221,16 @@ def _rows(
         for i in range(len(plan.steps) if strategy is Strategy.ALL else 1):
             held = [target.address_id for target in plan.steps[i].targets]
             deliveries += steps.step_deliveries(owner, i, start=start, addresses=held)
-    answer = {
-        "id": id_,
-        "status": status,
-        "held_until": plan.held_until,
-        "plan": shown(plan),
-        "skipped": skipped,
-    }
+    # Now, while it is at hand: of a batch each would have to be fetched from memory once more.
+    answer = orjson.dumps(
+        {
+            "id": str(id_),
+            "status": status,
+            "held_until": plan.held_until,
+            "plan": shown(plan),
+            "skipped": skipped,
+        }
+    )
     return Prepared(
         id_,
         contact.id,

@@ -139,25 +139,26 @@ def from_template(
 ) -> Rendered:
     """As the worker renders it, and as the intake tries it before it accepts (`trial`). `apart`: see `Letter.fill`.
     Raises `ContentError`."""
-    links = {"unsubscribe": unsubscribe, "preferences": preferences}
+    spoken = locale or contact.locale or shop.settings.locale
+    links: dict[str, str] = {}
+    if unsubscribe:
+        links["unsubscribe"] = unsubscribe
+    if preferences:
+        links["preferences"] = preferences
     return template.render(
         channel=channel,
         audience=contact.role,
-        locale=locale or contact.locale or shop.settings.locale,
+        locale=spoken,
         timezone=contact.timezone or shop.settings.timezone,
         data=data,
         contact={
             "name": contact.name,
             "external_id": contact.external_id,
-            "locale": locale or contact.locale or shop.settings.locale,
+            "locale": spoken,
             "attributes": contact.attributes,
         },
-        shop={
-            "name": shop.name,
-            "locale": shop.settings.locale,
-            "timezone": shop.settings.timezone,
-        },
-        links={name: url for name, url in links.items() if url},
+        shop=shop.shown,
+        links=links,
         trial=trial,
         apart=apart,
     )

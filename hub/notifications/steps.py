@@ -122,31 +122,21 @@ async def add(
         SELECT t.id, t.shop_id, t.notification_id, t.contact_id, t.address_id, t.channel, t.category, t.step,
                t.ordering_key, t.due_at,
                CASE WHEN t.due_at > now() + interval '1 second' THEN t.due_at
-                    WHEN t.waits THEN now() ELSE now() + $12 END,
+                    WHEN t.waits THEN now() ELSE now() + $13 END,
                t.give_up_at,
                concat_ws('/', t.channel, coalesce(a.kind, ''), coalesce(a.provider, ''),
                          CASE WHEN t.has_next THEN 'next' ELSE 'last' END,
                          CASE WHEN t.ordering_key IS NOT NULL THEN 'apart' END)
           FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
                       $7::text[], $8::smallint[], $9::text[], $10::timestamptz[], $11::timestamptz[],
-                      $13::boolean[], $14::boolean[])
+                      $12::boolean[], $14::boolean[])
             AS t (id, shop_id, notification_id, contact_id, address_id, channel, category, step,
                   ordering_key, due_at, give_up_at, has_next, waits)
           LEFT JOIN address AS a ON a.id = t.address_id
         """,
-        [r.id for r in rows],
-        [r.shop_id for r in rows],
-        [r.notification_id for r in rows],
-        [r.contact_id for r in rows],
-        [r.address_id for r in rows],
-        [r.channel for r in rows],
-        [r.category for r in rows],
-        [r.step for r in rows],
-        [r.ordering_key for r in rows],
-        [r.due_at for r in rows],
-        [r.give_up_at for r in rows],
+        # The fields in their order, once through the rows.
+        *zip(*rows, strict=True),
         handout_after,
-        [r.has_next for r in rows],
         [r.notification_id in waiting for r in rows],
     )
 

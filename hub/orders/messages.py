@@ -32,7 +32,6 @@ from hub.orders.model import (
 from hub.orders.words import Words, words
 from hub.preferences.choices import preferences_url
 from hub.resources import Hub
-from hub.shops.registry import Shop
 
 _WITH_BUTTONS = frozenset({Channel.TELEGRAM, Channel.VK, Channel.MAX})
 
@@ -234,7 +233,7 @@ def _from_template(
             timezone=asking.timezone,
             data=data,
             contact=_contact(asking),
-            shop=_shop(shop),
+            shop=shop.shown,
             links=_links(hub, asking, url),
         )
     except ContentError:
@@ -256,8 +255,3 @@ def _contact(asking: Asking) -> dict[str, Any]:
         "locale": asking.locale,
         "attributes": contact.attributes,
     }
-
-
-def _shop(shop: Shop) -> dict[str, Any]:
-    settings = shop.settings
-    return {"name": shop.name, "locale": settings.locale, "timezone": settings.timezone}

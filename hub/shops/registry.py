@@ -1,7 +1,8 @@
 """The shops of the settings file and the numbers they have in the database."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from hub.config import Settings
 from hub.config import Shop as ShopSettings
@@ -15,6 +16,13 @@ class Shop:
     id: int
     slug: str
     settings: ShopSettings
+    shown: Mapping[str, Any] = field(init=False, compare=False, repr=False)
+    """What templates may show of it."""
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        shown = {"name": self.name, "locale": settings.locale, "timezone": settings.timezone}
+        object.__setattr__(self, "shown", shown)
 
     @property
     def name(self) -> str:

@@ -86,7 +86,7 @@ async def _send(
     def body_of(results: Sequence[Result]) -> bytes:
         [result] = results
         assert isinstance(result, Prepared)  # noqa: S101 (a fault is raised, not answered)
-        return orjson.dumps(result.answer)
+        return result.answer
 
     stored = await visit.request.app[INTAKE].accept(
         visit.shop, [asked], by=visit.actor, body_of=body_of

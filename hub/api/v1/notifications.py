@@ -245,7 +245,9 @@ async def create_many(request: web.Request) -> web.StreamResponse:
         return orjson.dumps(
             {
                 "results": [
-                    r.answer if isinstance(r, Prepared) else problems.body_of(r, request_id)
+                    orjson.Fragment(r.answer)
+                    if isinstance(r, Prepared)
+                    else problems.body_of(r, request_id)
                     for r in results
                 ]
             }
@@ -366,7 +368,7 @@ def _item(given: Any | InvalidInput) -> NotificationIn | HubError:
 def _single_body(results: Sequence[Result]) -> bytes:
     [result] = results
     assert isinstance(result, Prepared)  # noqa: S101 (a fault is raised, not answered)
-    return orjson.dumps(result.answer)
+    return result.answer
 
 
 def _stored(stored: Stored) -> web.Response:
@@ -381,7 +383,9 @@ def _stored(stored: Stored) -> web.Response:
 
 
 def _dry_run(prepared: Prepared) -> dict[str, Any]:
-    shown = {k: v for k, v in prepared.answer.items() if k != "id"}
+    shown: dict[str, Any] = orjson.loads(prepared.answer)
+    # Nothing is stored under it.
+    del shown["id"]
     shown["rendered"] = {
         channel: {"subject": r.subject, "text": r.text, "html": r.html}
         for channel, r in prepared.rendered.items()
