@@ -104,6 +104,11 @@ def queue_name(lane: Lane) -> str:
     return f"vestnik:lane:{lane}"
 
 
+def bell_name(lane: Lane) -> str:
+    """A stream of one entry: a new one comes with whatever is put into the lane."""
+    return f"vestnik:bell:{lane}"
+
+
 def connect(url: str) -> ArqRedis:
     """A client that has not connected yet and gives up on a silent server within 3 s."""
     pool: ConnectionPool = ConnectionPool.from_url(
@@ -202,6 +207,7 @@ class ArqQueue:
                     packed = serialize_job(task, arguments, {}, None, now)
                     pipe.psetex(f"{job_key_prefix}{id_}", lasts, packed)
                     pipe.zadd(queue_name(lane), {id_: now})
+                pipe.xadd(bell_name(lane), {"": ""}, maxlen=1, approximate=False)
                 await pipe.execute()
         except (RedisError, OSError) as error:
             raise QueueAway(type(error).__name__) from error

@@ -45,6 +45,7 @@ from hub.resources import Hub, open_hub
 from hub.retention.keeper import Keeper
 from hub.statistics.counting import Counting
 from hub.webhooks.delivery import Callbacks
+from hub.worker.bells import Bells
 from hub.worker.picking import Picker
 from hub.worker.tasks import deliver, deliver_due
 
@@ -52,7 +53,7 @@ log = structlog.get_logger()
 
 WORKER_ID = "VESTNIK_WORKER_ID"
 
-# How often a lane is looked at: an order message must not wait for a campaign's rhythm.
+# How soon a lane is looked at once more where jobs were left: an order message must not wait for a campaign's rhythm.
 _POLL = {
     Lane.SECURITY: timedelta(milliseconds=20),
     Lane.TRANSACTIONAL: timedelta(milliseconds=20),
@@ -126,7 +127,8 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
     )
     events = Processor(hub, worker, limits)
     reader = Reader(hub, worker, limits)
-    loops = [_Lane(hub, lane, deliverer) for lane in lanes]
+    bells = Bells(redis, lanes)
+    loops = [_Lane(hub, lane, deliverer, bells.rung[lane]) for lane in lanes]
     chores: list[Callable[[], Awaitable[None]]] = [
         deliverer.leases.keep,
         deliverer.watch,
@@ -146,6 +148,7 @@ async def work(hub: Hub, lanes: Sequence[Lane], stopping: asyncio.Event, *, work
         Importer(hub, worker, limits).run,
         lambda: _refresh(hub),
         lambda: _beat(redis),
+        bells.listen,
         *(lane.run for lane in loops),
     ]
     tasks = [asyncio.create_task(keep_going(chore)) for chore in chores]
@@ -230,9 +233,10 @@ async def _to_the_end(worker: Picker, redis: ArqRedis) -> None:
 class _Lane:
     """One arq worker, made anew whenever Redis broke the last one."""
 
-    def __init__(self, hub: Hub, lane: Lane, deliverer: Deliverer) -> None:
+    def __init__(self, hub: Hub, lane: Lane, deliverer: Deliverer, rung: asyncio.Event) -> None:
         self._hub = hub
         self._lane = lane
+        self._rung = rung
         self._deliverer = deliverer
         self._worker: Picker | None = None
         self._left: set[asyncio.Task[None]] = set()
@@ -244,6 +248,7 @@ class _Lane:
         redis = connect(self._hub.settings.hub.redis_url.get_secret_value())
         self._worker = worker = Picker(
             redis,
+            rung=self._rung,
             functions=[func(deliver, name=DELIVER), func(deliver_due, name=DELIVER_DUE)],
             queue_name=queue_name(self._lane),
             handle_signals=False,

@@ -48,7 +48,7 @@ async def test_a_lane_stopped_in_the_middle_of_a_job_leaves_no_connection(
     await hub.queue.hand_out(Lane.BULK, [new_id()])
     before = await _clients(onlooker)
     job: Any = Endless()
-    lane = _Lane(hub, Lane.BULK, job)
+    lane = _Lane(hub, Lane.BULK, job, asyncio.Event())
     running = asyncio.create_task(keep_going(lane.run))
     async with asyncio.timeout(10):
         await job.begun.wait()
@@ -90,7 +90,7 @@ async def test_what_comes_after_redis_was_away_waits_for_no_job_from_before(
 
     monkeypatch.setattr(Picker, "_poll_iteration", poll)
     deliverer: Any = Never()
-    lane = _Lane(hub, Lane.TRANSACTIONAL, deliverer)
+    lane = _Lane(hub, Lane.TRANSACTIONAL, deliverer, asyncio.Event())
     running = asyncio.create_task(keep_going(lane.run))
     async with asyncio.timeout(10):
         await hub.queue.hand_out(Lane.TRANSACTIONAL, [new_id()])
