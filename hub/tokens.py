@@ -7,6 +7,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from hub.config import HubSettings
 
 _MAC_BYTES = 16
@@ -29,7 +32,7 @@ class Signer:
     def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
         self._secrets = [one.encode() for one in (secret, *previous)]
         self._keys: dict[str, list[bytes]] = {}
-        self._begun: dict[str, hmac.HMAC] = {}
+        self._begun: dict[str, HMAC] = {}
 
     @classmethod
     def of(cls, settings: HubSettings) -> "Signer":
@@ -56,11 +59,11 @@ class Signer:
     def _signature(self, purpose: str, body: bytes) -> bytes:
         begun = self._begun.get(purpose)
         if begun is None:
-            begun = self._begun[purpose] = hmac.new(self.key(purpose), digestmod=hashlib.sha256)
-        # Begun with the key once: a campaign signs two links a letter.
+            begun = self._begun[purpose] = HMAC(self.key(purpose), SHA256())
+        # Begun with the key once, and by what is quicker at that: a campaign signs two links a letter.
         mac = begun.copy()
         mac.update(body)
-        return mac.digest()[:_MAC_BYTES]
+        return mac.finalize()[:_MAC_BYTES]
 
     def read(self, purpose: str, token: str) -> bytes:
         """The payload. Raises `BadToken`, `ExpiredToken`."""
