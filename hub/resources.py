@@ -13,7 +13,7 @@ from hub.accounts.book import AccountBook
 from hub.config import Settings
 from hub.content.catalog import Catalog
 from hub.db import budget
-from hub.db.pool import UNREACHABLE, Pool, open_pool
+from hub.db.pool import UNFIT, UNREACHABLE, Pool, open_pool
 from hub.queue import ArqQueue, Queue, connect
 from hub.shops.registry import Shop, register
 from hub.tokens import Signer
@@ -51,16 +51,10 @@ async def open_hub(
 
     `settings.hub` must name a database, a Redis and a secret. Raises `TooFewConnections`.
     """
-    db = await _pool(settings.hub.database_url.get_secret_value(), pool_size, patience)
+    db, shops, catalog = await _database(settings, pool_size, patience)
     http = ProviderHttp(allow=settings.hub.outgoing_allow)
     queue = ArqQueue(connect(settings.hub.redis_url.get_secret_value()))
     try:
-        await budget.check(
-            db, pool_size, "max_connections of the server, or the limit of this user"
-        )
-        shops = await register(db, settings)
-        catalog = Catalog({shop.id: shop.settings.locale for shop in shops.values()})
-        await catalog.refresh(db)
         accounts = AccountBook(shops, http, db)
         signer = Signer.of(settings.hub)
         try:
@@ -73,14 +67,31 @@ async def open_hub(
         db.terminate()
 
 
-async def _pool(url: str, size: int, patience: timedelta | None) -> Pool:
-    """A role may start before its database; it says so every few seconds."""
-    waited = 0
+async def _database(
+    settings: Settings, size: int, patience: timedelta | None
+) -> tuple[Pool, Mapping[int, Shop], Catalog]:
+    """A role may start before its database, or just when it goes away; it says so every few seconds."""
+    url, waited = settings.hub.database_url.get_secret_value(), 0
     while True:
         try:
-            return await open_pool(url, size=size, patience=patience)
+            db = await open_pool(url, size=size, patience=patience)
+            try:
+                return db, *await _known(db, settings, size)
+            except BaseException:
+                db.terminate()
+                raise
+        except UNFIT:
+            raise
         except UNREACHABLE as error:
             if waited % 5 == 0:
                 log.warning("database.unreachable", error=type(error).__name__)
             waited += 1
             await asyncio.sleep(1)
+
+
+async def _known(db: Pool, settings: Settings, size: int) -> tuple[Mapping[int, Shop], Catalog]:
+    await budget.check(db, size, "max_connections of the server, or the limit of this user")
+    shops = await register(db, settings)
+    catalog = Catalog({shop.id: shop.settings.locale for shop in shops.values()})
+    await catalog.refresh(db)
+    return shops, catalog

@@ -17,7 +17,7 @@ from hub.db import budget
 from hub.db.budget import TooFewConnections
 from hub.errors import NotFound, Overloaded
 from hub.notifications.intake import Intake
-from hub.notifications.lines import Line
+from hub.notifications.lines import Line, Stored
 from hub.resources import Hub, open_hub
 from hub.shops import keys
 from hub.shops.keys import Scope
@@ -83,6 +83,25 @@ async def test_whoever_serves_both_lines_takes_who_has_waited_longer(waiting: Wa
 
     # The two that are quick share a transaction.
     assert taken == [[1000], [1, 1], [1000]]
+
+
+async def test_whoever_has_time_to_spare_takes_a_campaign_while_nobody_has_one_to_send(
+    waiting: Waiting,
+) -> None:
+    lines = waiting.intake._waiting
+    await waiting.add(1)
+    await waiting.add(1000)
+    spare = asyncio.create_task(lines.take(Line.SPARE))
+    [quick] = await lines.take(Line.QUICK)
+    await asyncio.sleep(0)
+    # Taken, and not yet answered.
+    assert not spare.done()
+
+    quick.answer(Stored(202, b""))
+
+    async with asyncio.timeout(10):
+        [taken] = await spare
+    assert len(taken.items) == 1000
 
 
 async def test_who_would_not_be_answered_in_time_is_told_at_once(waiting: Waiting) -> None:
