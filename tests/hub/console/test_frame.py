@@ -1,7 +1,7 @@
 """What the frame gives to pages: parts for htmx, notes, moments, masks, rights."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from aiohttp import web
@@ -10,6 +10,7 @@ from hub.api.console import rendering
 from hub.api.console.frame import Visit, framed, masked, masked_id, masked_name
 from hub.api.console.menu import MENU, offered, present
 from hub.api.console.orders_shown import staff_name
+from hub.config import Shop as ShopSettings
 from hub.content.formats import formats
 from hub.ids import new_id
 from hub.operators.model import RIGHTS, Membership, Operator, Right, Role, Session
@@ -118,7 +119,7 @@ def _visit(role: Role) -> Visit:
         new_id(), "a@b.example", "", "ru", None, "auto", False, {1: Membership(role)}
     )
     session = Session(new_id(), operator.id, "", "", "", NOW, NOW, NOW)
-    shop = Shop(1, "main", cast("Any", None))
+    shop = Shop(1, "main", ShopSettings())
     return Visit(cast("web.Request", None), cast("Hub", None), shop, operator, session, "")
 
 
