@@ -28,21 +28,19 @@ class NotPlain(Exception):
     """A value is missing or none that can be shown as it is: the template is to be run, and says what is wrong."""
 
 
+@dataclass(slots=True)
 class Given:
     """What the fields of one letter are read from."""
 
-    __slots__ = ("_contexts", "_values", "call")
-
-    def __init__(self, call: Call) -> None:
-        self.call = call
-        # Made for fields that are run; most letters have none.
-        self._values: dict[str, Any] | None = None
-        self._contexts: dict[Environment, Context] | None = None
+    call: Call
+    # Made for fields that are run; most letters have none.
+    _values: dict[str, Any] | None = None
+    _contexts: dict[Environment, Context] = field(default_factory=dict)
 
     def context(self, template: jinja2.Template, environment: Environment) -> Context:
         """One for all fields that are run: they set nothing that another would see."""
-        if self._values is None or self._contexts is None:
-            self._values, self._contexts = self.call.values(), {}
+        if self._values is None:
+            self._values = self.call.values()
         if environment not in self._contexts:
             self._contexts[environment] = template.new_context(self._values, shared=True)
         return self._contexts[environment]
@@ -204,6 +202,7 @@ def _formatted(
         for name in names:
             value = value[name]
         if value is None:
+            # Null is not given.
             raise NotPlain
         formats = given.call.reader.formats
         # Of other types equal values may look different.

@@ -74,14 +74,14 @@ def prepare(
     """
     template = _template(known.catalog, shop, asked)
     category = _category(asked, template)
-    locale = contact.locale or shop.settings.locale
+    tried = template if interaction is None else None
     variants = _ALL
-    if template and interaction is None:
-        variants = template.channels(contact.role, locale)
+    if tried:
+        variants = tried.channels(contact.role, contact.locale or shop.settings.locale)
     plan = known.planner.plan(shop, asked.ask(category), contact, variants=variants, now=now)
     rendered: Mapping[Channel, Rendered] = {}
-    if template and interaction is None:
-        rendered = _rendered(template, shop, asked, contact, plan, show=show)
+    if tried:
+        rendered = _rendered(tried, shop, asked, contact, plan, show=show)
     elif show and interaction is None:
         rendered = _literal(asked, plan)
     return _rows(shop, asked, contact, category, plan, rendered, now, interaction)
