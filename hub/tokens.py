@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from hub.config import HubSettings
 
 _MAC_BYTES = 16
+_NEVER = bytes(5)
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class BadToken(ValueError):
@@ -52,8 +55,8 @@ class Signer:
 
     def sign(self, purpose: str, payload: bytes, expires_at: datetime | None = None) -> str:
         """A URL-safe token that carries `payload` readably; None as its end: it never expires."""
-        end = int(expires_at.timestamp()) if expires_at else 0
-        body = end.to_bytes(5, "big") + payload
+        end = int(expires_at.timestamp()).to_bytes(5, "big") if expires_at else _NEVER
+        body = end + payload
         return _encode(body + self._signature(purpose, body))
 
     def _signature(self, purpose: str, body: bytes) -> bytes:
@@ -99,4 +102,4 @@ def _mac(key: bytes, body: bytes) -> bytes:
 
 
 def _encode(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return b2a_base64(raw, newline=False).rstrip(b"=").translate(_URL_SAFE).decode()

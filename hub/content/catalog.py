@@ -1,7 +1,7 @@
 """Every template a shop can name: the built-in ones, compiled once, and the shops' own over them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -69,7 +69,6 @@ _SUBJECT = 120
 _MOST_READERS = 4096
 """Kinds of readers: channel, role, language, time zone."""
 _EVERYWHERE = frozenset(Channel)
-_NOTHING = Rendered("", "", "")
 
 
 class NoVariant(ContentError):
@@ -99,6 +98,38 @@ class Inline:
                 return Rendered("", self.text, "")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A template as readers of one kind get it on one channel: the shop's own variant, or else the built-in one."""
+
+    reader: Reader
+    channel: Channel
+    _engine: Engine
+    _event: Event | None
+    _own: Own | None
+
+    def render(self, call: Call, *, apart: bool = False) -> Rendered:
+        """`apart`: see `Letter.fill`. Raises `MissingVariable`, `TemplateFault` (`WrongValue` among them)."""
+        if self._own is not None:
+            return self._engine.render_own(self._own, self.channel, call, apart=apart)
+        assert self._event is not None  # noqa: S101
+        return self._engine.render(self._event, self.channel, call)
+
+    def try_out(self, call: Call) -> None:
+        """Raises what `render` would; what it would make is not wanted."""
+        if self._own is not None:
+            self._engine.try_own(self._own, self.channel, call)
+        else:
+            self.render(call)
+
+    def fill(self, calls: Sequence[Call], *, apart: bool = False) -> list[Rendered | None]:
+        """As `render`, of many at once; None for those that are to be rendered one by one, if only to hear what is
+        wrong. Raises `TemplateFault` where it is the template itself."""
+        if self._own is None:
+            return [None] * len(calls)
+        return self._engine.fill_own(self._own, self.channel, calls, apart=apart)
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """One template as one shop has it. What is compiled lies behind it and is shared; what was looked for is
@@ -113,7 +144,7 @@ class Template:
     _reach: dict[tuple[str, str | None], frozenset[Channel]] = field(
         default_factory=dict, compare=False, repr=False
     )
-    _readers: dict[tuple[Any, ...], tuple[Reader, Own | None]] = field(
+    _readings: dict[tuple[Any, ...], Reading] = field(
         default_factory=dict, compare=False, repr=False
     )
 
@@ -147,34 +178,21 @@ class Template:
         contact: Mapping[str, Any] | None,
         shop: Mapping[str, Any],
         links: Mapping[str, Any],
-        trial: bool = False,
-        apart: bool = False,
     ) -> Rendered:
-        """`trial`: it is only to be seen whether it can be; what comes back says nothing then. `apart`: see
-        `Letter.fill`.
-
-        Raises `MissingVariable`, `TemplateFault` (`WrongValue` among them) and `NoVariant`.
+        """Raises `MissingVariable`, `TemplateFault` (`WrongValue` among them) and `NoVariant`.
 
         Of `contact` the built-in ones use `name`, of `shop` `name`, of `links` `unsubscribe`, `preferences` and
         `answer`; a shop's own may show whatever is there.
         """
-        reader, own = self._reader(channel, audience, locale, timezone)
-        call = Call(reader, data, contact or {}, shop, links)
-        if own is not None and trial:
-            self._engine.try_own(own, channel, call)
-            return _NOTHING
-        if own is not None:
-            return self._engine.render_own(own, channel, call, apart=apart)
-        assert self._event is not None  # noqa: S101
-        return self._engine.render(self._event, channel, call)
+        reading = self.reading(channel, audience, locale, timezone)
+        return reading.render(Call(reading.reader, data, contact or {}, shop, links))
 
-    def _reader(
+    def reading(
         self, channel: Channel, audience: Audience | str, locale: str | None, timezone: str | None
-    ) -> tuple[Reader, Own | None]:
-        """As who the message is read, and the variant, None in its place for the built-in one. Raises
-        `NoVariant`."""
+    ) -> Reading:
+        """The very same object for the same kind of readers. Raises `NoVariant`."""
         key = (channel, audience, locale, timezone)
-        known = self._readers.get(key)
+        known = self._readings.get(key)
         if known is not None:
             return known
         found = self._find(channel, Audience(audience), locales(locale, self._shop_locale))
@@ -182,10 +200,11 @@ class Template:
             raise NoVariant(f"{self.name} has nothing for {audience} on {channel}")
         language, own = found
         zone = formats(shown_in(locale, language), timezone or "")
-        if len(self._readers) >= _MOST_READERS:
-            self._readers.clear()
-        self._readers[key] = Reader(Audience(audience), language, zone), own
-        return self._readers[key]
+        if len(self._readings) >= _MOST_READERS:
+            self._readings.clear()
+        reader = Reader(Audience(audience), language, zone)
+        self._readings[key] = Reading(reader, channel, self._engine, self._event, own)
+        return self._readings[key]
 
     def _find(
         self, channel: Channel, audience: Audience, chain: tuple[str, ...]
@@ -246,7 +265,7 @@ class Template:
     def with_own(self, variant: Variant, source: Source) -> "Template":
         """As it would be with that text, whatever is stored."""
         own = {**self._own, variant: Own(source)}
-        return replace(self, _own=own, _reach={}, _readers={})
+        return replace(self, _own=own, _reach={}, _readings={})
 
     def own_sources(self) -> Mapping[Variant, Own]:
         return self._own

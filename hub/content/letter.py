@@ -1,10 +1,14 @@
-"""One variant of a shop's own template, put together once: a letter of it costs its values and no more."""
+"""One variant of a shop's own template, put together once: a letter of it costs its values and no more.
+
+Letters are filled in many at a time; `rows` are the values of one letter each, `columns` those of one field in all.
+"""
 
 from collections.abc import Mapping, Sequence
 
 from jinja2 import nodes
 
 from channels.base import Merged, Skeleton
+from hub.content.call import Call
 from hub.content.flat import Field, Fields, Given, NotPlain, Part, part
 from hub.content.model import Rendered
 from hub.content.plaintext import PlainText, plain
@@ -12,7 +16,8 @@ from hub.content.sandbox import LARGEST_OUTPUT, Environment
 
 
 class Letter:
-    """The parts as text with places. `fill` raises one of `flat.WRONG` where the template is to be run instead."""
+    """The parts as text with places. `fill` and `at_most` take calls of readers of one kind, and raise one of
+    `flat.WRONG` where the template is to be run for one of them instead."""
 
     def __init__(self, parts: Mapping[str, Part], fields: Sequence[Field]) -> None:
         self._parts = parts
@@ -26,22 +31,37 @@ class Letter:
             PlainText(html, len(fields)) if html.pieces and not parts["text"].pieces else None
         )
 
-    def at_most(self, given: Given) -> int:
-        """How long each part is that `fill` makes, or less; raises as it does."""
-        return self._constant + self._repeats * sum([len(read(given)) for read in self._fields])
+    def at_most(self, calls: Sequence[Call]) -> list[int]:
+        """How long each part is that `fill` makes of each of them, or less; raises as it does."""
+        return [
+            self._constant + self._repeats * sum(map(len, row)) for row in self._rows(Given(calls))
+        ]
 
-    def fill(self, given: Given, *, apart: bool = False) -> Rendered:
-        """`apart`: the text and HTML of a letter that has fields may be left to whoever needs them."""
-        values = [read(given) for read in self._fields]
-        subject = _whole(self._parts["subject"], values)
-        html_part, text_part = self._parts["html"], self._parts["text"]
-        if self._plain is not None:
-            found = self._plain.of(values)
-            if found is None:
-                html = _whole(html_part, values)
-                return Rendered(subject, plain(html), html, None)
-            text_part, cores = found
-            values += cores
+    def fill(self, calls: Sequence[Call], *, apart: bool = False) -> list[Rendered]:
+        """`apart`: the text and HTML of letters that have fields may be left to whoever needs them."""
+        rows = self._rows(Given(calls))
+        if self._plain is None:
+            text = self._parts["text"]
+            return [self._filled(row, text, apart=apart) for row in rows]
+        texts = self._plain.of(rows)
+        return [
+            self._read(row)
+            if found is None
+            else self._filled(row + found[1], found[0], apart=apart)
+            for row, found in zip(rows, texts, strict=True)
+        ]
+
+    def _rows(self, given: Given) -> list[tuple[str, ...]]:
+        columns = [read(given) for read in self._fields]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(given.calls)
+
+    def _read(self, values: Sequence[str]) -> Rendered:
+        """One whose text is made of its HTML by reading that."""
+        html = _whole(self._parts["html"], values)
+        return Rendered(_whole(self._parts["subject"], values), plain(html), html)
+
+    def _filled(self, values: tuple[str, ...], text_part: Part, *, apart: bool) -> Rendered:
+        subject, html_part = _whole(self._parts["subject"], values), self._parts["html"]
         merged = self._merged(text_part, html_part, values)
         if apart and merged and _stays_apart(text_part, html_part, values):
             return Rendered(subject, "", "", merged)
@@ -51,11 +71,11 @@ class Letter:
             raise NotPlain
         return Rendered(subject, text, html, merged)
 
-    def _merged(self, text: Part, html: Part, values: list[str]) -> Merged | None:
+    def _merged(self, text: Part, html: Part, values: tuple[str, ...]) -> Merged | None:
         skeleton = self._skeletons.get((text, html))
         if skeleton is None:
             skeleton = self._skeletons[text, html] = Skeleton(text.pieces, html.pieces)
-        return Merged(skeleton, tuple(values)) if text.fields or html.fields else None
+        return Merged(skeleton, values) if text.fields or html.fields else None
 
 
 def letter(

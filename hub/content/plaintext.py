@@ -1,7 +1,7 @@
 """The text part of a letter that has none: made of its HTML, for all letters of a template at once where that is right."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from html import unescape
 from html.parser import HTMLParser
@@ -33,6 +33,9 @@ _UNSEEN = frozenset(
 
 _ADDRESS = re.compile(r"[^\W_][^\s\\\[\]()<>\"']*")
 _SIMPLE = re.compile(r"[^\W\d_](?:[\w.,-]| (?=\w))*(?<=\w)")
+_IN_WORDS = " .,-_"
+# A space stands before a letter or a digit.
+_NOT_IN_WORDS = ("  ", " .", " ,", " -", " \n")
 _IN_ADDRESSES = (ascii_letters + digits + "_:/.?=%,;@~+-").encode()
 # Punctuation around a value belongs to its shape. What is left begins with a letter or a digit: whatever means something
 # in Markdown begins with a sign, or is a number with a dot. An entity is a piece of its own, and so is what follows it.
@@ -87,22 +90,28 @@ class _Reader(html2text.HTML2Text):
         super().o(data, puredata, force)
 
 
-def _is_words(value: str) -> bool:
-    """Most of what `_SIMPLE` finds, in a third of its time."""
-    if not value[:1].isalpha():
-        return False
-    if value.isalnum():
-        return True
-    return value.replace(" ", "").isalnum() and "  " not in value and value[-1] != " "
-
-
-def _is_address(value: str) -> bool:
-    """Letters and digits, and between them what means nothing in Markdown."""
+def _are_words(values: Sequence[str]) -> bool:
+    """Whether `_SIMPLE` finds each of them; asked of all together, in a fraction of its time."""
+    joined, rest = "\n".join(values) + "\n", "".join(values)
+    for sign in _IN_WORDS:
+        rest = rest.replace(sign, "")
     return (
-        value[:1].isalnum()
-        and value[-1].isalnum()
-        and value.isascii()
-        and not value.encode().translate(None, _IN_ADDRESSES)
+        all(values)
+        and rest.isalnum()
+        and "".join([value[0] for value in values]).isalpha()
+        and "".join([value[-1] for value in values]).isalnum()
+        and not any(wrong in joined for wrong in _NOT_IN_WORDS)
+    )
+
+
+def _are_addresses(values: Sequence[str]) -> bool:
+    """Letters and digits, and between them what means nothing in Markdown."""
+    joined = "".join(values)
+    return (
+        joined.isascii()
+        and all(values)
+        and "".join([value[0] + value[-1] for value in values]).isalnum()
+        and not joined.encode().translate(None, _IN_ADDRESSES)
     )
 
 
@@ -123,45 +132,61 @@ class PlainText:
         self._look.clear &= not any(
             isinstance(piece, str) and _OPEN_ENTITY.search(piece) for piece in html.pieces[:-1]
         )
-        self._known: dict[tuple[_Shape, ...], Part | None] = {}
+        self._known: dict[tuple[_Shape | None, ...], Part | None] = {}
         self._texts: dict[tuple[str | int, ...], Part] = {}
-        self._words = [_WORD] * len(self._fields)
-        self._plainly = [self._told_at_a_glance(number) for number in self._fields]
         self._shaped = lru_cache(maxsize=_VALUES)(self._shape_of)
 
-    def of(self, values: Sequence[str]) -> tuple[Part, list[str]] | None:
-        """The text with places, and its fields. `values` are those of the HTML, escaped. None: the letter is to be
-        read."""
+    def of(self, rows: Sequence[tuple[str, ...]]) -> list[tuple[Part, tuple[str, ...]] | None]:
+        """The text with places of each letter, and its fields. `rows` are the letters' values, those of the HTML escaped.
+        None: the letter is to be read."""
         if not self._look.clear:
-            return None
-        shapes, cores = self._words.copy(), list(values)
-        for at, number in enumerate(self._fields):
-            value = values[number]
-            if self._plainly[at](value):
-                continue
-            look = self._shaped if len(value) <= _LONGEST_VALUE else self._shape_of
-            shaped = look(number, value)
-            if shaped is None:
-                return None
-            shapes[at], cores[number] = shaped
-        text = self._of_shape(tuple(shapes))
-        return None if text is None else (text, cores)
+            return [None] * len(rows)
+        columns: list[Sequence[str]] = [*zip(*rows, strict=True)]
+        shapes: list[Sequence[_Shape | None]] = []
+        for number in self._fields:
+            found, columns[number] = self._of_column(number, columns[number])
+            shapes.append(found)
+        texts = self._of_shapes(shapes, len(rows))
+        return [
+            (text, cores) if text else None
+            for text, cores in zip(texts, zip(*columns, strict=True), strict=True)
+        ]
 
-    def _told_at_a_glance(self, number: int) -> Callable[[str], bool]:
-        """Whether a value of that field is a word, and stands in the text as it is; of most values `_shape_of` would say
-        the same."""
+    def _of_column(
+        self, number: int, column: Sequence[str]
+    ) -> tuple[Sequence[_Shape | None], Sequence[str]]:
+        """The shapes of a field's values, one where all have the same, and what stands in the text. None: of a letter that
+        is to be read."""
         if number not in self._look.addresses:
-            return _is_words
-        return (lambda _: False) if number in self._look.texts else _is_address
+            if _are_words(column):
+                return (_WORD,), column
+            if all(column) and "".join(column).isdecimal():
+                return (_NUMBER,), column
+        elif number not in self._look.texts and _are_addresses(column):
+            return (_WORD,), column
+        found = [
+            (self._shaped if len(value) <= _LONGEST_VALUE else self._shape_of)(number, value)
+            for value in column
+        ]
+        shapes = [one and one[0] for one in found]
+        cores = [one[1] if one else "" for one in found]
+        return (shapes[:1] if len(set(shapes)) == 1 else shapes), cores
+
+    def _of_shapes(
+        self, shapes: Sequence[Sequence[_Shape | None]], count: int
+    ) -> list[Part | None]:
+        if all(len(of_field) == 1 for of_field in shapes):
+            return [self._of_shape(tuple([of_field[0] for of_field in shapes]))] * count
+        of_fields = [
+            list(of_field) * count if len(of_field) == 1 else of_field for of_field in shapes
+        ]
+        return [self._of_shape(of_letter) for of_letter in zip(*of_fields, strict=True)]
 
     def _shape_of(self, number: int, value: str) -> tuple[_Shape, str] | None:
         """Of a value: its shape, and what its stand-in stands for as the text shows it."""
-        # What follows would say the same of them.
-        if number not in self._look.addresses:
-            if _SIMPLE.fullmatch(value):
-                return _WORD, value
-            if value.isdecimal():
-                return _NUMBER, value
+        # What follows would say the same of it.
+        if number not in self._look.addresses and _SIMPLE.fullmatch(value):
+            return _WORD, value
         raw = unescape(value)
         # What came from a condition or a loop may be HTML, and is then no value.
         match = _VALUE.fullmatch(raw) if escaped(raw) == value else None
@@ -178,11 +203,12 @@ class PlainText:
         kind = "9" if core.isdecimal() else "x" if core else ""
         return (before, kind, after), _SPACE.sub(" ", core)
 
-    def _of_shape(self, shapes: tuple[_Shape, ...]) -> Part | None:
+    def _of_shape(self, shapes: tuple[_Shape | None, ...]) -> Part | None:
         if shapes not in self._known:
-            if len(self._known) >= _SHAPES:
+            known = [shape for shape in shapes if shape is not None]
+            if len(self._known) >= _SHAPES or len(known) < len(shapes):
                 return None
-            markup, look = self._looked(shapes)
+            markup, look = self._looked(known)
             text = self._stand_ins.places(_read(markup), self._after) if look.clear else None
             self._known[shapes] = text and self._texts.setdefault(text.pieces, text)
         return self._known[shapes]

@@ -1,7 +1,7 @@
 """Turns a template and data into what one channel carries. Pure: no I/O once the engine is made."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,7 +14,7 @@ from jinja2 import DictLoader, nodes
 from channels.base import Category, Channel
 from channels.sms.parts import parts
 from hub.content.call import Call
-from hub.content.flat import WRONG, Given
+from hub.content.flat import WRONG
 from hub.content.formats import Unfit
 from hub.content.letter import Letter, letter
 from hub.content.markup import shown
@@ -23,6 +23,7 @@ from hub.content.model import (
     TAGS,
     WITH_HTML,
     Audience,
+    ContentError,
     MissingVariable,
     Rendered,
     Source,
@@ -184,19 +185,20 @@ class Engine:
         self, own: "Own", channel: Channel, call: Call, *, apart: bool = False
     ) -> Rendered:
         """A shop's message. `apart`: see `Letter.fill`. Raises `MissingVariable`, `WrongValue`, `TemplateFault`."""
-        apart = apart and channel is Channel.EMAIL
-        made = self._filled(own, call, apart=apart) or self._run(own, call.values())
-        made.subject = _line(made.subject)
-        if channel is Channel.EMAIL:
-            return made
-        subject, text, html = made.subject, made.text, made.html
-        if channel is Channel.SMS:
-            text = _line_spaces(text)
-        if channel not in WITH_HTML:
-            # Of a text that messengers share, this one shows the plain part.
-            html = ""
-        _check_length(html or text, channel)
-        return Rendered(subject, text, html)
+        [made] = self._filled(own, channel, [call], apart=apart)
+        return _finished(made or self._run(own, call.values()), channel)
+
+    def fill_own(
+        self, own: "Own", channel: Channel, calls: Sequence[Call], *, apart: bool = False
+    ) -> list[Rendered | None]:
+        """As `render_own`, for many readers of one kind; None for those with whom it has to be asked what is wrong."""
+        found: list[Rendered | None] = []
+        for made in self._filled(own, channel, calls, apart=apart):
+            try:
+                found.append(made and _finished(made, channel))
+            except ContentError:
+                found.append(None)
+        return found
 
     def try_own(self, own: "Own", channel: Channel, call: Call) -> None:
         """Raises what `render_own` would; what it would make is not wanted."""
@@ -205,22 +207,31 @@ class Engine:
         if letter_ is not None and (channel is Channel.EMAIL or letter_.has_text):
             limit = LONGEST.get(channel, LARGEST_OUTPUT)
             try:
-                if letter_.at_most(Given(call)) <= limit:
+                if letter_.at_most([call])[0] <= limit:
                     return
             except WRONG:
                 # Rendering says what it is.
                 pass
         self.render_own(own, channel, call)
 
-    def _filled(self, own: "Own", call: Call, *, apart: bool) -> Rendered | None:
-        """None where it has to be run, if only to say what is wrong."""
+    def _filled(
+        self, own: "Own", channel: Channel, calls: Sequence[Call], *, apart: bool
+    ) -> list[Rendered | None]:
+        """None for those that have to be run, if only to say what is wrong."""
         letter_ = own.letter(self)
         if letter_ is None:
-            return None
+            return [None] * len(calls)
         try:
-            return letter_.fill(Given(call), apart=apart)
+            return [*letter_.fill(calls, apart=apart and channel is Channel.EMAIL)]
         except WRONG:
-            return None
+            if len(calls) == 1:
+                return [None]
+        # One of them; it is found in halves.
+        middle = len(calls) // 2
+        return [
+            *self._filled(own, channel, calls[:middle], apart=apart),
+            *self._filled(own, channel, calls[middle:], apart=apart),
+        ]
 
     def _run(self, own: "Own", values: dict[str, Any]) -> Rendered:
         subject, text, html = (
@@ -318,6 +329,21 @@ def _sms(base: str, more: str) -> str:
     """The addition comes along only where it costs no second part."""
     short, long = _line_spaces(base), _line_spaces(f"{base} {more}")
     return long if more and parts(long).count <= parts(short).count else short
+
+
+def _finished(made: Rendered, channel: Channel) -> Rendered:
+    """As the channel shows it. Raises `WrongValue`."""
+    made.subject = _line(made.subject)
+    if channel is Channel.EMAIL:
+        return made
+    subject, text, html = made.subject, made.text, made.html
+    if channel is Channel.SMS:
+        text = _line_spaces(text)
+    if channel not in WITH_HTML:
+        # Of a text that messengers share, this one shows the plain part.
+        html = ""
+    _check_length(html or text, channel)
+    return Rendered(subject, text, html)
 
 
 def _line(text: str) -> str:

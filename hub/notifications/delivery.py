@@ -31,7 +31,7 @@ from hub.notifications.load import Hold, Load
 from hub.notifications.model import DeliveryStatus
 from hub.notifications.plan import quiet_until
 from hub.notifications.recorder import Pair, Recorder
-from hub.notifications.rendering import CannotRender, asking_of, message_for
+from hub.notifications.rendering import CannotRender, Filled, asking_of, filled, message_for
 from hub.notifications.settle import Settled
 from hub.notifications.shares import Shares
 from hub.notifications.sorting import (
@@ -308,15 +308,24 @@ class Deliverer:
             account=account.name,
         )
         async for some in self._way.sliced(batch):
+            known = self._filled(account, some)
             for delivery in some:
                 try:
-                    messages.append(made(delivery))
+                    messages.append(made(delivery, filled=known.get(delivery.id)))
                 except CannotRender as error:
                     failed.append((delivery, _unrenderable(delivery, str(error))))
                 except Exception:
                     log.exception("delivery.render_failed", delivery=str(delivery.id))
                     failed.append((delivery, _unrenderable(delivery, "an error while rendering")))
         return messages, failed
+
+    def _filled(self, account: LiveAccount, some: Sequence[Claimed]) -> Mapping[UUID, Filled]:
+        try:
+            return filled(self._hub, some, apart=account.merges)
+        except Exception:
+            # What is stored of one person must not hold up all others: one by one it is found.
+            log.exception("delivery.filling_failed", account=account.name)
+            return {}
 
     async def _without_doubles(
         self, account: LiveAccount, calls: list[list[Message]], by_key: dict[str, Claimed]

@@ -23,7 +23,7 @@ from hub.notifications.model import (
     Strategy,
 )
 from hub.notifications.planner import Planner
-from hub.notifications.rendering import from_template, inline
+from hub.notifications.rendering import call_of, inline
 from hub.notifications.request import NotificationIn
 from hub.notifications.steps import NewDelivery, Owner
 from hub.shops.registry import Shop
@@ -139,7 +139,7 @@ def _rendered(
     found: dict[Channel, Rendered] = {}
     for step in plan.steps:
         try:
-            found[step.channel] = from_template(
+            reading, call = call_of(
                 template,
                 shop,
                 step.channel,
@@ -149,8 +149,11 @@ def _rendered(
                 # Stand-ins: the real links are signed for the delivery's own address and person.
                 unsubscribe="https://unsubscribe.invalid/",
                 preferences="https://preferences.invalid/" if contact.external_id else "",
-                trial=not show,
             )
+            if show:
+                found[step.channel] = reading.render(call)
+            else:
+                reading.try_out(call)
         except (MissingVariable, WrongValue) as error:
             faults.setdefault(error.pointer, str(error))
         except ContentError as error:

@@ -14,7 +14,7 @@ from hub.db.pool import Connection
 from hub.notifications import facts, interactive
 from hub.notifications.interactive import Asking
 from hub.notifications.model import ContactFacts
-from hub.notifications.rendering import from_template, inline
+from hub.notifications.rendering import call_of, inline
 from hub.orders.messages import interactives
 from hub.resources import Hub
 from hub.shops.registry import Shop
@@ -122,7 +122,7 @@ def _rendered(
     if template is None:
         return Seen(id_, channel, fault="no_template")
     try:
-        made = from_template(
+        reading, call = call_of(
             template,
             shop,
             channel,
@@ -132,6 +132,7 @@ def _rendered(
             unsubscribe=_LEAVE if row["category"] == "marketing" else "",
             preferences=_CHOOSE if person.external_id else "",
         )
+        made = reading.render(call)
     except ContentError as error:
         return Seen(id_, channel, fault=str(error))
     return Seen(id_, channel, made.subject, made.text, made.html, changed_at=changed.get(channel))

@@ -228,6 +228,75 @@ def test_a_trial_ends_as_rendering_would(
     assert tried == (None if isinstance(rendered, Rendered) else rendered)
 
 
+READERS = st.lists(st.tuples(VALUES, VALUES, NAMES), min_size=1, max_size=6)
+
+
+@settings(max_examples=600, deadline=None)
+@given(SUBJECTS, SOURCES, SOURCES, READERS, st.sampled_from([*Channel]), st.booleans())
+@example(
+    "a", "", "<p>{{ a }}</p>", [("x", 1, "А"), (None, 1, "Б"), ("y", 1, "В")], Channel.EMAIL, True
+)
+@example(
+    "a", "", "<p>{{ a }}</p>", [("x", 1, "А"), ("1", 1, "Б"), ("<b>", 1, "В")], Channel.EMAIL, True
+)
+@example("a", "", "<p>{{ a }}</p>", [("<b>", 1, "А"), ("x" * 300_000, 1, "Б")], Channel.EMAIL, True)
+@example("{{ a }}", "{{ a }}", "", [("x", 1, "А"), ("x" * 4097, 1, "Б")], Channel.TELEGRAM, False)
+@example("", "", "<p>Скидки</p>", [("x", 1, "А"), ("y", 1, "Б")], Channel.EMAIL, True)
+def test_each_of_many_letters_is_what_it_is_by_itself(
+    subject: str,
+    text: str,
+    html: str,
+    readers: list[tuple[Any, Any, str]],
+    channel: Channel,
+    apart: bool,
+) -> None:
+    own = Own(Source(subject, text, html))
+    calls = [
+        Call(
+            READER,
+            DATA | {"a": a, "n": n},
+            {"name": name, "attributes": {"city": name}},
+            {"name": "Ромашка"},
+            LINKS,
+        )
+        for a, n, name in readers
+    ]
+    by_themselves = [outcome(ENGINE.render_own, own, channel, call, apart=apart) for call in calls]
+
+    together = outcome(ENGINE.fill_own, own, channel, calls, apart=apart)
+
+    if not isinstance(together, list):
+        # It is the template that is wrong.
+        assert set(map(str, by_themselves)) == {str(together)}
+        return
+    # Those that have to be run are left to whoever asks for one.
+    assert together == [made and alone for made, alone in zip(together, by_themselves, strict=True)]
+    assert [made and merged_of(made) for made in together] == [
+        made and merged_of(alone) for made, alone in zip(together, by_themselves, strict=True)
+    ]
+    assert [made is None for made in together] == [
+        ENGINE.fill_own(own, channel, [call]) == [None] for call in calls
+    ]
+
+
+def merged_of(made: object) -> object:
+    assert isinstance(made, Rendered)
+    return made.merged and (made.merged.skeleton, made.merged.fields)
+
+
+@pytest.mark.parametrize("html", ["<p>{{ a }}, {{ contact.name }}: {{ n }}</p>", "<p>Скидки</p>"])
+def test_many_letters_are_filled_in(html: str) -> None:
+    own = Own(Source("{{ contact.name }}", "", html))
+    values = [("Анна-Мария", 5), ("a & b", "12"), ("", "x"), ("1 мая", 7), ("1. x", 1)]
+    calls = [
+        Call(READER, {"a": a, "n": n}, {"name": a or "Пётр"}, {"name": "Ромашка"}, LINKS)
+        for a, n in values
+    ]
+
+    assert None not in ENGINE.fill_own(own, Channel.EMAIL, calls)
+    assert None not in ENGINE.fill_own(own, Channel.EMAIL, calls, apart=True)
+
+
 TEXTS = ["{{ contact.name }}", "{{ a }}", "{{ n|number }}", "{{ sum|money }}", "{{ day|date }}"]
 TEXTS += ["{% if a %}, {{ a }}{% endif %}", "{{ links.unsubscribe }}"]
 MARKUP = [

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from channels.base import Channel
 from hub.accounts.hooks import token_of
 from hub.ids import new_id
-from hub.notifications import attempts, claims, outcomes, receipts
+from hub.notifications import attempts, claims, delivery, outcomes, receipts
 from hub.notifications.rendering import message_for
 from hub.notifications.settle import settle
 from hub.notifications.sorting import in_hand
@@ -132,6 +133,36 @@ async def test_a_campaign_sends_its_letter_once_and_everybody_gets_his_own(
     assert sorted(len(c["recipients"]) for c in providers.unisender_go.calls) == [1, 24]
     many = max(providers.unisender_go.calls, key=lambda call: len(call["recipients"]))
     assert "Анна" not in many["body"]["html"]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+async def test_what_is_wrong_with_one_letter_of_a_campaign_is_that_ones_alone(
+    hub: Hub,
+    shop: Shop,
+    drive: Drive,
+    providers: Providers,
+    monkeypatch: pytest.MonkeyPatch,
+    bug: bool,
+) -> None:
+    if bug:
+        monkeypatch.setattr(delivery, "filled", lambda *_, **__: 1 // 0)
+    letter = {"subject": "Скидки", "html": "<p>{{ contact.name }}: {{ sum|money }}</p>"}
+    assert (await shop.api.put("/v1/templates/spring.sale/email/ru", letter)).status == 200
+    sent = []
+    for n in range(24):
+        address = {"email": f"p{n}@example.com"}
+        await shop.contact(f"p{n}", name=f"Анна {n}", addresses=address)
+        sent.append(
+            await shop.send(f"p{n}", template="spring.sale", channels=["email"], data={"sum": n})
+        )
+    bad = UUID(sent[7]["id"])
+    await hub.db.execute("UPDATE notification SET data = '{}' WHERE id = $1", bad)
+
+    await drive.all()
+
+    assert len(providers.unisender_go.sent) == 23
+    [failed] = (await shop.story(str(bad)))["deliveries"]
+    assert (failed["status"], failed["reason"]) == ("failed", "cannot_render")
 
 
 @pytest.mark.usefixtures("working")
