@@ -122,6 +122,13 @@ class Reading:
         else:
             self.render(call)
 
+    def fits(self, calls: Sequence[Call]) -> list[bool]:
+        """Whether `try_out` surely has nothing to say, of many at once. Raises `TemplateFault` where it is the template
+        itself."""
+        if self._own is None:
+            return [False] * len(calls)
+        return self._engine.fits_own(self._own, self.channel, calls)
+
     def fill(self, calls: Sequence[Call], *, apart: bool = False) -> list[Rendered | None]:
         """As `render`, of many at once; None for those that are to be rendered one by one, if only to hear what is
         wrong. Raises `TemplateFault` where it is the template itself."""

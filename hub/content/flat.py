@@ -21,8 +21,6 @@ from hub.content.formats import Formats
 from hub.content.model import HUB_NAMES, TemplateFault
 from hub.content.sandbox import Absent, Environment, bounded
 
-# What means something in HTML.
-_SIGNS = "&<>'\""
 # Filters that are methods of `Formats`.
 _FORMATS = frozenset({"money", "number", "plural", "date", "time", "datetime", "phone"})
 
@@ -275,7 +273,7 @@ def escaped(text: str) -> str:
 
 def _all_escaped(texts: list[str]) -> list[str]:
     joined = "".join(texts)
-    if any(sign in joined for sign in _SIGNS):
+    if "&" in joined or "<" in joined or ">" in joined or "'" in joined or '"' in joined:
         return [escaped(text) for text in texts]
     return texts
 

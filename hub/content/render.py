@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 from jinja2 import DictLoader, nodes
@@ -42,6 +42,8 @@ from hub.content.sandbox import (
 )
 from hub.content.variables import used
 from hub.content.view import Reader, rest, shorten, view, words
+
+T = TypeVar("T")
 
 LANGUAGES = ("ru", "en")
 _PUSH_TITLE, _PUSH_TEXT = 80, 240
@@ -202,17 +204,22 @@ class Engine:
 
     def try_own(self, own: "Own", channel: Channel, call: Call) -> None:
         """Raises what `render_own` would; what it would make is not wanted."""
+        if self.fits_own(own, channel, [call]) != [True]:
+            # Rendering says what it is.
+            self.render_own(own, channel, call)
+
+    def fits_own(self, own: "Own", channel: Channel, calls: Sequence[Call]) -> list[bool]:
+        """For many readers of one kind, whether `try_own` surely has nothing to say. Raises `TemplateFault`."""
         letter_ = own.letter(self)
         # Where the text is made of the HTML nobody knows how long it gets.
-        if letter_ is not None and (channel is Channel.EMAIL or letter_.has_text):
-            limit = LONGEST.get(channel, LARGEST_OUTPUT)
-            try:
-                if letter_.at_most([call])[0] <= limit:
-                    return
-            except WRONG:
-                # Rendering says what it is.
-                pass
-        self.render_own(own, channel, call)
+        if letter_ is None or not (channel is Channel.EMAIL or letter_.has_text):
+            return [False] * len(calls)
+        limit = LONGEST.get(channel, LARGEST_OUTPUT)
+        return _by_halves(
+            calls,
+            lambda some: [length <= limit for length in letter_.at_most(some)],
+            otherwise=False,
+        )
 
     def _filled(
         self, own: "Own", channel: Channel, calls: Sequence[Call], *, apart: bool
@@ -221,17 +228,8 @@ class Engine:
         letter_ = own.letter(self)
         if letter_ is None:
             return [None] * len(calls)
-        try:
-            return [*letter_.fill(calls, apart=apart and channel is Channel.EMAIL)]
-        except WRONG:
-            if len(calls) == 1:
-                return [None]
-        # One of them; it is found in halves.
-        middle = len(calls) // 2
-        return [
-            *self._filled(own, channel, calls[:middle], apart=apart),
-            *self._filled(own, channel, calls[middle:], apart=apart),
-        ]
+        apart = apart and channel is Channel.EMAIL
+        return _by_halves(calls, lambda some: [*letter_.fill(some, apart=apart)], otherwise=None)
 
     def _run(self, own: "Own", values: dict[str, Any]) -> Rendered:
         subject, text, html = (
@@ -329,6 +327,22 @@ def _sms(base: str, more: str) -> str:
     """The addition comes along only where it costs no second part."""
     short, long = _line_spaces(base), _line_spaces(f"{base} {more}")
     return long if more and parts(long).count <= parts(short).count else short
+
+
+def _by_halves(
+    calls: Sequence[Call], make: Callable[[Sequence[Call]], list[T]], otherwise: T
+) -> list[T]:
+    """What is made of all of them at once; `otherwise` for those with which something is wrong."""
+    try:
+        return make(calls)
+    except WRONG:
+        if len(calls) == 1:
+            return [otherwise]
+    middle = len(calls) // 2
+    return [
+        *_by_halves(calls[:middle], make, otherwise),
+        *_by_halves(calls[middle:], make, otherwise),
+    ]
 
 
 def _finished(made: Rendered, channel: Channel) -> Rendered:

@@ -1,10 +1,10 @@
 """Accepts notifications: many requests share a transaction, and each is answered after its commit."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -15,7 +15,15 @@ from hub.errors import Conflict, HubError, Unavailable, Unprocessable
 from hub.notifications import claims, routes, storage
 from hub.notifications.lines import BodyOf, Line, Lines, Request, Result, Stored
 from hub.notifications.model import ContactFacts, NotificationStatus
-from hub.notifications.prepare import Known, Prepared, also_refused, prepare
+from hub.notifications.prepare import (
+    Known,
+    Planned,
+    Prepared,
+    also_refused,
+    fitting,
+    plan_one,
+    prepare_planned,
+)
 from hub.notifications.receivers import Asked, receivers
 from hub.notifications.request import NotificationIn
 from hub.notifications.steps import Due
@@ -25,6 +33,8 @@ from hub.resources import Hub
 from hub.shops.registry import Shop
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _FLUSHERS = (Line.QUICK, Line.EITHER, Line.LONG, Line.SPARE)
 """Each has one transaction at a time: two for either kind, and one of them waits for nobody of the other. A third one for
@@ -195,36 +205,45 @@ class Intake:
             connection, shop, asked, actors, self._hub.settings.hub.outgoing_allow
         )
         now, results = datetime.now(UTC), list[Result]()
-        for item, person in zip(asked, people, strict=True):
-            results.append(self._result(shop, item, person, now, show=show))
-            if len(results) % _AT_ONCE == 0:
+        for start in range(0, len(asked), _AT_ONCE):
+            if start:
                 # A campaign's thousand must not hold up who has one to send: he has a dozen steps to go.
                 await asyncio.sleep(self._waiting.quick_under_way and _PAUSE.total_seconds())
+            some = slice(start, start + _AT_ONCE)
+            results += self._results(shop, asked[some], people[some], now, show=show)
         return results
 
-    def _result(
+    def _results(
         self,
         shop: Shop,
-        item: Asked,
-        person: ContactFacts | HubError,
+        asked: Sequence[Asked],
+        people: Sequence[ContactFacts | HubError],
         now: datetime,
         *,
         show: bool,
-    ) -> Result:
+    ) -> list[Result]:
+        plans = [
+            self._planned(shop, item, person, now)
+            for item, person in zip(asked, people, strict=True)
+        ]
+        fits = iter(_fitting([one for one in plans if isinstance(one, Planned)]))
+        return [
+            one
+            if isinstance(one, HubError)
+            else _alone(one.contact, prepare_planned, one, now=now, show=show, fits=next(fits))
+            for one in plans
+        ]
+
+    def _planned(
+        self, shop: Shop, item: Asked, person: ContactFacts | HubError, now: datetime
+    ) -> Planned | HubError:
         if isinstance(item, HubError):
             return item
         if isinstance(person, Unprocessable):
             return also_refused(self._known, shop, item, person)
         if isinstance(person, HubError):
             return person
-        try:
-            return prepare(self._known, shop, item, person, now=now, show=show)
-        except HubError as error:
-            return error
-        except Exception:
-            # What is stored of one person must not stop the others of a batch.
-            log.exception("intake.cannot_be_prepared", contact=str(person.id))
-            return HubError("it cannot be prepared; the reason was logged")
+        return _alone(person, plan_one, self._known, shop, item, person, now=now)
 
     def pass_on(self, due: Sequence[Due]) -> None:
         """Hands out deliveries that something else than a request made due."""
@@ -281,6 +300,26 @@ class Intake:
             if ids:
                 with suppress(*UNREACHABLE):
                     await claims.hand_out_now(self._hub.db, ids)
+
+
+def _alone(person: ContactFacts, make: Callable[..., T], *args: Any, **more: Any) -> T | HubError:
+    try:
+        return make(*args, **more)
+    except HubError as error:
+        return error
+    except Exception:
+        # What is stored of one person must not stop the others of a batch.
+        log.exception("intake.cannot_be_prepared", contact=str(person.id))
+        return HubError("it cannot be prepared; the reason was logged")
+
+
+def _fitting(plans: Sequence[Planned]) -> list[bool]:
+    try:
+        return fitting(plans)
+    except Exception:
+        # Whose fault it is shows when they are tried one by one.
+        log.exception("intake.cannot_be_tried_together")
+        return [False] * len(plans)
 
 
 def _by_shop(requests: Sequence[Request]) -> list[tuple[Shop, list[Request]]]:

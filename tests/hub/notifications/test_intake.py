@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 import pytest
 
+from hub.notifications import intake
 from hub.resources import Hub
 from hub.shops.keys import Scope
 from tests.hub.api.client import Answer, Api
@@ -341,6 +342,38 @@ async def test_what_is_stored_of_one_person_stops_no_batch(hub: Hub, shop: Shop)
 
     assert answer.status == 202
     assert [r["status"] for r in answer.json["results"]] == [500, "queued"]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+async def test_what_a_letter_lacks_is_told_of_that_one_alone(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, bug: bool
+) -> None:
+    if bug:
+        monkeypatch.setattr(intake, "fitting", lambda _: 1 // 0)
+    letter = {"subject": "Скидки", "html": "<p>{{ contact.name }}: {{ sum|money }}</p>"}
+    text = {"text": "{{ code }}"}
+    assert (await shop.api.put("/v1/templates/spring.sale/email/ru", letter)).status == 200
+    assert (await shop.api.put("/v1/templates/spring.sale/telegram/ru", text)).status == 200
+    items = [
+        {
+            "recipient": {"external_id": "anna"},
+            "template": "spring.sale",
+            "channels": ["email", "telegram"],
+            "data": {"sum": n, "code": f"a{n}"},
+        }
+        for n in range(120)
+    ]
+    items[7]["data"] = {"code": "x"}
+    items[70]["data"] = {"sum": "much", "code": "x" * 5000}
+    items[71]["channels"] = ["email"]
+    items[71]["data"] = {"sum": 1}
+
+    answer = await shop.api.post(BATCH, {"notifications": items})
+
+    results = answer.json["results"]
+    assert [n for n, r in enumerate(results) if r["status"] != "queued"] == [7, 70]
+    assert [e["pointer"] for e in results[7]["errors"]] == ["/data/sum"]
+    assert [e["pointer"] for e in results[70]["errors"]] == ["/data/sum", "/data"]
 
 
 async def test_a_thousand_at_once(hub: Hub, shop: Shop) -> None:
