@@ -9,7 +9,10 @@ from hub.db.pool import Db
 log = structlog.get_logger()
 
 API = 10
-WORKER = 12
+WORKER = 8
+SENDING_PLANNED, SENDING_BY_INDEX = 3, 1
+SENDING = SENDING_PLANNED + SENDING_BY_INDEX
+"""What a worker has beside that: `Hub.planned` and `Hub.by_index`."""
 _COMMANDS = 3
 """The supervisor, and what is typed beside it (`vestnik keys`, a backup)."""
 
@@ -26,7 +29,7 @@ def bots(settings: Settings) -> int:
 
 def of_one_machine(settings: Settings) -> int:
     """All roles of `vestnik up`."""
-    return API + WORKER + bots(settings) + _COMMANDS
+    return API + WORKER + SENDING + bots(settings) + _COMMANDS
 
 
 async def check(db: Db, needed: int, where: str) -> None:

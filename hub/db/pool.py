@@ -1,6 +1,6 @@
 """Connections to PostgreSQL, with JSON and the words used everywhere for them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -93,13 +93,20 @@ class _Impatient(asyncpg.Pool):
         return super().acquire(timeout=timeout or self.patience.total_seconds())
 
 
-async def open_pool(url: str, *, size: int = 10, patience: timedelta | None = None) -> Pool:
+async def open_pool(
+    url: str,
+    *,
+    size: int = 10,
+    patience: timedelta | None = None,
+    session: Mapping[str, str] | None = None,
+) -> Pool:
     """A pool whose statements give up after 30 s. `patience`: how long one waits for a connection while all are in
-    use (`TimeoutError`); without it as long as it takes. Raises what `UNREACHABLE` lists when nobody answers."""
+    use (`TimeoutError`); without it as long as it takes. `session`: settings of PostgreSQL that all its connections
+    have; such a pool connects when it is first used. Raises what `UNREACHABLE` lists when nobody answers."""
     kind = _Impatient if patience else asyncpg.Pool
     pool = kind(
         url,
-        min_size=1,
+        min_size=0 if session else 1,
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300,
@@ -118,6 +125,7 @@ async def open_pool(url: str, *, size: int = 10, patience: timedelta | None = No
             "jit": "off",
             # A process that stands still in mid-transaction must not hold its locks against the others.
             "idle_in_transaction_session_timeout": "30s",
+            **(session or {}),
         },
     )
     if isinstance(pool, _Impatient) and patience:

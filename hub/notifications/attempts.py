@@ -11,7 +11,6 @@ from uuid import UUID
 from hub.accounts.book import LiveAccount
 from hub.accounts.choice import InsteadOf
 from hub.db.attempts import FINISHED_AT, TAKEN
-from hub.db.plans import planned_once
 from hub.db.pool import Db
 from hub.db.text import storable, storable_if_any
 from hub.ids import new_id
@@ -53,7 +52,8 @@ async def begin(
     batch_key: UUID,
     worker: UUID,
 ) -> dict[UUID, Begun]:
-    """Writes an attempt for each delivery before the calls; {delivery: its attempt} for those still ours.
+    """Writes an attempt for each delivery before the calls; {delivery: its attempt} for those still ours. `db`:
+    `Hub.planned`.
 
     A delivery whose lease ran out meanwhile is not among them and must not be sent. The delivery itself is told with the
     outcome (`OF_ATTEMPT`); should this worker die before, it is told from the attempt. Only that it may be a double is
@@ -67,19 +67,18 @@ async def begin(
     whole = [(new_id(), len(call)) for call in calls] if account.whole_calls else []
     of_call = [one for one, call in zip(whole, calls, strict=False) for _ in call]
     instead_of = [_told(d.instead_of) for d in deliveries]
-    async with planned_once(db, len(deliveries)) as connection:
-        rows = await connection.fetch(
-            _BEGIN,
-            list(begun),
-            worker,
-            [b.id for b in begun.values()],
-            account.name,
-            account.provider,
-            batch_key,
-            some(instead_of),
-            [call_id for call_id, _ in of_call] or None,
-            [size for _, size in of_call] or None,
-        )
+    rows = await db.fetch(
+        _BEGIN,
+        list(begun),
+        worker,
+        [b.id for b in begun.values()],
+        account.name,
+        account.provider,
+        batch_key,
+        some(instead_of),
+        [call_id for call_id, _ in of_call] or None,
+        [size for _, size in of_call] or None,
+    )
     for row in rows:
         del begun[row["id"]]
     return begun

@@ -11,7 +11,6 @@ from asyncpg import Record
 from channels.base import Category, Channel
 from hub.accounts.choice import InsteadOf
 from hub.db.attempts import UNCLEAR
-from hub.db.plans import planned
 from hub.db.pool import Db
 from hub.notifications.facts import preferences_of
 from hub.notifications.model import ContactFacts, waits_beyond
@@ -156,14 +155,6 @@ _NO_DOUBT = """
  CROSS JOIN (VALUES (NULL::timestamptz, NULL::uuid, NULL::int)) AS doubt (started_at, call_id, call_size)
 """
 
-# The index is in order: to sort is what PostgreSQL prefers while it takes a backlog for a few rows. And everything else is
-# found by its id: to read whole tables is what it prefers where it cannot tell how many rows there will be.
-_BY_INDEX = """
-SET LOCAL enable_sort = off;
-SET LOCAL enable_hashjoin = off;
-SET LOCAL enable_mergejoin = off
-"""
-
 _BEYOND = " ".join(
     f"WHEN '{category}' THEN interval '{waits_beyond(category, has_next=True).total_seconds()} s'"
     for category in Category
@@ -202,11 +193,10 @@ async def claim(db: Db, ids: Sequence[UUID], worker: UUID) -> list[Claimed]:
 
 
 async def claim_due(db: Db, due: DueRoute, most: int, worker: UUID) -> list[Claimed]:
-    """As `claim`, of the foremost of that route: first tries without an ordering key, `most` of them."""
+    """As `claim`, of the foremost of that route: first tries without an ordering key, `most` of them. `db`:
+    `Hub.by_index`."""
     given = (worker, LEASE, SESSION, due.shop_id, due.category, due.route, most)
-    async with planned(db, _BY_INDEX) as connection:
-        rows = await connection.fetch(_CLAIM_DUE, *given)
-    return _in_order(rows)
+    return _in_order(await db.fetch(_CLAIM_DUE, *given))
 
 
 def _in_order(rows: Sequence[Any]) -> list[Claimed]:

@@ -80,7 +80,7 @@ class Deliverer:
         self._counters = Counters(hub.shops)
         self._shares = Shares()
         self._load = Load(self._breaker.seconds)
-        self._recorder = Recorder(hub.db, worker)
+        self._recorder = Recorder(hub.planned, worker)
         self._gates: dict[str, Gate] = {}
         self._throttling = Throttling(limits)
         self._way = RightOfWay()
@@ -110,7 +110,7 @@ class Deliverer:
             job, claimed = Job(), []
             # Should its answer be lost on the way, the leases run out.
             with self.leases.left_for_later(job, ()):
-                claimed = await claims.claim_due(self._hub.db, due, most, self._worker)
+                claimed = await claims.claim_due(self._hub.by_index, due, most, self._worker)
         with self.leases.left_for_later(job, [c.id for c in claimed]):
             await self._deliver(job, claimed)
 
@@ -381,7 +381,7 @@ class Deliverer:
                 await self._give_back(job, {d.id: _AT_ONCE for d in deliveries})
                 return
             begun = await attempts.begin(
-                self._hub.db,
+                self._hub.planned,
                 [[by_key[m.key] for m in call] for call in calls],
                 account,
                 batch_key,

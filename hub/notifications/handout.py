@@ -17,7 +17,7 @@ from channels.base import Category
 from hub.accounts.book import LiveAccount
 from hub.accounts.choice import carriers
 from hub.accounts.limits import RateLimits
-from hub.db.plans import planned
+from hub.db.plans import planned_once
 from hub.db.pool import Connection, Db
 from hub.notifications import claims, outlived, routes
 from hub.notifications.load import CallSizes
@@ -292,7 +292,7 @@ async def waiting_routes(
     """Every route there is, found by a leap from each one's first entry to the next one's: what lies in between is
     not looked at."""
     # Else PostgreSQL makes a plan each time, which takes it ten times as long as to look.
-    async with planned(db) as connection:
+    async with planned_once(db) as connection:
         rows = await connection.fetch(
             """
             WITH RECURSIVE way AS (

@@ -6,7 +6,6 @@ from uuid import UUID
 from channels.base import Category
 from hub.contacts import events as contact_events
 from hub.contacts.events import Suppressed
-from hub.db.plans import MANY, plan_once
 from hub.db.pool import Connection, Db, Pool
 from hub.db.text import storable, storable_if_any
 from hub.notifications import attempts, events, statuses, steps
@@ -24,7 +23,7 @@ async def record(
     begun: Mapping[UUID, Begun],
     worker: UUID,
 ) -> list[Due]:
-    """All outcomes in one transaction; the deliveries that it made due at once.
+    """All outcomes in one transaction; the deliveries that it made due at once. `db`: `Hub.planned`.
 
     A delivery that the tick took back meanwhile keeps what others made of it, unless nobody has it and it is
     known now to have gone out; its attempt is written all the same.
@@ -34,8 +33,6 @@ async def record(
     sent = [(c, s) for c, s in pairs if s.status is DeliveryStatus.SENT]
     others = [(c, s) for c, s in pairs if s.status is not DeliveryStatus.SENT]
     async with db.acquire() as connection, connection.transaction():
-        if len(pairs) >= MANY:
-            await plan_once(connection)
         of_account = _by_account(sent, begun)
         if len(of_account) + bool(others) > 1:
             # Several statements, each in an order of its own.

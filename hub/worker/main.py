@@ -84,7 +84,9 @@ async def _main(settings: Settings, lanes: Sequence[Lane]) -> None:
     async with AsyncExitStack() as stack:
         ready = await stack.enter_async_context(heartbeat.beating())
         await _serve_numbers(settings, stack)
-        hub = await stack.enter_async_context(open_hub(settings, pool_size=budget.WORKER))
+        hub = await stack.enter_async_context(
+            open_hub(settings, pool_size=budget.WORKER, sends=True)
+        )
         garbage.look_seldom()
         ready()
         await work(hub, lanes, stopping, worker=UUID(given) if given else new_id())

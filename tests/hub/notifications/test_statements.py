@@ -9,7 +9,6 @@ import pytest
 from channels.base import Category, Receipt, ReceiptStatus
 from hub.config import Settings
 from hub.contacts import erasure
-from hub.db.plans import planned_once
 from hub.ids import new_id
 from hub.notifications import attempts, claims, facts, outcomes, receipts, steps, storage
 from hub.notifications.model import DeliveryStatus
@@ -101,14 +100,14 @@ async def test_no_hot_statement_reads_a_big_table_through(full: Hub) -> None:
     ids = [r["id"] for r in rows]
     account = next(a for a in full.accounts.all() if a.name == "mail")
     told = [Receipt(ReceiptStatus.DELIVERED, provider_id=str(id_)) for id_ in ids]
-    async with full.db.acquire() as connection:
-        explained = Explained(connection)
+    async with full.db.acquire() as connection, full.by_index.acquire() as another:
+        explained, foremost = Explained(connection), Explained(another)
         db: Any = explained
         await facts.by_external_id(db, shop, [f"c{n}" for n in range(200)])
         await facts.by_id(db, [r["contact_id"] for r in rows])
         await claims.claim(db, ids, new_id())
         due = DueRoute(shop, Category.TRANSACTIONAL, "telegram/telegram//last")
-        await claims.claim_due(db, due, 200, new_id())
+        await claims.claim_due(foremost, due, 200, new_id())  # type: ignore[arg-type]
         await claims.renew(db, ids, new_id())
         await claims.give_back(db, dict.fromkeys(ids, timedelta(0)), new_id())
         await attempts.write_not_made(db, ids, new_id())
@@ -124,7 +123,9 @@ async def test_no_hot_statement_reads_a_big_table_through(full: Hub) -> None:
 
     assert len(large) == 6
     assert len(explained.plans) >= 10
+    assert len(foremost.plans) == 1
     assert not explained.read_through(large)
+    assert not foremost.read_through(large)
 
 
 async def test_a_backlog_that_nobody_has_counted_yet_is_claimed_by_id(full: Hub) -> None:
@@ -146,7 +147,7 @@ async def test_a_backlog_that_nobody_has_counted_yet_is_claimed_by_id(full: Hub)
         due.route,
         due.category,
     )
-    async with full.db.acquire() as connection:
+    async with full.by_index.acquire() as connection:
         explained = Explained(connection)
         await claims.claim_due(explained, due, 500, new_id())  # type: ignore[arg-type]
 
@@ -181,26 +182,25 @@ async def test_what_a_campaign_repeats_is_planned_once_a_connection(full: Hub) -
     worker = new_id()
     account = next(a for a in full.accounts.all() if a.name == "mail")
     due = DueRoute(full.shop("main").id, Category.TRANSACTIONAL, "email/email//last")
-    async with full.db.acquire() as connection:
-        await connection.execute("DEALLOCATE ALL")
+    plans = []
+    async with full.by_index.acquire() as ordered, full.planned.acquire() as connection:
         for most in (100, 120, 140):
-            await connection.execute(
+            await full.db.execute(
                 "UPDATE delivery SET status = 'queued', route = $1, handout_at = now(), attempt_count = 0,"
                 " ordering_key = NULL, provider_id = NULL",
                 due.route,
             )
-            claimed = await claims.claim_due(connection, due, most, worker)
+            claimed = await claims.claim_due(ordered, due, most, worker)
             assert len(claimed) == most
             begun = await attempts.begin(connection, [claimed], account, new_id(), worker)
             pairs = [(c, Settled(c.id, DeliveryStatus.SENT, word="accepted")) for c in claimed]
-            async with planned_once(connection, most):
-                await outcomes._record_sent(
-                    connection, outcomes._by_account(pairs, begun), begun, worker
-                )
-        plans = await connection.fetch(
-            "SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements"
-            " WHERE statement ~ 'claimed|begun|moved' AND statement !~ 'pg_prepared_statements'"
-        )
+            by_account = outcomes._by_account(pairs, begun)
+            await outcomes._record_sent(connection, by_account, begun, worker)
+        for one in (ordered, connection):
+            plans += await one.fetch(
+                "SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements"
+                " WHERE statement ~ 'claimed|begun|moved' AND statement !~ 'pg_prepared_statements'"
+            )
 
     assert len(plans) == 3
     for plan in plans:
