@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 import aiohttp
@@ -100,8 +100,7 @@ def unclear(reply: Reply) -> Retry:
     return Retry(f"http-{reply.status}-unreadable", reply.retry_after, maybe_sent=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call, ready to be written. `within`: for all of it; `ca_file`: trusted beside the system's."""
 
     method: str

@@ -24,6 +24,9 @@ _STANDSTILL = timedelta(seconds=3)
 """Between two looks: after that it was this process that did not answer."""
 
 
+_ANSWERS = (Accepted, Moved, Refused)
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One call under way. `trial`: the account was coming back from a pause when it began. `disturbed`: this process
@@ -224,6 +227,6 @@ class Breaker:
 def _failure(outcomes: Sequence[Outcome]) -> str | None:
     """Why the call failed; empty: the provider did its work, whatever it thinks of the messages; None: it only
     asked for patience."""
-    if any(isinstance(o, Accepted | Moved | Refused) for o in outcomes):
+    if any(isinstance(o, _ANSWERS) for o in outcomes):
         return ""
     return next((o.reason for o in outcomes if isinstance(o, Retry) and not o.throttled), None)

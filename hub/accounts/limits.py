@@ -27,6 +27,7 @@ _PACE_LASTS = timedelta(seconds=5)
 """Somewhat longer than until it is said again."""
 
 _MS = timedelta(milliseconds=1)
+_NO_WAIT = timedelta(0)
 _FULL_FOR = timedelta(seconds=1)
 
 # KEYS: bucket, pause. ARGV: rate per s, burst, floor kept for others, wanted. Answer: granted, wait in ms, 1 while paused.
@@ -141,7 +142,7 @@ class RateLimits:
             waits = await self._recipients(keys=keys, args=[milliseconds])
         except (RedisError, OSError):
             return [self._recipient_local(key, pause) for key in keys]
-        return [timedelta(milliseconds=int(wait)) for wait in waits]
+        return [timedelta(milliseconds=int(wait)) if wait else _NO_WAIT for wait in waits]
 
     async def release(self, account: str, recipients: Sequence[str]) -> None:
         """These were free, and are not written to after all: their pause ends."""

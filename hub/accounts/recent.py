@@ -1,7 +1,6 @@
 """What one process saw of an account's calls lately, and whether that is reason to leave it alone. Pure."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -20,8 +19,7 @@ ENOUGH = 10
 _ENOUGH_SLOW = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """One call. `at`: on the clock of the process, in seconds."""
 
     at: float

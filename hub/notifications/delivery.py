@@ -440,7 +440,6 @@ class Deliverer:
         gate: Gate,
     ) -> None:
         deliveries = [by_key[m.key] for m in call]
-        results = _not_called(call, "account-paused")
         if await gate.begins():
             try:
                 if not self.leases.last(job, deliveries):
@@ -451,6 +450,8 @@ class Deliverer:
                     results = await self._results(account, call)
             finally:
                 gate.ended()
+        else:
+            results = _not_called(call, "account-paused")
         # One for the whole call: what is repeated together is recognised together.
         now, jitter = datetime.now(UTC), random.uniform(0.8, 1.3)
         mine = self.leases.of(job, [d.id for d in deliveries])

@@ -20,6 +20,7 @@ log = structlog.get_logger()
 _TRY_AGAIN = (*UNREACHABLE, asyncpg.TransactionRollbackError)
 
 Pair = tuple[Claimed, Settled]
+_Written = asyncio.Future[list[Due]]
 
 
 class Recorder:
@@ -30,9 +31,10 @@ class Recorder:
         self._worker = worker
         self._pairs: list[Pair] = []
         self._begun: dict[UUID, Begun] = {}
-        self._next: asyncio.Task[list[Due]] | None = None
+        self._waiting: list[_Written] = []
+        """For the same transaction, one future each: cheaper than to wait for it together, shielded."""
         self._turn = asyncio.Lock()
-        self._writing: set[asyncio.Task[list[Due]]] = set()
+        self._writing: set[asyncio.Task[None]] = set()
         """Kept here: whoever waits for them may be cancelled."""
 
     async def put(self, pairs: Sequence[Pair], begun: Mapping[UUID, Begun]) -> list[Due]:
@@ -42,20 +44,31 @@ class Recorder:
             return []
         self._pairs.extend(pairs)
         self._begun.update(begun)
-        first = self._next is None
-        if self._next is None:
-            self._next = asyncio.create_task(self._write_gathered())
-            self._writing.add(self._next)
-            self._next.add_done_callback(self._writing.discard)
-        # It is others' as well: one that is cancelled leaves it to them.
-        due = await asyncio.shield(self._next)
-        return due if first else []
+        written: _Written = asyncio.get_running_loop().create_future()
+        self._waiting.append(written)
+        if len(self._waiting) == 1:
+            task = asyncio.create_task(self._write_gathered())
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+        return await written
 
-    async def _write_gathered(self) -> list[Due]:
+    async def _write_gathered(self) -> None:
         async with self._turn:
-            pairs, begun = self._pairs, self._begun
-            self._pairs, self._begun, self._next = [], {}, None
-            return await self._write(pairs, begun)
+            pairs, begun, waiting = self._pairs, self._begun, self._waiting
+            self._pairs, self._begun, self._waiting = [], {}, []
+            try:
+                due = await self._write(pairs, begun)
+            except Exception as error:  # noqa: BLE001 (whoever waits for it is told)
+                for written in _still(waiting):
+                    written.set_exception(error)
+            except BaseException:
+                for written in _still(waiting):
+                    written.cancel()
+                raise
+            else:
+                for written in _still(waiting):
+                    written.set_result(due)
+                    due = []
 
     async def _write(self, pairs: list[Pair], begun: Mapping[UUID, Begun]) -> list[Due]:
         try:
@@ -95,3 +108,8 @@ class Recorder:
                 )
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
+
+
+def _still(waiting: Sequence[_Written]) -> list[_Written]:
+    """Who was cancelled meanwhile waits no more."""
+    return [written for written in waiting if not written.done()]

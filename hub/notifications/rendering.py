@@ -101,10 +101,15 @@ def message_for(
             raise CannotRender("what was to be asked is no longer there")
         rendered, buttons = question, question.buttons
         unsubscribe = _unsubscribe(hub, delivery)
+    elif delivery.template is None:
+        rendered = inline(delivery.content or {}).render(delivery.channel)
+        # Only letters have a place for it beside what they say.
+        unsubscribe = _unsubscribe(hub, delivery) if delivery.channel is Channel.EMAIL else ""
     else:
         unsubscribe = _unsubscribe(hub, delivery)
         try:
-            rendered = _rendered(hub, shop, delivery, unsubscribe, apart=apart)
+            reading, call = _call(hub, shop, delivery, delivery.template, unsubscribe)
+            rendered = reading.render(call, apart=apart)
         except ContentError as error:
             raise CannotRender(str(error)) from error
     return Message(
@@ -139,15 +144,6 @@ def _unsubscribe(hub: Hub, delivery: Claimed) -> str:
     if delivery.category is not Category.MARKETING:
         return ""
     return unsubscribe_url(hub, delivery.contact_id, delivery.channel, delivery.category)
-
-
-def _rendered(
-    hub: Hub, shop: Shop, delivery: Claimed, unsubscribe: str, *, apart: bool
-) -> Rendered:
-    if delivery.template is None:
-        return inline(delivery.content or {}).render(delivery.channel)
-    reading, call = _call(hub, shop, delivery, delivery.template, unsubscribe)
-    return reading.render(call, apart=apart)
 
 
 def _call(

@@ -24,6 +24,7 @@ from hub.notifications.model import DeliveryStatus
 from hub.notifications.request import ContentIn
 from hub.notifications.settle import Settled
 from hub.notifications.sorting import ended_before_sending
+from hub.notifications.steps import Due
 from hub.resources import Hub
 from tests.hub.notifications.conftest import Drive, Shop
 from tests.hub.notifications.providers import Providers
@@ -707,6 +708,43 @@ async def test_whoever_is_cancelled_while_outcomes_are_written_takes_nobody_alon
     await writing[1]
 
     assert [await shop.status(id_) for id_, _, _ in letters] == ["sent", "sent"]
+
+
+async def test_what_became_due_is_handed_out_once_and_by_somebody_who_is_still_there(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = [Due(Category.MARKETING, new_id())]
+    ready = asyncio.Event()
+
+    async def written(*_: object) -> list[Due]:
+        await ready.wait()
+        return due
+
+    monkeypatch.setattr(outcomes, "record", written)
+    settled: Any = Settled(new_id(), DeliveryStatus.SENT, "accepted")
+    recorder = drive.deliverer._recorder
+    waiting = [asyncio.create_task(recorder.put([(settled, settled)], {})) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    waiting[0].cancel()
+    ready.set()
+
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(told[0], asyncio.CancelledError)
+    assert told[1:] == [due, []]
+
+
+async def test_that_outcomes_cannot_be_written_is_told_to_everybody_who_waits(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = drive.deliverer._recorder
+    monkeypatch.setattr(recorder, "_write", lambda *_: 1 // 0)
+    settled: Any = Settled(new_id(), DeliveryStatus.SENT, "accepted")
+
+    told = await asyncio.gather(
+        *(recorder.put([(settled, settled)], {}) for _ in range(3)), return_exceptions=True
+    )
+
+    assert [type(error) for error in told] == [ZeroDivisionError] * 3
 
 
 async def test_an_outcome_that_does_not_fit_is_kept_without_what_the_provider_said(
