@@ -141,6 +141,9 @@ class PlainText:
         None: the letter is to be read."""
         if not self._look.clear:
             return [None] * len(rows)
+        if not self._fields:
+            text = self._of_shape(())
+            return [(text, row) if text else None for row in rows]
         columns: list[Sequence[str]] = [*zip(*rows, strict=True)]
         shapes: list[Sequence[_Shape | None]] = []
         for number in self._fields:

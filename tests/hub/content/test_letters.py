@@ -284,9 +284,10 @@ def merged_of(made: object) -> object:
     return made.merged and (made.merged.skeleton, made.merged.fields)
 
 
+@pytest.mark.parametrize("subject", ["{{ contact.name }}", "Скидки"])
 @pytest.mark.parametrize("html", ["<p>{{ a }}, {{ contact.name }}: {{ n }}</p>", "<p>Скидки</p>"])
-def test_many_letters_are_filled_in(html: str) -> None:
-    own = Own(Source("{{ contact.name }}", "", html))
+def test_many_letters_are_filled_in(subject: str, html: str) -> None:
+    own = Own(Source(subject, "", html))
     values = [("Анна-Мария", 5), ("a & b", "12"), ("", "x"), ("1 мая", 7), ("1. x", 1)]
     calls = [
         Call(READER, {"a": a, "n": n}, {"name": a or "Пётр"}, {"name": "Ромашка"}, LINKS)
