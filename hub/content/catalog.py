@@ -159,6 +159,11 @@ class Template:
     def built_in(self) -> bool:
         return self._event is not None
 
+    @property
+    def has_own(self) -> bool:
+        """Whether the shop has a variant of its own: only these are filled in."""
+        return bool(self._own)
+
     def is_read_in(self, shop_locale: str) -> bool:
         """Whether that is the locale of the shop that it falls back to."""
         return self._shop_locale == shop_locale

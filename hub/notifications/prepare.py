@@ -130,9 +130,9 @@ def fitting(many: Sequence[Planned]) -> list[bool]:
     """Of each whether it surely can be rendered: seen of many at once, which takes a fraction of the time. Of the others
     `prepare_planned` says what is wrong, if anything is."""
     groups: dict[Reading, tuple[list[int], list[Call]]] = {}
-    fits = [one.template is not None for one in many]
+    fits = [one.template is not None and one.template.has_own for one in many]
     for at, one in enumerate(many):
-        if one.template is None:
+        if one.template is None or not fits[at]:
             continue
         for step in one.plan.steps:
             try:

@@ -62,10 +62,11 @@ def filled(hub: Hub, deliveries: Sequence[Claimed], *, apart: bool = False) -> d
         if delivery.template is None or delivery.interaction:
             continue
         shop = hub.shops[delivery.shop_id]
-        with suppress(ContentError, CannotRender):
-            reading, call = _call(
-                hub, shop, delivery, delivery.template, _unsubscribe(hub, delivery)
-            )
+        template = hub.catalog.find(shop.id, delivery.template)
+        if template is None or not template.has_own:
+            continue
+        with suppress(ContentError):
+            reading, call = _call(hub, shop, delivery, template, _unsubscribe(hub, delivery))
             groups.setdefault(reading, []).append((delivery, call))
     found: dict[UUID, Filled] = {}
     for reading, some in groups.items():
@@ -106,9 +107,12 @@ def message_for(
         # Only letters have a place for it beside what they say.
         unsubscribe = _unsubscribe(hub, delivery) if delivery.channel is Channel.EMAIL else ""
     else:
+        template = hub.catalog.find(shop.id, delivery.template)
+        if template is None:
+            raise CannotRender(f"the template {delivery.template} is no longer there")
         unsubscribe = _unsubscribe(hub, delivery)
         try:
-            reading, call = _call(hub, shop, delivery, delivery.template, unsubscribe)
+            reading, call = _call(hub, shop, delivery, template, unsubscribe)
             rendered = reading.render(call, apart=apart)
         except ContentError as error:
             raise CannotRender(str(error)) from error
@@ -147,12 +151,9 @@ def _unsubscribe(hub: Hub, delivery: Claimed) -> str:
 
 
 def _call(
-    hub: Hub, shop: Shop, delivery: Claimed, name: str, unsubscribe: str
+    hub: Hub, shop: Shop, delivery: Claimed, template: Template, unsubscribe: str
 ) -> tuple[Reading, Call]:
-    """Raises `CannotRender`, `NoVariant`."""
-    template = hub.catalog.find(shop.id, name)
-    if template is None:
-        raise CannotRender(f"the template {name} is no longer there")
+    """Raises `NoVariant`."""
     # Those known by an address only have nothing to choose.
     known = delivery.contact.external_id
     return call_of(
