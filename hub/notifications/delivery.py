@@ -224,6 +224,12 @@ class Deliverer:
         await self._way.give(lane)
         questions = await self._questions(batch)
         messages, failed = await self._render(account, batch, batch_key, questions)
+        if failed:
+            # What was stored a moment ago this process may not know yet.
+            await self._hub.catalog.refresh(self._hub.db)
+            once_more = [delivery for delivery, _ in failed]
+            more, failed = await self._render(account, once_more, batch_key, questions)
+            messages += more
         await self._record(failed, {})
         by_key = {str(d.id): d for d in batch}
         messages = await self._recipients_free(job, account, messages, by_key)

@@ -1,6 +1,7 @@
 """An order status by every provider, and what the providers tell of it later."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,8 +11,11 @@ import structlog
 
 from channels.base import Channel
 from hub.accounts.hooks import token_of
+from hub.accounts.limits import RateLimits
+from hub.content.catalog import Catalog
 from hub.ids import new_id
 from hub.notifications import attempts, claims, delivery, outcomes, receipts
+from hub.notifications.delivery import Deliverer
 from hub.notifications.rendering import message_for
 from hub.notifications.settle import settle
 from hub.notifications.sorting import in_hand
@@ -133,6 +137,22 @@ async def test_a_campaign_sends_its_letter_once_and_everybody_gets_his_own(
     assert sorted(len(c["recipients"]) for c in providers.unisender_go.calls) == [1, 24]
     many = max(providers.unisender_go.calls, key=lambda call: len(call["recipients"]))
     assert "Анна" not in many["body"]["html"]
+
+
+async def test_a_template_may_be_used_as_soon_as_it_is_stored(
+    hub: Hub, shop: Shop, drive: Drive, providers: Providers
+) -> None:
+    """Workers look once a second for what shops have stored."""
+    one_who_has_not_looked = replace(hub, catalog=Catalog())
+    letter = {"subject": "Скидки", "html": "<p>{{ contact.name }}</p>"}
+    assert (await shop.api.put("/v1/templates/spring.sale/email/ru", letter)).status == 200
+    sent = await shop.send("anna", template="spring.sale", channels=["email"], data={})
+    [row] = await drive.rows(sent["id"])
+
+    worker = Deliverer(one_who_has_not_looked, new_id(), RateLimits(drive.redis))
+    await worker.deliver([row["id"]])
+
+    assert await shop.status(sent["id"]) == "sent"
 
 
 @pytest.mark.parametrize("bug", [False, True])
