@@ -23,8 +23,8 @@ _TIMED = 8
 _STANDSTILL = timedelta(seconds=3)
 """Between two looks: after that it was this process that did not answer."""
 
-
 _ANSWERS = (Accepted, Moved, Refused)
+"""Of a provider that did its work, whatever it thinks of the message."""
 
 
 @dataclass(slots=True, eq=False)
